@@ -1,0 +1,539 @@
+/* bitnet.h - the whole C interface of libbitnet, an engine for ternary (BitNet b1.58) language models.
+ *
+ * The shortest program (examples/simple.c is the same with error handling):
+ *
+ *     bitnet_model *model;  bitnet_context *ctx;  bitnet_sampler *sampler;
+ *     bitnet_model_load("model.gguf", NULL, &model);
+ *     bitnet_context_create(model, NULL, &ctx);
+ *     bitnet_sampler_create(NULL, &sampler);
+ *     const bitnet_tokenizer *tok = bitnet_model_get_tokenizer(model);
+ *     bitnet_token tokens[512], next;  char piece[64];  size_t n, bytes;
+ *     bitnet_tokenizer_encode(tok, "Once upon a time", 16, BITNET_ENCODE_ADD_BOS, tokens, 512, &n);
+ *     bitnet_context_decode_tokens(ctx, 0, tokens, n);
+ *     for (int i = 0; i < 64; i++) {
+ *         bitnet_sampler_sample_context(sampler, ctx, -1, &next);
+ *         if (bitnet_tokenizer_is_end(tok, next)) break;
+ *         bitnet_tokenizer_decode(tok, &next, 1, 0, piece, sizeof piece, &bytes);
+ *         fwrite(piece, 1, bytes, stdout);
+ *         bitnet_context_decode_tokens(ctx, 0, &next, 1);
+ *     }
+ *
+ * Three rules
+ *   Ownership  A pointer you get through an `out_` parameter of a `_create` or `_load` function is yours; give it back to
+ *              the matching `_free` (NULL is fine). A returned pointer is borrowed from its parent. Handles are counted
+ *              inside: a context keeps its model alive, so handles may be freed in any order.
+ *   Threads    Models and tokenizers never change: share them freely. A context or a sampler serves one thread at a
+ *              time; different ones run in parallel. bitnet_context_cancel is the one call for any thread.
+ *   Errors     Every call that can fail returns a bitnet_status: 0 is success, a negative number tells what failed.
+ *              bitnet_last_error() has the sentence to show a person. The library never prints, exits or aborts, and
+ *              after a failed call every handle is as it was before.
+ *
+ * Promise: within one major version, source and binary compatibility are kept (before 1.0: within one minor version);
+ * the SOVERSION follows. Structs grow at their end only; their first field, struct_size, says what the caller knows.
+ * Results on a CPU are the same bits on every instruction set, with any number of threads and any batch size. */
+#ifndef BITNET_H
+#define BITNET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- 1. Export and version ---------------------------------------------------------------------------------------- */
+
+#if defined(BITNET_STATIC)
+#define BITNET_API
+#elif defined(_WIN32)
+#ifdef BITNET_BUILD
+#define BITNET_API __declspec(dllexport)
+#else
+#define BITNET_API __declspec(dllimport)
+#endif
+#else
+#define BITNET_API __attribute__((visibility("default")))
+#endif
+
+#define BITNET_VERSION_MAJOR 0
+#define BITNET_VERSION_MINOR 1
+#define BITNET_VERSION_PATCH 0
+#define BITNET_VERSION_NUMBER (BITNET_VERSION_MAJOR * 10000 + BITNET_VERSION_MINOR * 100 + BITNET_VERSION_PATCH)
+
+/* The version of the loaded library as major * 10000 + minor * 100 + patch. Bindings compare it with the header they
+ * were written for. Since 0.1, like everything below without another remark. */
+BITNET_API uint32_t bitnet_version_number(void);
+/* "0.1.0"; static storage. */
+BITNET_API const char *bitnet_version_string(void);
+/* One line about this build: version, compiler, kernel levels compiled in; static storage. */
+BITNET_API const char *bitnet_build_info(void);
+
+/* ---- 2. Status and errors ----------------------------------------------------------------------------------------- */
+
+/* X(name, number, text). Families by hundreds: 1 arguments and configuration, 2 input and output, 3 GGUF, 4 model,
+ * 5 tokenizer, 6 memory and capacity, 7 running, 8 devices, 9 internal. A number never changes its meaning. */
+#define BITNET_STATUS_LIST(X)                                                                                          \
+    X(BITNET_OK, 0, "success")                                                                                         \
+    X(BITNET_E_ARGUMENT, -100, "an argument is not valid")                                                             \
+    X(BITNET_E_CONFIG, -101, "a parameter or environment variable is not valid")                                       \
+    X(BITNET_E_BUFFER_TOO_SMALL, -102, "the caller's buffer is too small; the needed size was returned")               \
+    X(BITNET_E_UNSUPPORTED, -103, "not supported by this build")                                                       \
+    X(BITNET_E_NOT_FOUND, -104, "no such entry")                                                                       \
+    X(BITNET_E_IO, -200, "reading or writing failed")                                                                  \
+    X(BITNET_E_FILE_NOT_FOUND, -201, "the file does not exist or may not be read")                                     \
+    X(BITNET_E_GGUF_MAGIC, -300, "not a GGUF file")                                                                    \
+    X(BITNET_E_GGUF_VERSION, -301, "unsupported GGUF version")                                                         \
+    X(BITNET_E_GGUF_TENSOR_COUNT, -302, "the tensor count exceeds the limit or the file")                              \
+    X(BITNET_E_GGUF_KV_COUNT, -303, "the metadata count exceeds the limit or the file")                                \
+    X(BITNET_E_GGUF_MISSING_TENSOR, -304, "required tensors are missing")                                              \
+    X(BITNET_E_GGUF_TENSOR_SHAPE, -305, "a tensor has the wrong shape")                                                \
+    X(BITNET_E_GGUF_TENSOR_DATA, -306, "a tensor's data is corrupt")                                                   \
+    X(BITNET_E_GGUF_TENSOR_TYPE, -307, "unsupported or ambiguous tensor type")                                         \
+    X(BITNET_E_GGUF_TRUNCATED, -308, "the file ends before its content")                                               \
+    X(BITNET_E_GGUF_MAP, -309, "mapping the file into memory failed")                                                  \
+    X(BITNET_E_GGUF_ALIGNMENT, -310, "a tensor or the alignment itself is misaligned")                                 \
+    X(BITNET_E_GGUF_METADATA, -311, "a metadata key is missing, duplicate or has the wrong type or value")             \
+    X(BITNET_E_MODEL_ARCHITECTURE, -400, "unsupported model architecture")                                             \
+    X(BITNET_E_MODEL_SHAPE, -401, "the model's hyperparameters do not fit together")                                   \
+    X(BITNET_E_TOKENIZER, -500, "the vocabulary or tokenizer file is not valid")                                       \
+    X(BITNET_E_TOKEN, -501, "a token id is outside the vocabulary")                                                    \
+    X(BITNET_E_TEXT, -502, "the text cannot be tokenized")                                                             \
+    X(BITNET_E_OUT_OF_MEMORY, -600, "out of memory")                                                                   \
+    X(BITNET_E_LIMIT, -601, "a security or memory limit is exceeded")                                                  \
+    X(BITNET_E_KV_FULL, -602, "the context has no room for these tokens")                                              \
+    X(BITNET_E_CANCELLED, -700, "cancelled by the caller")                                                             \
+    X(BITNET_E_TIMEOUT, -701, "the deadline passed")                                                                   \
+    X(BITNET_E_STATE, -702, "not possible in the present state, or a saved state does not fit")                        \
+    X(BITNET_E_DEVICE, -800, "the device or kernel cannot be used here")                                               \
+    X(BITNET_E_INTERNAL, -900, "internal error; please report it")
+
+typedef enum bitnet_status {
+#define BITNET_STATUS_ENUM(name, number, text) name = number,
+    BITNET_STATUS_LIST(BITNET_STATUS_ENUM)
+#undef BITNET_STATUS_ENUM
+        BITNET_STATUS_FORCE_INT32 = 0x7fffffff
+} bitnet_status;
+
+/* "BITNET_E_KV_FULL"; "BITNET_UNKNOWN" for a number this version does not know. Static storage. */
+BITNET_API const char *bitnet_status_name(bitnet_status status);
+/* The text of the list above. Static storage. */
+BITNET_API const char *bitnet_status_text(bitnet_status status);
+
+/* Why the last call on this thread failed: one line that says what, where and what to do next. Never NULL; "" before the
+ * first failure. Valid until the next failing call on this thread. Look at the status first: success does not clear it. */
+BITNET_API const char *bitnet_last_error(void);
+
+/* The same failure with its numbers. Fields that have no meaning for a failure are zero or "". Pointers as above. */
+typedef struct bitnet_error_info {
+    uint32_t struct_size;
+    bitnet_status status;
+    uint64_t expected;   /* what would have been right: a size, a count, a limit */
+    uint64_t actual;     /* what was found */
+    uint64_t offset;     /* byte position in the file */
+    const char *subject; /* the tensor, key, token or file it is about */
+    const char *message; /* as bitnet_last_error() */
+} bitnet_error_info;
+/* Fills as many bytes of *out_info as out_info->struct_size says (set it before the call). */
+BITNET_API bitnet_status bitnet_last_error_get_info(bitnet_error_info *out_info);
+
+/* ---- 3. Handles and small types ----------------------------------------------------------------------------------- */
+
+typedef int32_t bitnet_token;  /* index into the vocabulary */
+typedef int32_t bitnet_pos;    /* position of a token in its sequence, from 0 */
+typedef int32_t bitnet_seq_id; /* sequence in a context, 0 .. n_seq_max-1 */
+
+typedef struct bitnet_model bitnet_model;
+typedef struct bitnet_tokenizer bitnet_tokenizer;
+typedef struct bitnet_context bitnet_context;
+typedef struct bitnet_sampler bitnet_sampler;
+
+/* ---- 4. Library: log, kernels ------------------------------------------------------------------------------------- */
+
+typedef enum bitnet_log_level {
+    BITNET_LOG_DEBUG = 0,
+    BITNET_LOG_INFO = 1,
+    BITNET_LOG_WARNING = 2,
+    BITNET_LOG_ERROR = 3
+} bitnet_log_level;
+/* Called with one line without a newline, from any thread; must not throw or call into the library. */
+typedef void (*bitnet_log_callback)(bitnet_log_level level, const char *message, void *user_data);
+/* Sets where messages of at least min_level go; NULL (the default) is silence. Any thread; waits for running callbacks. */
+BITNET_API void bitnet_log_set_callback(bitnet_log_callback callback, bitnet_log_level min_level, void *user_data);
+
+/* One matrix or vector kernel of this build. Strings have static storage. */
+typedef struct bitnet_kernel_info {
+    uint32_t struct_size;
+    const char *name;        /* "i2s_avx512vnni": may be given to bitnet_model_params.kernel and BITNET_KERNEL */
+    const char *type;        /* weight type "i2_s", "f16", ...; "f32" rows for the vector kernels */
+    const char *level;       /* instruction set level "scalar", "avx2", ... */
+    int32_t runnable;        /* 1: this CPU and operating system can run it */
+    int32_t exact;           /* 1: gives the bits of the scalar kernel, always */
+    int32_t selected;        /* 1: what a model would use here by default */
+    int32_t is_vector;       /* 1: a set of vector kernels (norm, rope, softmax, ...), 0: a matrix kernel */
+} bitnet_kernel_info;
+BITNET_API size_t bitnet_kernel_get_count(void);
+/* BITNET_E_ARGUMENT past the end. */
+BITNET_API bitnet_status bitnet_kernel_get_info(size_t index, bitnet_kernel_info *out_info);
+
+/* Threads that this process may really use: min(CPU affinity, cgroup quota, CPUs), at least 1. */
+BITNET_API int32_t bitnet_cpu_get_thread_limit(void);
+
+/* ---- 5. Model ----------------------------------------------------------------------------------------------------- */
+
+/* 0 continues, anything else cancels the load (BITNET_E_CANCELLED). progress runs from 0 to 1. */
+typedef int32_t (*bitnet_progress_callback)(float progress, void *user_data);
+
+typedef enum bitnet_i2s_order {
+    BITNET_I2S_ORDER_X86 = 0, /* 128 weights in 32 bytes: all published files */
+    BITNET_I2S_ORDER_ARM = 1  /* 64 weights in 16 bytes: files quantised by a bitnet.cpp built for ARM; repacked at load */
+} bitnet_i2s_order;
+
+typedef struct bitnet_model_params {
+    uint32_t struct_size;
+    int32_t use_mmap;           /* 1 (default): map the file, weights are used in place; 0: read it into memory */
+    int32_t check_weights;      /* 1 (default): scan ternary codes and norms for values no converter writes */
+    int32_t i2s_order;          /* a bitnet_i2s_order; the file does not record it, so it is never guessed */
+    int32_t n_threads;          /* threads used for loading; 0 (default): as many as may be used */
+    int32_t vocab_only;         /* 1: only metadata and tokenizer; no context can be created */
+    const char *kernel;         /* NULL: $BITNET_KERNEL, or the best; else a kernel or level name */
+    uint64_t max_bytes;         /* refuse with BITNET_E_LIMIT above this many bytes of weights; 0: no limit */
+    bitnet_progress_callback on_progress; /* may be NULL; called on the loading thread */
+    void *progress_user_data;
+} bitnet_model_params;
+/* Writes the defaults into the first struct_size bytes of *params. Every struct of parameters has such a function;
+ * C and C++ programs use the inline form below it. */
+BITNET_API void bitnet_model_params_init(bitnet_model_params *params, uint32_t struct_size);
+
+/* Loads a model.
+ * path     UTF-8 path of a GGUF file, or of the first part of a split one (name-00001-of-00005.gguf).
+ * params   NULL for the defaults; read only during the call.
+ * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO, any of the -300s and -400s, BITNET_E_OUT_OF_MEMORY, BITNET_E_LIMIT,
+ *          BITNET_E_CANCELLED, BITNET_E_CONFIG. *out_model is NULL after a failure.
+ * Blocks. The file must not be changed while the model lives. */
+BITNET_API bitnet_status bitnet_model_load(const char *path, const bitnet_model_params *params,
+                                           bitnet_model **out_model);
+/* The same from size bytes at data, which must stay valid and unchanged until the last handle that uses the model is
+ * freed: weights are used in place. Any alignment will do; 32 bytes avoid copies. */
+BITNET_API bitnet_status bitnet_model_load_from_memory(const void *data, size_t size,
+                                                       const bitnet_model_params *params, bitnet_model **out_model);
+/* The same from length bytes at offset of an open file (an archive, an Android asset). The descriptor is only used
+ * during the call and stays the caller's. length 0: up to the end of the file. */
+BITNET_API bitnet_status bitnet_model_load_from_fd(int fd, uint64_t offset, uint64_t length,
+                                                   const bitnet_model_params *params, bitnet_model **out_model);
+
+/* Reads n_bytes at offset into dst; returns 0 on success. Called on the loading thread only, during the load only. */
+typedef struct bitnet_reader {
+    uint32_t struct_size;
+    uint64_t size; /* bytes in all */
+    int32_t (*read)(void *user_data, uint64_t offset, void *dst, uint64_t n_bytes);
+    void *user_data;
+} bitnet_reader;
+/* The same through a read callback (pack files, encrypted archives); the tensors are read once into memory. */
+BITNET_API bitnet_status bitnet_model_load_from_reader(const bitnet_reader *reader, const bitnet_model_params *params,
+                                                       bitnet_model **out_model);
+BITNET_API void bitnet_model_free(bitnet_model *model);
+
+/* What the file says about the model. Strings live as long as the model. */
+typedef struct bitnet_model_info {
+    uint32_t struct_size;
+    const char *architecture;   /* "bitnet-b1.58", "bitnet-25", "bitnet", "llama" */
+    const char *name;           /* general.name, or "" */
+    const char *quantization;   /* the type that most weights have: "i2_s", "tq2_0", "f16", ... */
+    const char *kernel;         /* the matrix kernel chosen for it */
+    int32_t n_vocab;
+    int32_t n_ctx_train;        /* longest context it was trained for */
+    int32_t n_embd;
+    int32_t n_layer;
+    int32_t n_head;
+    int32_t n_head_kv;
+    int32_t head_dim;
+    int32_t n_ff;
+    float rope_freq_base;
+    float rms_norm_eps;
+    uint64_t n_tensors;
+    uint64_t n_parameters;      /* elements of all tensors */
+    uint64_t n_file_bytes;      /* of all tensors as stored */
+    double bits_per_weight;     /* 8 * n_file_bytes / n_parameters */
+} bitnet_model_info;
+BITNET_API bitnet_status bitnet_model_get_info(const bitnet_model *model, bitnet_model_info *out_info);
+
+/* Metadata of the file, in its order. Values come as text: numbers in decimal, booleans "true"/"false", arrays as JSON;
+ * arrays longer than 64 entries end in "...". Text is followed by a NUL; *out_size counts without it. A buffer of less
+ * than *out_size + 1 bytes gives BITNET_E_BUFFER_TOO_SMALL, *out_size and nothing else; buffer may then be NULL.
+ * BITNET_E_NOT_FOUND for an unknown key or index. */
+BITNET_API size_t bitnet_model_get_metadata_count(const bitnet_model *model);
+BITNET_API bitnet_status bitnet_model_get_metadata_key(const bitnet_model *model, size_t index, char *buffer,
+                                                       size_t capacity, size_t *out_size);
+BITNET_API bitnet_status bitnet_model_get_metadata(const bitnet_model *model, const char *key, char *buffer,
+                                                   size_t capacity, size_t *out_size);
+
+/* Bytes a model and a context over it hold. */
+typedef struct bitnet_memory_info {
+    uint32_t struct_size;
+    uint64_t weights_mapped_bytes; /* used in place from the file or the caller's memory */
+    uint64_t weights_owned_bytes;  /* read or repacked into memory of the library */
+    uint64_t vocabulary_bytes;     /* roughly */
+    uint64_t kv_bytes;
+    uint64_t scratch_bytes;        /* activations, logits, attention scores */
+} bitnet_memory_info;
+
+/* The tokenizer inside the model file; lives as long as the model. NULL when the file has none this build can run. */
+BITNET_API const bitnet_tokenizer *bitnet_model_get_tokenizer(const bitnet_model *model);
+
+/* ---- 6. Tokenizer ------------------------------------------------------------------------------------------------- */
+
+/* Loads a tokenizer alone from a .gguf file, a Hugging Face tokenizer.json or a SentencePiece tokenizer.model
+ * (recognised by content). Returns BITNET_E_TOKENIZER with the reason, or a file status. */
+BITNET_API bitnet_status bitnet_tokenizer_load(const char *path, bitnet_tokenizer **out_tokenizer);
+BITNET_API void bitnet_tokenizer_free(bitnet_tokenizer *tokenizer);
+
+enum {
+    BITNET_ENCODE_ADD_BOS = 1,       /* begin with the BOS token, where the model has one */
+    BITNET_ENCODE_PARSE_SPECIAL = 2, /* read "<|eot_id|>" as one control token; without it, it is plain text */
+    BITNET_ENCODE_ADD_DEFAULT = 4    /* BOS and EOS just as the model file says (add_bos_token, add_eos_token) */
+};
+/* Turns n_bytes of UTF-8 text into token ids. Invalid UTF-8 is encoded byte by byte, never refused.
+ * *out_n is the number of tokens, also when BITNET_E_BUFFER_TOO_SMALL is returned (then nothing is written).
+ * Time is near linear in n_bytes for any text. Any thread. */
+BITNET_API bitnet_status bitnet_tokenizer_encode(const bitnet_tokenizer *tokenizer, const char *text, size_t n_bytes,
+                                                 uint32_t flags, bitnet_token *out_tokens, size_t capacity,
+                                                 size_t *out_n);
+enum {
+    BITNET_DECODE_SPECIAL = 1, /* write control tokens as their text; without it they give nothing */
+    BITNET_DECODE_START = 2    /* the tokens begin a text: drop the space a SentencePiece encoder put in front */
+};
+/* Turns ids into bytes, without a final NUL. The bytes of one token may be part of a character: collect them with
+ * bitnet_utf8_complete_prefix. Sizes as above. BITNET_E_TOKEN for an id outside the vocabulary. */
+BITNET_API bitnet_status bitnet_tokenizer_decode(const bitnet_tokenizer *tokenizer, const bitnet_token *tokens,
+                                                 size_t n_tokens, uint32_t flags, char *buffer, size_t capacity,
+                                                 size_t *out_n_bytes);
+/* The longest prefix of bytes that does not end inside a UTF-8 character (invalid bytes count as characters). */
+BITNET_API size_t bitnet_utf8_complete_prefix(const char *bytes, size_t n_bytes);
+
+typedef enum bitnet_token_attribute {
+    BITNET_TOKEN_NORMAL = 1,
+    BITNET_TOKEN_UNKNOWN = 2,
+    BITNET_TOKEN_CONTROL = 3,
+    BITNET_TOKEN_USER_DEFINED = 4,
+    BITNET_TOKEN_UNUSED = 5,
+    BITNET_TOKEN_BYTE = 6
+} bitnet_token_attribute;
+BITNET_API int32_t bitnet_tokenizer_get_n_vocab(const bitnet_tokenizer *tokenizer);
+/* The token's text as the vocabulary stores it; valid as long as the tokenizer. May hold NULs: *out_n_bytes counts. */
+BITNET_API bitnet_status bitnet_tokenizer_get_piece(const bitnet_tokenizer *tokenizer, bitnet_token token,
+                                                    const char **out_piece, size_t *out_n_bytes);
+/* The id whose stored text is exactly piece; BITNET_E_NOT_FOUND otherwise. */
+BITNET_API bitnet_status bitnet_tokenizer_get_token(const bitnet_tokenizer *tokenizer, const char *piece,
+                                                    size_t n_bytes, bitnet_token *out_token);
+/* A bitnet_token_attribute; 0 for an id outside the vocabulary. */
+BITNET_API int32_t bitnet_tokenizer_get_attribute(const bitnet_tokenizer *tokenizer, bitnet_token token);
+/* 1 when the token ends a generation: EOS, end of turn, end of message and their like. */
+BITNET_API int32_t bitnet_tokenizer_is_end(const bitnet_tokenizer *tokenizer, bitnet_token token);
+
+typedef struct bitnet_tokenizer_info {
+    uint32_t struct_size;
+    const char *source;  /* "gguf", "tokenizer.json", "tokenizer.model" */
+    const char *model;   /* "bpe" (byte-level) or "spm" (SentencePiece BPE) */
+    const char *pre;     /* "llama-bpe", "gpt-2", "falcon", ... ; "" for spm */
+    int32_t n_vocab;
+    bitnet_token bos, eos, eot, pad, unk; /* -1 where there is none */
+    int32_t add_bos;     /* what BITNET_ENCODE_ADD_DEFAULT does */
+    int32_t add_eos;
+} bitnet_tokenizer_info;
+BITNET_API bitnet_status bitnet_tokenizer_get_info(const bitnet_tokenizer *tokenizer,
+                                                   bitnet_tokenizer_info *out_info);
+
+typedef struct bitnet_chat_message {
+    const char *role;    /* "system", "user", "assistant" */
+    const char *content; /* UTF-8, NUL-terminated */
+} bitnet_chat_message;
+/* Encodes a conversation for the model. Contents are always plain text: they cannot smuggle in control tokens.
+ * format   "bitnet", "llama3", "chatml", "falcon", or NULL for the model's own (known by its architecture, vocabulary
+ *          and template; BITNET_E_NOT_FOUND when none is recognised).
+ * add_reply_header  1: end with the header after which the assistant's reply comes.
+ * Sizes as bitnet_tokenizer_encode. */
+BITNET_API bitnet_status bitnet_tokenizer_encode_chat(const bitnet_tokenizer *tokenizer, const char *format,
+                                                      const bitnet_chat_message *messages, size_t n_messages,
+                                                      int32_t add_reply_header, bitnet_token *out_tokens,
+                                                      size_t capacity, size_t *out_n);
+
+/* ---- 7. Context --------------------------------------------------------------------------------------------------- */
+
+typedef enum bitnet_pooling {
+    BITNET_POOLING_LAST = 0, /* the last token's hidden state */
+    BITNET_POOLING_MEAN = 1  /* the mean over the sequence's tokens in the batch */
+} bitnet_pooling;
+
+typedef struct bitnet_context_params {
+    uint32_t struct_size;
+    int32_t n_ctx;       /* KV cells shared by all sequences; 0 (default): what the model was trained for, at most 4096 */
+    int32_t n_batch;     /* tokens per bitnet_context_decode at most; 0 (default): n_ctx */
+    int32_t n_ubatch;    /* tokens computed at once; default 512. Never changes a result */
+    int32_t n_seq_max;   /* sequences; default 1, at most 4096 */
+    int32_t n_threads;   /* 0 (default): $BITNET_NUM_THREADS or bitnet_cpu_get_thread_limit(); never changes a result */
+    int32_t embeddings;  /* 1: decode also keeps the hidden state of every token marked for output */
+    int32_t trace;       /* 1: record what ran, see bitnet_context_get_trace */
+    /* Polled between operations, on the thread that called decode; non-zero stops the decode. May be NULL. */
+    int32_t (*should_abort)(void *user_data);
+    void *abort_user_data;
+} bitnet_context_params;
+BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
+
+/* Creates a context: KV cache, activations and threads are allocated here, decoding allocates nothing more.
+ * Returns BITNET_E_OUT_OF_MEMORY, BITNET_E_CONFIG (a parameter out of range), BITNET_E_STATE (a vocab_only model). */
+BITNET_API bitnet_status bitnet_context_create(bitnet_model *model, const bitnet_context_params *params,
+                                               bitnet_context **out_context);
+BITNET_API void bitnet_context_free(bitnet_context *context);
+
+/* Stops the decode that runs now, or else the next one, within one layer's work; it returns BITNET_E_CANCELLED and the
+ * sequences are as before it. Any thread. */
+BITNET_API void bitnet_context_cancel(bitnet_context *context);
+
+BITNET_API int32_t bitnet_context_get_n_ctx(const bitnet_context *context);
+BITNET_API int32_t bitnet_context_get_n_threads(const bitnet_context *context);
+BITNET_API bitnet_status bitnet_context_get_memory(const bitnet_context *context, bitnet_memory_info *out_info);
+
+/* ---- 8. Batch and decode ------------------------------------------------------------------------------------------ */
+
+/* Tokens to run together; token i belongs to sequence seq_ids[i]. */
+typedef struct bitnet_batch {
+    uint32_t struct_size;
+    int32_t n_tokens;
+    const bitnet_token *tokens;
+    const bitnet_pos *positions;   /* NULL: each token follows its sequence's last one. Else they must say the same */
+    const bitnet_seq_id *seq_ids;  /* NULL: all 0 */
+    const int8_t *want_output;     /* NULL: only the last token of each sequence. Else 1 where logits are wanted */
+} bitnet_batch;
+
+/* Runs the model over a batch and appends it to the sequences it names.
+ * batch:   read only during the call; every array stays yours. n_tokens 0 succeeds and does nothing.
+ * Returns  BITNET_OK; BITNET_E_KV_FULL (remove a sequence or create the context with a larger n_ctx);
+ *          BITNET_E_CANCELLED; BITNET_E_TOKEN; BITNET_E_ARGUMENT (the message names the entry).
+ *          After any failure the sequences are exactly as before the call; earlier logits are gone.
+ * Threads: one thread per context at a time. Blocks. */
+BITNET_API bitnet_status bitnet_context_decode(bitnet_context *context, const bitnet_batch *batch);
+/* The common case: appends n tokens to one sequence, output wanted for the last. */
+BITNET_API bitnet_status bitnet_context_decode_tokens(bitnet_context *context, bitnet_seq_id seq_id,
+                                                      const bitnet_token *tokens, size_t n_tokens);
+
+/* The logits, n_vocab floats, of batch entry index of the last decode (negative: counted from the end, -1 is the last
+ * entry). Lent until the next decode on this context. BITNET_E_NOT_FOUND where no output was asked for. */
+BITNET_API bitnet_status bitnet_context_get_logits(bitnet_context *context, int32_t index, const float **out_logits);
+/* The hidden state after the last norm, n_embd floats, of a batch entry with output. Needs params.embeddings.
+ * normalize 1 divides by the Euclidean length (a zero vector stays zero). Copies into out (n_embd floats). */
+BITNET_API bitnet_status bitnet_context_get_embedding(bitnet_context *context, int32_t index, int32_t normalize,
+                                                      float *out, size_t capacity);
+/* The pooled hidden state of one sequence's entries with output in the last decode. */
+BITNET_API bitnet_status bitnet_context_get_sequence_embedding(bitnet_context *context, bitnet_seq_id seq_id,
+                                                               bitnet_pooling pooling, int32_t normalize, float *out,
+                                                               size_t capacity);
+
+/* ---- 9. Sequences: ranges are positions [p0, p1), negative p0 = 0, negative p1 = the end ----------------------------- */
+
+/* Forgets a range of a sequence (negative seq_id: of every sequence). */
+BITNET_API bitnet_status bitnet_sequence_remove(bitnet_context *context, bitnet_seq_id seq_id, bitnet_pos p0,
+                                                bitnet_pos p1);
+/* Makes dst a copy of a range of src; what dst held is forgotten. The cells are shared, nothing is computed again. */
+BITNET_API bitnet_status bitnet_sequence_copy(bitnet_context *context, bitnet_seq_id src, bitnet_seq_id dst,
+                                              bitnet_pos p0, bitnet_pos p1);
+/* Forgets every sequence but this one. */
+BITNET_API bitnet_status bitnet_sequence_keep(bitnet_context *context, bitnet_seq_id seq_id);
+/* The position the next token will get, 0 for an empty sequence, -1 for an id outside the context. */
+BITNET_API bitnet_pos bitnet_sequence_get_end(const bitnet_context *context, bitnet_seq_id seq_id);
+/* Writes the sequence's state (tokens' keys and values, positions, a checksum, the model's shape) into buffer.
+ * Sizes as everywhere: *out_size is always the needed size. */
+BITNET_API bitnet_status bitnet_sequence_save(const bitnet_context *context, bitnet_seq_id seq_id, void *buffer,
+                                              size_t capacity, size_t *out_size);
+/* Replaces the sequence by a saved one. BITNET_E_STATE when the data is damaged or of another model; the sequence is
+ * then as before. */
+BITNET_API bitnet_status bitnet_sequence_load(bitnet_context *context, bitnet_seq_id seq_id, const void *data,
+                                              size_t size);
+
+/* ---- 10. Sampler -------------------------------------------------------------------------------------------------- */
+
+typedef struct bitnet_logit_bias {
+    bitnet_token token;
+    float bias; /* added to the logit; -INFINITY forbids the token */
+} bitnet_logit_bias;
+
+/* Steps run in this order: bias, penalties, (temperature <= 0: greedy), temperature, top-k, typical, top-p, min-p, draw.
+ * Logits that are NaN count as -infinity. If no finite logit is left the token is the lowest id that is not forbidden.
+ * Ties go to the lowest id. The generator is PCG32 (M. O'Neill 2014) seeded with seed; its stream depends on nothing
+ * else. The arithmetic is the library's own, so a seed gives the same tokens on every machine. */
+typedef struct bitnet_sampler_params {
+    uint32_t struct_size;
+    float temperature;         /* default 0.7; 0 or less: greedy */
+    int32_t top_k;             /* default 50; 0: off */
+    float top_p;               /* default 0.9; 1: off */
+    float min_p;               /* default 0; 0: off */
+    float typical_p;           /* default 1; 1: off */
+    float repetition_penalty;  /* default 1; 1: off. > 0 logits are divided by it, others multiplied */
+    float frequency_penalty;   /* default 0; subtracted once per occurrence */
+    float presence_penalty;    /* default 0; subtracted once */
+    int32_t penalty_last_n;    /* accepted tokens that count; default 64; 0: none; -1: all */
+    int32_t has_seed;          /* 0 (default): a fresh seed from the operating system; 1: use seed */
+    uint64_t seed;
+    const bitnet_logit_bias *logit_bias; /* copied */
+    size_t n_logit_bias;
+} bitnet_sampler_params;
+BITNET_API void bitnet_sampler_params_init(bitnet_sampler_params *params, uint32_t struct_size);
+
+/* Creates a sampler; it knows no model and no context. BITNET_E_CONFIG for a parameter that is NaN or out of range. */
+BITNET_API bitnet_status bitnet_sampler_create(const bitnet_sampler_params *params, bitnet_sampler **out_sampler);
+BITNET_API void bitnet_sampler_free(bitnet_sampler *sampler);
+/* Picks a token from n_vocab logits (not changed) and accepts it. BITNET_E_ARGUMENT for n_vocab 0. */
+BITNET_API bitnet_status bitnet_sampler_sample(bitnet_sampler *sampler, const float *logits, size_t n_vocab,
+                                               bitnet_token *out_token);
+/* The same on the logits of a batch entry of the context's last decode. */
+BITNET_API bitnet_status bitnet_sampler_sample_context(bitnet_sampler *sampler, bitnet_context *context,
+                                                       int32_t index, bitnet_token *out_token);
+/* Tells the penalties about a token that was not sampled here, e.g. of the prompt. */
+BITNET_API bitnet_status bitnet_sampler_accept(bitnet_sampler *sampler, bitnet_token token);
+/* Forgets accepted tokens and starts the generator again. */
+BITNET_API bitnet_status bitnet_sampler_reset(bitnet_sampler *sampler);
+/* The seed in use. */
+BITNET_API uint64_t bitnet_sampler_get_seed(const bitnet_sampler *sampler);
+/* The probabilities the next draw would use, n_vocab floats that sum to 1 (0 for tokens filtered out); draws nothing. */
+BITNET_API bitnet_status bitnet_sampler_get_probabilities(bitnet_sampler *sampler, const float *logits,
+                                                          size_t n_vocab, float *out_probabilities);
+
+/* ---- 11. Metrics -------------------------------------------------------------------------------------------------- */
+
+typedef struct bitnet_metrics {
+    uint32_t struct_size;
+    uint64_t load_us;          /* time the model took to load */
+    uint64_t prefill_us;       /* time in decode calls with more than one token per sequence */
+    uint64_t prefill_tokens;
+    uint64_t decode_us;        /* time in decode calls with one token per sequence */
+    uint64_t decode_tokens;
+    uint64_t n_decodes;        /* calls that succeeded */
+} bitnet_metrics;
+BITNET_API bitnet_status bitnet_context_get_metrics(const bitnet_context *context, bitnet_metrics *out_metrics);
+BITNET_API bitnet_status bitnet_context_reset_metrics(bitnet_context *context);
+/* What the last decode ran, as JSON: an array of {"op","name","kernel","rows","us","checksum"} per graph node, with a
+ * 64-bit checksum of the node's output bits as hexadecimal text. Needs params.trace. Sizes as bitnet_model_get_metadata. */
+BITNET_API bitnet_status bitnet_context_get_trace(const bitnet_context *context, char *buffer, size_t capacity,
+                                                  size_t *out_size);
+
+/* ---- Inline helpers for C and C++ --------------------------------------------------------------------------------- */
+
+static inline bitnet_model_params bitnet_model_default_params(void) {
+    bitnet_model_params p;
+    bitnet_model_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_context_params bitnet_context_default_params(void) {
+    bitnet_context_params p;
+    bitnet_context_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_sampler_params bitnet_sampler_default_params(void) {
+    bitnet_sampler_params p;
+    bitnet_sampler_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* BITNET_H */
