@@ -1,0 +1,35 @@
+#include "ggml-like/arena.h"
+
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "ggml-like/error.h"
+
+namespace tg {
+
+Arena::Arena(size_t n_bytes, const char* what) {
+    if (n_bytes == 0) return;
+    if (n_bytes <= SIZE_MAX - kAlignment) {
+        data_ = static_cast<uint8_t*>(::operator new(align_up(n_bytes), std::align_val_t(kAlignment), std::nothrow));
+    }
+    if (data_ == nullptr) {
+        throw Error(ErrorKind::out_of_memory, "cannot allocate " + std::to_string(n_bytes) + " bytes for the " + what +
+                                                  "; choose a smaller context or free memory");
+    }
+    size_ = n_bytes;
+}
+
+Arena::~Arena() { ::operator delete(data_, std::align_val_t(kAlignment)); }
+
+Arena::Arena(Arena&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Arena& Arena::operator=(Arena&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+}
+
+}  // namespace tg

@@ -1,0 +1,51 @@
+// Where graphs run. A backend owns memory and threads (or streams) and walks the nodes of a graph.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "ggml-like/graph.h"
+#include "ggml-like/graph_trace.h"
+#include "ggml-like/memory_plan.h"
+#include "ggml-like/op_table.h"
+
+namespace tg {
+
+// A block of a backend's memory; freed with the object.
+class Buffer {
+public:
+    virtual ~Buffer() = default;
+    virtual uint8_t* data() const noexcept = 0;  // host address on the CPU, device address elsewhere
+    virtual size_t size() const noexcept = 0;
+};
+
+// Asked between nodes, on the thread that runs the graph; true stops it.
+struct StopCheck {
+    bool (*should_stop)(void* user_data) = nullptr;
+    void* user_data = nullptr;
+};
+
+enum class RunResult : uint8_t { done, stopped };
+
+class Backend {
+public:
+    virtual ~Backend() = default;
+    virtual const char* name() const noexcept = 0;
+    // Throws tg::Error(out_of_memory). what names the block in the message.
+    virtual std::unique_ptr<Buffer> allocate(size_t n_bytes, const char* what) = 0;
+    virtual void upload(Buffer& to, size_t offset, const void* from, size_t n_bytes) = 0;
+    virtual void download(const Buffer& from, size_t offset, void* to, size_t n_bytes) = 0;
+    // Blocks until the graph has run. Values live in arena as plan says. trace may be null.
+    virtual RunResult run(const Graph& graph, const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs,
+                          const StopCheck& stop, GraphTrace* trace) = 0;
+    virtual void synchronize() = 0;
+    virtual int n_threads() const noexcept = 0;
+    virtual size_t scratch_bytes() const noexcept = 0;
+};
+
+// n_threads: as many as are really wanted (see usable_cpus). max_visible: cells a token sees at most; each thread gets
+// room for the attention scores of one KV head's group of n_q query heads over that many.
+std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, int n_threads, int64_t max_visible, int64_t n_q);
+
+}  // namespace tg

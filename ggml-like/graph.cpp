@@ -1,0 +1,154 @@
+#include "ggml-like/graph.h"
+
+#include <utility>
+
+#include "ggml-like/error.h"
+
+namespace tg {
+namespace {
+
+[[noreturn]] void shape_error(const std::string& node, const std::string& what) {
+    throw Error(ErrorKind::shape, "graph node '" + node + "': " + what);
+}
+
+}  // namespace
+
+ValueId Graph::new_value(std::string name, int64_t width, Rows rows, ValueType type, const kern::ActFormat* format) {
+    Value value;
+    value.name = std::move(name);
+    value.width = width;
+    value.rows = rows;
+    value.type = type;
+    value.format = format;
+    values_.push_back(std::move(value));
+    return static_cast<ValueId>(values_.size() - 1);
+}
+
+void Graph::append(Node node) { nodes_.push_back(std::move(node)); }
+
+ValueId Graph::get_rows(const Weight& table, std::string name) {
+    if (!table.present()) shape_error(name, "the table is absent");
+    Node node{.op = OpKind::get_rows, .output = new_value(name, table.k, Rows::tokens), .params = {}, .name = name};
+    node.params.weight = &table;
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
+ValueId Graph::rope_table(const RopeParams& rope, std::string name) {
+    if (rope.n_dims <= 0 || rope.n_dims % 2 != 0) shape_error(name, "the rotated width must be even and positive");
+    Node node{.op = OpKind::rope_table, .output = new_value(name, rope.n_dims, Rows::tokens), .params = {}, .name = name};
+    node.params.rope = rope;
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
+ValueId Graph::rms_norm(ValueId x, const float* weight, int64_t weight_width, float eps, std::string name) {
+    if (weight != nullptr && weight_width != value(x).width) shape_error(name, "the norm weight has another width");
+    Node node{.op = OpKind::rms_norm, .inputs = {x, kNoValue},
+              .output = new_value(name, value(x).width, value(x).rows), .params = {}, .name = name};
+    node.params.norm_weight = weight;
+    node.params.eps = eps;
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
+ValueId Graph::pack_for(ValueId x, const Weight& w) {
+    const kern::ActFormat* format = w.kernel->act;
+    if (format->pack == nullptr) return x;
+    for (const Node& node : nodes_) {
+        if (node.op == OpKind::pack_acts && node.inputs[0] == x && value(node.output).format == format) return node.output;
+    }
+    std::string name = value(x).name + "." + format->name;
+    Node node{.op = OpKind::pack_acts, .inputs = {x, kNoValue},
+              .output = new_value(name, value(x).width, value(x).rows, ValueType::packed, format), .params = {}, .name = name};
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
+ValueId Graph::mul_mat(const Weight& w, ValueId x, std::string name) {
+    if (w.kernel == nullptr) shape_error(name, "weight '" + w.name + "' has no kernel");
+    if (value(x).width != w.k) {
+        shape_error(name, "weight '" + w.name + "' takes " + std::to_string(w.k) + " inputs, '" + value(x).name +
+                              "' has " + std::to_string(value(x).width));
+    }
+    const ValueId acts = pack_for(x, w);
+    Node node{.op = OpKind::mul_mat, .inputs = {acts, kNoValue},
+              .output = new_value(name, w.n_rows, value(x).rows), .params = {}, .name = name};
+    node.params.weight = &w;
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
+void Graph::rope(ValueId x, ValueId table, const RopeParams& rope, int32_t n_head, int32_t head_dim, std::string name) {
+    if (value(x).width != int64_t{n_head} * head_dim || rope.n_dims > head_dim || value(table).width != rope.n_dims) {
+        shape_error(name, "heads and rotated width do not fit the row");
+    }
+    Node node{.op = OpKind::rope, .inputs = {x, table}, .output = x, .params = {}, .name = std::move(name)};
+    node.params.rope = rope;
+    node.params.n_head = n_head;
+    node.params.head_dim = head_dim;
+    append(std::move(node));
+}
+
+void Graph::kv_store(ValueId k, ValueId v, const KvLayer& kv, std::string name) {
+    if (value(k).width != value(v).width) shape_error(name, "keys and values differ in width");
+    Node node{.op = OpKind::kv_store, .inputs = {k, v}, .params = {}, .name = std::move(name)};
+    node.params.kv = kv;
+    append(std::move(node));
+}
+
+ValueId Graph::attention(ValueId q, const KvLayer& kv, int32_t n_head, int32_t n_head_kv, int32_t head_dim, std::string name) {
+    if (value(q).width != int64_t{n_head} * head_dim || n_head_kv <= 0 || n_head % n_head_kv != 0) {
+        shape_error(name, "query heads, KV heads and head width do not fit");
+    }
+    Node node{.op = OpKind::attention, .inputs = {q, kNoValue},
+              .output = new_value(name, value(q).width, Rows::tokens), .params = {}, .name = name};
+    node.params.kv = kv;
+    node.params.n_head = n_head;
+    node.params.n_head_kv = n_head_kv;
+    node.params.head_dim = head_dim;
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
+ValueId Graph::add(ValueId a, ValueId b, std::string name) { return glu(OpKind::add, a, b, std::move(name)); }
+ValueId Graph::relu2_mul(ValueId gate, ValueId up, std::string name) {
+    return glu(OpKind::relu2_mul, gate, up, std::move(name));
+}
+ValueId Graph::silu_mul(ValueId gate, ValueId up, std::string name) {
+    return glu(OpKind::silu_mul, gate, up, std::move(name));
+}
+
+ValueId Graph::glu(OpKind op, ValueId gate, ValueId up, std::string name) {
+    if (value(gate).width != value(up).width || value(gate).rows != value(up).rows) {
+        shape_error(name, "the two inputs differ in shape");
+    }
+    Node node{.op = op, .inputs = {gate, up}, .output = new_value(name, value(gate).width, value(gate).rows),
+              .params = {}, .name = name};
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
+ValueId Graph::pick_rows(ValueId x, std::string name) {
+    if (value(x).rows != Rows::tokens) shape_error(name, "the rows are picked already");
+    Node node{.op = OpKind::pick_rows, .inputs = {x, kNoValue},
+              .output = new_value(name, value(x).width, Rows::outputs), .params = {}, .name = name};
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
+void Graph::make_external(ValueId x, int32_t slot) {
+    Value& external = values_[static_cast<size_t>(x)];
+    external.home = Home::external;
+    external.external_slot = slot;
+}
+
+}  // namespace tg

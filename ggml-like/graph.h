@@ -1,0 +1,126 @@
+// A graph: values (matrices whose rows are tokens) and nodes (operations), built once per context. Row counts are
+// symbolic - "as many as the step has tokens" or "outputs" - so one graph and one memory plan serve a prompt of 500
+// tokens and a single token alike, and nothing is allocated while decoding. Builders check shapes and append a node.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ggml-like/weight.h"
+#include "kernels/mul_mat_kernel.h"
+
+namespace tg {
+
+using ValueId = int32_t;
+inline constexpr ValueId kNoValue = -1;
+
+// What a value's rows count when the graph runs.
+enum class Rows : uint8_t { tokens, outputs };
+
+enum class ValueType : uint8_t {
+    f32,     // width floats a row
+    packed,  // activations in a kernel's ActFormat
+};
+
+// Where a value's memory comes from.
+enum class Home : uint8_t {
+    arena,     // placed by the memory plan
+    external,  // a pointer given with each run (RunInputs::external)
+};
+
+struct Value {
+    std::string name;
+    int64_t width = 0;
+    Rows rows = Rows::tokens;
+    ValueType type = ValueType::f32;
+    const kern::ActFormat* format = nullptr;  // packed values only
+    Home home = Home::arena;
+    int32_t external_slot = -1;
+};
+
+enum class OpKind : uint8_t {
+    get_rows,    // token ids -> rows of a weight
+    rope_table,  // positions -> cos, sin pairs
+    rms_norm,
+    pack_acts,   // floats -> a kernel's activation format
+    mul_mat,
+    rope,
+    kv_store,
+    attention,
+    add,
+    relu2_mul,
+    silu_mul,
+    pick_rows,   // tokens -> outputs
+};
+inline constexpr int kOpCount = 12;
+
+// The keys and values of one layer: cell c of KV head h begins at (c * n_head_kv + h) * head_dim.
+struct KvLayer {
+    uint16_t* k = nullptr;  // F16
+    uint16_t* v = nullptr;
+};
+
+struct RopeParams {
+    bool halves = false;                  // pairs (i, i + n_dims/2) as NEOX; else (2i, 2i+1)
+    int32_t n_dims = 0;
+    double freq_base = 10000.0;
+    double freq_scale = 1.0;              // linear scaling: positions are multiplied by it
+    const float* freq_factors = nullptr;  // n_dims/2 divisors, or null
+};
+
+// Parameters of all operations; each reads its own few.
+struct OpParams {
+    const Weight* weight = nullptr;
+    const float* norm_weight = nullptr;  // [width], may be null
+    float eps = 0.0f;
+    RopeParams rope;
+    KvLayer kv;
+    int32_t n_head = 0;     // heads in the input row
+    int32_t n_head_kv = 0;
+    int32_t head_dim = 0;
+};
+
+struct Node {
+    OpKind op;
+    ValueId inputs[2] = {kNoValue, kNoValue};
+    ValueId output = kNoValue;  // kNoValue: kv_store writes only the cache
+    OpParams params;
+    std::string name;           // for traces: "blk.3.attn_q"
+};
+
+class Graph {
+public:
+    // Each builder returns its output. Shapes that do not fit throw tg::Error(shape) naming the node.
+    ValueId get_rows(const Weight& table, std::string name);
+    ValueId rope_table(const RopeParams& rope, std::string name);
+    ValueId rms_norm(ValueId x, const float* weight, int64_t weight_width, float eps, std::string name);
+    // The activations of x as the kernel of w wants them; the same node again for a second weight of the same format.
+    ValueId pack_for(ValueId x, const Weight& w);
+    ValueId mul_mat(const Weight& w, ValueId x, std::string name);
+    // Rotates in place: the result is the same value.
+    void rope(ValueId x, ValueId table, const RopeParams& rope, int32_t n_head, int32_t head_dim, std::string name);
+    void kv_store(ValueId k, ValueId v, const KvLayer& kv, std::string name);
+    ValueId attention(ValueId q, const KvLayer& kv, int32_t n_head, int32_t n_head_kv, int32_t head_dim, std::string name);
+    ValueId add(ValueId a, ValueId b, std::string name);
+    ValueId relu2_mul(ValueId gate, ValueId up, std::string name);
+    ValueId silu_mul(ValueId gate, ValueId up, std::string name);
+    ValueId pick_rows(ValueId x, std::string name);
+    // Marks a value as living at RunInputs::external[slot].
+    void make_external(ValueId x, int32_t slot);
+
+    const std::vector<Value>& values() const noexcept { return values_; }
+    const std::vector<Node>& nodes() const noexcept { return nodes_; }
+    const Value& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
+
+private:
+    ValueId new_value(std::string name, int64_t width, Rows rows, ValueType type = ValueType::f32,
+                      const kern::ActFormat* format = nullptr);
+    ValueId glu(OpKind op, ValueId gate, ValueId up, std::string name);
+    void append(Node node);
+
+    std::vector<Value> values_;
+    std::vector<Node> nodes_;
+};
+
+}  // namespace tg

@@ -1,0 +1,114 @@
+#include "ggml-like/memory_plan.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "ggml-like/arena.h"
+#include "ggml-like/error.h"
+
+namespace tg {
+namespace {
+
+struct Lifetime {
+    int first = std::numeric_limits<int>::max();  // node that writes it
+    int last = -1;                                // last node that touches it
+};
+
+size_t value_bytes(const Value& value, int64_t max_rows) {
+    constexpr int64_t kMax = int64_t{1} << 46;  // far above any machine, far below overflow of sums
+    if (value.width > kMax / 4 / std::max<int64_t>(max_rows, 1)) {
+        throw Error(ErrorKind::out_of_memory, "value '" + value.name + "' is too large; choose a smaller n_ubatch");
+    }
+    if (value.type == ValueType::packed) return align_up(value.format->bytes(value.width, max_rows));
+    return align_up(static_cast<size_t>(value.width * max_rows) * sizeof(float));
+}
+
+// What a node touches: up to two inputs read, one output written (rope writes its input in place).
+bool writes_over(const Node& node, ValueId other, const MemoryPlan& plan, const Graph& graph) {
+    if (node.output == kNoValue || other == kNoValue) return false;
+    if (node.output == other) return true;
+    if (graph.value(node.output).home == Home::external || graph.value(other).home == Home::external) return false;
+    const size_t a = plan.offsets[static_cast<size_t>(node.output)], b = plan.offsets[static_cast<size_t>(other)];
+    return a < b + plan.bytes[static_cast<size_t>(other)] && b < a + plan.bytes[static_cast<size_t>(node.output)];
+}
+
+bool conflict(const Node& earlier, const Node& later, const MemoryPlan& plan, const Graph& graph) {
+    // The KV cache is no value: stores and attention of the same layer always meet.
+    if (earlier.op == OpKind::kv_store && later.op == OpKind::attention) return true;
+    for (const ValueId input : later.inputs) {
+        if (writes_over(earlier, input, plan, graph)) return true;  // read after write
+    }
+    for (const ValueId input : earlier.inputs) {
+        if (writes_over(later, input, plan, graph)) return true;  // write after read
+    }
+    return writes_over(later, earlier.output, plan, graph);  // write after write
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const Graph& graph, int64_t max_rows) {
+    const size_t n_values = graph.values().size();
+    MemoryPlan plan;
+    plan.offsets.assign(n_values, 0);
+    plan.bytes.assign(n_values, 0);
+    std::vector<Lifetime> lives(n_values);
+    const int n_nodes = static_cast<int>(graph.nodes().size());
+    for (int i = 0; i < n_nodes; ++i) {
+        const Node& node = graph.nodes()[static_cast<size_t>(i)];
+        auto touch = [&](ValueId id) {
+            if (id == kNoValue) return;
+            Lifetime& life = lives[static_cast<size_t>(id)];
+            life.first = std::min(life.first, i);
+            life.last = std::max(life.last, i);
+        };
+        touch(node.output);
+        touch(node.inputs[0]);
+        touch(node.inputs[1]);
+    }
+
+    // Largest first, each at the lowest offset free during its whole life: simple, and within a few percent of best.
+    std::vector<ValueId> order;
+    for (size_t v = 0; v < n_values; ++v) {
+        if (graph.values()[v].home == Home::external) continue;
+        plan.bytes[v] = value_bytes(graph.values()[v], max_rows);
+        order.push_back(static_cast<ValueId>(v));
+    }
+    std::stable_sort(order.begin(), order.end(), [&](ValueId a, ValueId b) {
+        return plan.bytes[static_cast<size_t>(a)] > plan.bytes[static_cast<size_t>(b)];
+    });
+    std::vector<ValueId> placed;
+    for (const ValueId id : order) {
+        const size_t v = static_cast<size_t>(id);
+        std::vector<std::pair<size_t, size_t>> taken;  // (begin, end) of values alive at the same time
+        for (const ValueId other_id : placed) {
+            const size_t other = static_cast<size_t>(other_id);
+            if (lives[other].first <= lives[v].last && lives[v].first <= lives[other].last) {
+                taken.emplace_back(plan.offsets[other], plan.offsets[other] + plan.bytes[other]);
+            }
+        }
+        std::sort(taken.begin(), taken.end());
+        size_t offset = 0;
+        for (const auto& [begin, end] : taken) {
+            if (offset + plan.bytes[v] <= begin) break;
+            offset = std::max(offset, end);
+        }
+        plan.offsets[v] = offset;
+        plan.arena_bytes = std::max(plan.arena_bytes, offset + plan.bytes[v]);
+        placed.push_back(id);
+    }
+
+    plan.barrier_before.assign(static_cast<size_t>(n_nodes), 0);
+    int since = 0;  // first node after the last meeting
+    for (int i = 1; i < n_nodes; ++i) {
+        for (int j = since; j < i; ++j) {
+            if (conflict(graph.nodes()[static_cast<size_t>(j)], graph.nodes()[static_cast<size_t>(i)], plan, graph)) {
+                plan.barrier_before[static_cast<size_t>(i)] = 1;
+                since = i;
+                break;
+            }
+        }
+    }
+    return plan;
+}
+
+}  // namespace tg

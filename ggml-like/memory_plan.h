@@ -1,0 +1,23 @@
+// Places every value of a graph in one arena so that values which live at the same time never overlap, and finds where
+// threads must meet: only before a node that reads what others wrote, or overwrites what others may still read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "ggml-like/graph.h"
+
+namespace tg {
+
+struct MemoryPlan {
+    std::vector<size_t> offsets;        // per value; unused for external ones
+    std::vector<size_t> bytes;          // per value, at the largest row counts
+    std::vector<uint8_t> barrier_before;  // per node
+    size_t arena_bytes = 0;
+};
+
+// max_rows: rows that a step has at most, tokens and outputs alike. Throws tg::Error(out_of_memory) on overflow.
+MemoryPlan plan_memory(const Graph& graph, int64_t max_rows);
+
+}  // namespace tg

@@ -1,0 +1,33 @@
+#include "ggml-like/op_table.h"
+
+namespace tg {
+namespace {
+
+constexpr OpRow kOps[kOpCount] = {
+    {OpKind::get_rows, "get_rows", run_get_rows},
+    {OpKind::rope_table, "rope_table", run_rope_table},
+    {OpKind::rms_norm, "rms_norm", run_rms_norm},
+    {OpKind::pack_acts, "pack_acts", run_pack_acts},
+    {OpKind::mul_mat, "mul_mat", run_mul_mat},
+    {OpKind::rope, "rope", run_rope},
+    {OpKind::kv_store, "kv_store", run_kv_store},
+    {OpKind::attention, "attention", run_attention},
+    {OpKind::add, "add", run_add},
+    {OpKind::relu2_mul, "relu2_mul", run_relu2_mul},
+    {OpKind::silu_mul, "silu_mul", run_silu_mul},
+    {OpKind::pick_rows, "pick_rows", run_pick_rows},
+};
+
+constexpr bool in_order() {
+    for (int i = 0; i < kOpCount; ++i) {
+        if (static_cast<int>(kOps[i].kind) != i) return false;
+    }
+    return true;
+}
+static_assert(in_order(), "the table is indexed by OpKind");
+
+}  // namespace
+
+const OpRow& op_row(OpKind kind) { return kOps[static_cast<int>(kind)]; }
+
+}  // namespace tg

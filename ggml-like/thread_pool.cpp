@@ -1,0 +1,129 @@
+#include "ggml-like/thread_pool.h"
+
+#include <string>
+#include <system_error>
+
+#include "ggml-like/error.h"
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+namespace tg {
+namespace {
+
+// About 50 us of spinning on current x86 (a pause is some 140 cycles): longer than any gap between two operations of a
+// token, shorter than a scheduler tick.
+constexpr int kSpins = 1000;
+
+inline void cpu_pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+// Waits until value differs from old and returns it.
+uint32_t wait_for_change(const std::atomic<uint32_t>& value, uint32_t old) {
+    for (int i = 0; i < kSpins; ++i) {
+        const uint32_t now = value.load(std::memory_order_acquire);
+        if (now != old) return now;
+        cpu_pause();
+    }
+    value.wait(old, std::memory_order_acquire);
+    return value.load(std::memory_order_acquire);
+}
+
+// A host program may have set flush-to-zero, denormals-are-zero or another rounding mode on its thread; new threads
+// inherit that. The library's results must not depend on it, so jobs run in the default environment.
+class DefaultFloatEnvironment {
+public:
+#if defined(__x86_64__)
+    DefaultFloatEnvironment() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
+    ~DefaultFloatEnvironment() { _mm_setcsr(saved_); }
+
+private:
+    unsigned saved_;
+#elif defined(__aarch64__)
+    DefaultFloatEnvironment() {
+        asm volatile("mrs %0, fpcr" : "=r"(saved_));
+        asm volatile("msr fpcr, %0" : : "r"(uint64_t{0}));
+    }
+    ~DefaultFloatEnvironment() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
+
+private:
+    uint64_t saved_;
+#endif
+};
+
+}  // namespace
+
+void Barrier::wait() {
+    if (n_threads_ == 1) return;
+    const uint32_t phase = phase_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == n_threads_ - 1) {
+        arrived_.store(0, std::memory_order_relaxed);
+        phase_.store(phase + 1, std::memory_order_release);
+        phase_.notify_all();
+    } else {
+        wait_for_change(phase_, phase);
+    }
+}
+
+ThreadPool::ThreadPool(int n_threads) : n_threads_(n_threads), barrier_(n_threads) {
+    workers_.reserve(static_cast<size_t>(n_threads) - 1);
+    try {
+        for (int i = 1; i < n_threads; ++i) workers_.emplace_back([this, i] { work(i); });
+    } catch (const std::system_error&) {
+        stop_workers();
+        throw Error(ErrorKind::out_of_memory,
+                    "the system gave fewer than " + std::to_string(n_threads) + " threads; ask for fewer");
+    }
+}
+
+ThreadPool::~ThreadPool() { stop_workers(); }
+
+void ThreadPool::stop_workers() {
+    stopping_.store(true, std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+}
+
+void ThreadPool::run(Job job, void* user_data) {
+    DefaultFloatEnvironment environment;
+    if (n_threads_ == 1) {
+        job(0, user_data);
+        return;
+    }
+    job_ = job;
+    user_data_ = user_data;
+    running_.store(n_threads_ - 1, std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+    job(0, user_data);
+    for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
+        if (spins < kSpins) {
+            cpu_pause();
+            continue;
+        }
+        if (const int left = running_.load(std::memory_order_acquire); left != 0) {
+            running_.wait(left, std::memory_order_acquire);
+        }
+    }
+}
+
+void ThreadPool::work(int index) {
+    DefaultFloatEnvironment environment;
+    uint32_t generation = 0;
+    for (;;) {
+        generation = wait_for_change(generation_, generation);
+        if (stopping_.load(std::memory_order_relaxed)) return;
+        job_(index, user_data_);
+        if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+    }
+}
+
+}  // namespace tg

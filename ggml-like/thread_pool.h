@@ -1,0 +1,55 @@
+// Our own threads: one job at a time runs on all of them (fork-join). Waiting spins briefly, so that a hand-over costs
+// well under a microsecond, then sleeps, so that an idle context costs nothing.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace tg {
+
+// Meeting point inside a job: wait() returns on every thread once all have come. Everything written before is visible.
+class Barrier {
+public:
+    explicit Barrier(int n_threads) : n_threads_(n_threads) {}
+    void wait();
+
+private:
+    const int n_threads_;
+    std::atomic<int> arrived_{0};
+    std::atomic<uint32_t> phase_{0};
+};
+
+class ThreadPool {
+public:
+    // job(index, user_data) with index 0 .. n_threads-1; 0 is the caller of run().
+    using Job = void (*)(int index, void* user_data);
+
+    // Starts n_threads - 1 workers. Throws tg::Error(out_of_memory) when the system gives none.
+    explicit ThreadPool(int n_threads);
+    ~ThreadPool();
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+
+    int size() const noexcept { return n_threads_; }
+    Barrier& barrier() noexcept { return barrier_; }
+    // Runs job on all threads and returns when all are done. One caller at a time; jobs must not throw.
+    // The floating-point environment inside is the default one whatever the host program has set.
+    void run(Job job, void* user_data);
+
+private:
+    void work(int index);
+    void stop_workers();
+
+    const int n_threads_;
+    Barrier barrier_;
+    Job job_ = nullptr;
+    void* user_data_ = nullptr;
+    std::atomic<uint32_t> generation_{0};  // a new value starts a job
+    std::atomic<int> running_{0};
+    std::atomic<bool> stopping_{false};
+    std::vector<std::thread> workers_;
+};
+
+}  // namespace tg
