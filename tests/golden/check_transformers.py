@@ -92,7 +92,7 @@ def build(model: oracle.Model) -> torch.nn.Module:
 
 def clear_prompt(path: Path) -> tuple[list[int], np.ndarray]:
     """Tokens whose rounding is beyond doubt with a full-precision cache, and the oracle's logits of them."""
-    pair = Pair(path, half_cache=False)
+    pair = Pair(path, half_margin=0.0, half_cache=False)
     prompt: list[int] = []
     for token in np.random.default_rng(1).permutation(len(pair.models[0].embedding)).tolist() * 4:
         if token not in prompt and pair.accept(token):

@@ -23,7 +23,6 @@ from tiny_models import SPECS, Spec, metadata_of, tensors_of
 
 PROMPT_LENGTH = 12
 INT8_MARGIN = 5e-4   # of one int8 step; the least distance from a tie that is accepted
-HALF_MARGIN = 1e-3   # of one half-precision step
 SEEDS_TRIED = 1000
 ROUNDS = 4           # times the vocabulary is gone through for one prompt
 # Largest |float32 - float64| allowed for the oracle's own single-precision run, relative to the spread of the logits.
@@ -49,7 +48,8 @@ def compact_json(value: object, indent: int = 0) -> str:
 class Pair:
     """The oracle in double and in single precision, fed the same tokens, to see whether they round alike."""
 
-    def __init__(self, path: Path, half_cache: bool = True):
+    def __init__(self, path: Path, half_margin: float, half_cache: bool = True):
+        self.half_margin = half_margin
         self.models = [oracle.load_model(path, dtype, half_cache) for dtype in (np.float64, np.float32)]
         self.caches = [model.new_cache() for model in self.models]
         self.logits: list[list[np.ndarray]] = [[], []]
@@ -63,7 +63,7 @@ class Pair:
             model.rounding = oracle.Rounding(outcomes=[])
             rows.append(oracle.forward(model, [token], cache)[0])
         double, single = (model.rounding for model in self.models)
-        if double.int8_distance < INT8_MARGIN or double.half_distance < HALF_MARGIN or not double.same_outcomes(single):
+        if double.int8_distance < INT8_MARGIN or double.half_distance < self.half_margin or not double.same_outcomes(single):
             return False
         self.caches = caches
         for kept, row in zip(self.logits, rows):
@@ -103,7 +103,7 @@ def check_round_trip(path: Path, spec: Spec, seed: int) -> None:
 
 def expect(spec: Spec, path: Path, seed: int, prompt: list[int]) -> tuple[dict, np.ndarray]:
     """The golden record of one model, after the checks that make it trustworthy."""
-    pair = Pair(path)
+    pair = Pair(path, spec.half_margin)
     assert all(pair.accept(token) for token in prompt), f"{spec.name}: prompt comes too near to a rounding tie"
     stepped, single = (np.vstack(rows) for rows in pair.logits)
     logits = oracle.logits_of(pair.models[0], prompt)
@@ -141,7 +141,7 @@ def make(spec: Spec, folder: Path, known: dict[str, tuple[int, list[int]]]) -> d
         first = int.from_bytes(hashlib.sha256(spec.name.encode()).digest()[:3], "big")
         for seed in range(first, first + SEEDS_TRIED):
             write(seed)
-            prompt = find_prompt(Pair(path), seed)
+            prompt = find_prompt(Pair(path, spec.half_margin), seed)
             if prompt:
                 break
         assert prompt, f"{spec.name}: no seed of {SEEDS_TRIED} gave a prompt clear of rounding ties"

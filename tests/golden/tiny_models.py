@@ -42,6 +42,7 @@ class Spec:
     alignment: int | None = None
     vocabulary: str = "bpe"
     weights_of: str | None = None
+    half_margin: float = 1e-3  # of one half-precision step; the least distance of keys and values from a tie
 
     def type_of(self, projection: str) -> str:
         return self.projections if isinstance(self.projections, str) else self.projections[projection]
@@ -64,15 +65,15 @@ SPECS = [
     Spec("llama-i2s", "llama", "ternary llama: adjacent-pair RoPE with rope_freqs, no sub-norms, untied Q8_0 head",
          "I2_S", head="Q8_0", rope_base=500000.0, rope_divisors=True),
     Spec("llama-f16", "llama", "dense F16, activations stay float, tied head, head_dim 16",
-         "F16", n_embd=64, n_ff=96, head_dim=16),
+         "F16", n_embd=64, n_ff=96, head_dim=16, half_margin=4e-3),
     Spec("llama-q8", "llama", "dense Q8_0 throughout, one kv head, SPM vocabulary",
-         "Q8_0", embedding="Q8_0", n_kv_head=1, n_ff=160, vocabulary="spm"),
+         "Q8_0", embedding="Q8_0", n_kv_head=1, n_ff=160, vocabulary="spm", half_margin=4e-3),
     Spec("llama-q4", "llama", "dense Q4_0, untied Q6_K head, key_length below n_embd / n_head",
-         "Q4_0", embedding="Q4_0", head="Q6_K", n_embd=256, n_ff=128, head_dim=32),
+         "Q4_0", embedding="Q4_0", head="Q6_K", n_embd=256, n_ff=128, head_dim=32, half_margin=4e-3),
     Spec("llama-mix", "llama", "BF16 and F32 projections mixed in one layer, BF16 embedding, F32 head, alignment 64",
          {"attn_q": "BF16", "attn_k": "F32", "attn_v": "BF16", "attn_output": "F32", "ffn_gate": "BF16",
           "ffn_up": "F32", "ffn_down": "BF16"}, embedding="BF16", head="F32", n_embd=64, n_ff=64, head_dim=24,
-         n_layer=1, alignment=64),
+         n_layer=1, alignment=64, half_margin=4e-3),
     Spec("b158-zero-layer", "bitnet-b1.58", "every weight of layer 0 is zero, stored with scale 0",
          "I2_S", n_ff=128, zero="layer"),
     Spec("b158-zero-all", "bitnet-b1.58", "every tensor is zero, norms and embedding included: logits are all 0",
