@@ -5,6 +5,7 @@
 
 #include "ggml-like/arena.h"
 #include "ggml-like/error.h"
+#include "ggml-like/op_table.h"
 
 namespace tg {
 namespace {
@@ -32,16 +33,30 @@ bool writes_over(const Node& node, ValueId other, const MemoryPlan& plan, const 
     return a < b + plan.bytes[static_cast<size_t>(other)] && b < a + plan.bytes[static_cast<size_t>(node.output)];
 }
 
+bool row_local(const Node& node, const Graph& graph) {
+    if (node.op == OpKind::pack_acts && graph.value(node.output).format->col_tile != 1) return false;
+    return op_row(node.op).row_local;
+}
+
+Rows rows_of(const Node& node, const Graph& graph) {
+    return graph.value(node.output != kNoValue ? node.output : node.inputs[0]).rows;
+}
+
 bool conflict(const Node& earlier, const Node& later, const MemoryPlan& plan, const Graph& graph) {
     // The KV cache is no value: stores and attention of the same layer always meet.
     if (earlier.op == OpKind::kv_store && later.op == OpKind::attention) return true;
+    // A thread that goes on with the rows it made itself waits for nobody; memory that merely overlaps is not that case.
+    const bool own_rows = row_local(earlier, graph) && row_local(later, graph) && rows_of(earlier, graph) == rows_of(later, graph);
+    auto clash = [&](const Node& writer, ValueId touched) {
+        return writes_over(writer, touched, plan, graph) && !(own_rows && writer.output == touched);
+    };
     for (const ValueId input : later.inputs) {
-        if (writes_over(earlier, input, plan, graph)) return true;  // read after write
+        if (clash(earlier, input)) return true;  // read after write
     }
     for (const ValueId input : earlier.inputs) {
-        if (writes_over(later, input, plan, graph)) return true;  // write after read
+        if (clash(later, input)) return true;  // write after read
     }
-    return writes_over(later, earlier.output, plan, graph);  // write after write
+    return clash(later, earlier.output);  // write after write
 }
 
 }  // namespace

@@ -4,18 +4,18 @@ namespace tg {
 namespace {
 
 constexpr OpRow kOps[kOpCount] = {
-    {OpKind::get_rows, "get_rows", run_get_rows},
-    {OpKind::rope_table, "rope_table", run_rope_table},
-    {OpKind::rms_norm, "rms_norm", run_rms_norm},
-    {OpKind::pack_acts, "pack_acts", run_pack_acts},
-    {OpKind::mul_mat, "mul_mat", run_mul_mat},
-    {OpKind::rope, "rope", run_rope},
-    {OpKind::kv_store, "kv_store", run_kv_store},
-    {OpKind::attention, "attention", run_attention},
-    {OpKind::add, "add", run_add},
-    {OpKind::relu2_mul, "relu2_mul", run_relu2_mul},
-    {OpKind::silu_mul, "silu_mul", run_silu_mul},
-    {OpKind::pick_rows, "pick_rows", run_pick_rows},
+    {OpKind::get_rows, "get_rows", true, run_get_rows},
+    {OpKind::rope_table, "rope_table", true, run_rope_table},
+    {OpKind::rms_norm, "rms_norm", true, run_rms_norm},
+    {OpKind::pack_acts, "pack_acts", true, run_pack_acts},
+    {OpKind::mul_mat, "mul_mat", false, run_mul_mat},
+    {OpKind::rope, "rope", true, run_rope},
+    {OpKind::kv_store, "kv_store", true, run_kv_store},
+    {OpKind::attention, "attention", false, run_attention},
+    {OpKind::add, "add", true, run_add},
+    {OpKind::relu2_mul, "relu2_mul", true, run_relu2_mul},
+    {OpKind::silu_mul, "silu_mul", true, run_silu_mul},
+    {OpKind::pick_rows, "pick_rows", false, run_pick_rows},
 };
 
 constexpr bool in_order() {

@@ -59,6 +59,9 @@ struct OpContext {
 struct OpRow {
     OpKind kind;
     const char* name;
+    // Row i of the output is made from row i of the inputs alone, and rows are split by share(rows, 1): two such nodes in
+    // a chain need no meeting of threads in between, because each thread goes on with its own rows.
+    bool row_local;
     void (*run)(const OpContext& context);
 };
 

@@ -1,4 +1,5 @@
-// add, relu2_mul, silu_mul: two rows in, one out. Elements are independent, so a single long row is split too.
+// add, relu2_mul, silu_mul: two rows in, one out. A single row stays with one thread: the norm that follows would have
+// to wait for all threads otherwise, which costs more than a few thousand additions.
 #include "ggml-like/op_table.h"
 
 namespace tg {
@@ -7,13 +8,12 @@ namespace {
 using Binary = void (*)(const float* a, const float* b, float* out, int64_t n);
 
 void run_binary(const OpContext& c, Binary function) {
-    // Rows of all three values are contiguous: treat them as one line, cut at cache lines.
-    const int64_t n = c.rows(c.node.output) * c.graph.value(c.node.output).width;
+    const int64_t width = c.graph.value(c.node.output).width;
     int64_t begin, end;
-    c.share(n, 256, &begin, &end);
-    if (begin < end) {
-        function(c.row(c.node.inputs[0], 0) + begin, c.row(c.node.inputs[1], 0) + begin, c.row(c.node.output, 0) + begin,
-                 end - begin);
+    c.share(c.rows(c.node.output), 1, &begin, &end);
+    if (begin < end) {  // rows are contiguous in all three values
+        function(c.row(c.node.inputs[0], begin), c.row(c.node.inputs[1], begin), c.row(c.node.output, begin),
+                 (end - begin) * width);
     }
 }
 

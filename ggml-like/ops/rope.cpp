@@ -21,10 +21,12 @@ void run_rope(const OpContext& c) {
     const OpParams& p = c.node.params;
     const auto turn = p.rope.halves ? c.vec.rope_halves : c.vec.rope_pairs;
     int64_t begin, end;
-    c.share(c.inputs.n_tokens * p.n_head, 1, &begin, &end);
-    for (int64_t i = begin; i < end; ++i) {
-        const int64_t token = i / p.n_head, head = i % p.n_head;
-        turn(c.row(c.node.output, token) + head * p.head_dim, c.row(c.node.inputs[1], token), p.rope.n_dims);
+    c.share(c.inputs.n_tokens, 1, &begin, &end);
+    for (int64_t token = begin; token < end; ++token) {
+        float* heads = c.row(c.node.output, token);
+        for (int32_t head = 0; head < p.n_head; ++head) {
+            turn(heads + head * p.head_dim, c.row(c.node.inputs[1], token), p.rope.n_dims);
+        }
     }
 }
 

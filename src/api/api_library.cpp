@@ -1,0 +1,116 @@
+// Version, status texts, last error, log, kernel list, thread limit.
+#include "ggml-like/thread_limit.h"
+#include "kernels/cpu/cpu_features.h"
+#include "src/api/api_guard.h"
+#include "src/base/log.h"
+#include "src/model/model.h"
+
+using namespace bitnet;
+
+#define BITNET_STRING_OF(x) #x
+#define BITNET_STRING(x) BITNET_STRING_OF(x)
+
+namespace {
+
+bitnet_kernel_info kernel_row(size_t index) {
+    kern::KernelSet best;
+    kern::select_kernels(nullptr, &best);
+    const uint64_t features = kern::cpu_features();
+    bitnet_kernel_info info{};
+    uint64_t needs = 0;
+    if (index < kern::mul_mat_kernel_count()) {
+        const kern::MulMatKernel& kernel = kern::mul_mat_kernel_at(index);
+        info.name = kernel.name;
+        info.type = kern::quant_type_info(kernel.type).name;
+        info.level = kernel.level;
+        info.exact = kernel.exact ? 1 : 0;
+        info.selected = &best.for_type(kernel.type) == &kernel ? 1 : 0;
+        needs = kernel.needs;
+    } else {
+        const kern::VecKernels& kernel = kern::vec_kernels_at(index - kern::mul_mat_kernel_count());
+        info.name = kernel.name;
+        info.type = "f32";
+        info.level = kernel.level;
+        info.exact = 1;
+        info.selected = best.vec == &kernel ? 1 : 0;
+        info.is_vector = 1;
+        needs = kernel.needs;
+    }
+    info.runnable = (needs & ~features) == 0 ? 1 : 0;
+    return info;
+}
+
+}  // namespace
+
+extern "C" {
+
+uint32_t bitnet_version_number(void) { return BITNET_VERSION_NUMBER; }
+
+const char* bitnet_version_string(void) {
+    return BITNET_STRING(BITNET_VERSION_MAJOR) "." BITNET_STRING(BITNET_VERSION_MINOR) "." BITNET_STRING(BITNET_VERSION_PATCH);
+}
+
+const char* bitnet_build_info(void) {
+    static const std::string info = [] {
+        std::string text = std::string("bitnet ") + bitnet_version_string() + ", ";
+#if defined(__clang__)
+        text += "clang " __clang_version__;
+#elif defined(__GNUC__)
+        text += "gcc " __VERSION__;
+#else
+        text += "unknown compiler";
+#endif
+        return text + ", kernel levels " + kern::kernel_level_names();
+    }();
+    return info.c_str();
+}
+
+const char* bitnet_status_name(bitnet_status status) {
+    switch (status) {
+#define BITNET_CASE(name, number, text) \
+    case name: return #name;
+        BITNET_STATUS_LIST(BITNET_CASE)
+#undef BITNET_CASE
+        default: return "BITNET_UNKNOWN";
+    }
+}
+
+const char* bitnet_status_text(bitnet_status status) {
+    switch (status) {
+#define BITNET_CASE(name, number, text) \
+    case name: return text;
+        BITNET_STATUS_LIST(BITNET_CASE)
+#undef BITNET_CASE
+        default: return "a status of a newer version of the library";
+    }
+}
+
+const char* bitnet_last_error(void) { return last_error_info().message; }
+
+bitnet_status bitnet_last_error_get_info(bitnet_error_info* out_info) {
+    // Not through api_call: asking about a failure must not replace it.
+    if (out_info == nullptr || out_info->struct_size < sizeof(uint32_t)) return BITNET_E_ARGUMENT;
+    write_info(out_info, last_error_info());
+    return BITNET_OK;
+}
+
+void bitnet_log_set_callback(bitnet_log_callback callback, bitnet_log_level min_level, void* user_data) {
+    api_call([&] { set_log_callback(callback, min_level, user_data); });
+}
+
+size_t bitnet_kernel_get_count(void) { return kern::mul_mat_kernel_count() + kern::vec_kernels_count(); }
+
+bitnet_status bitnet_kernel_get_info(size_t index, bitnet_kernel_info* out_info) {
+    return api_call([&] {
+        require(index < bitnet_kernel_get_count(), "there is no kernel with this index");
+        write_info(out_info, kernel_row(index));
+    });
+}
+
+int32_t bitnet_cpu_get_thread_limit(void) {
+    int32_t limit = 1;
+    api_call([&] { limit = tg::usable_cpus(); });
+    return limit;
+}
+
+}  // extern "C"

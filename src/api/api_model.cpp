@@ -1,0 +1,167 @@
+// Loading models from every kind of source, and what can be asked of them.
+#include "ggml-like/thread_limit.h"
+#include "src/api/api_guard.h"
+#include "src/api/handles.h"
+#include "src/base/environment.h"
+#include "src/gguf/byte_source.h"
+#include "src/gguf/gguf_reader.h"
+#include "src/load/model_load.h"
+
+using namespace bitnet;
+
+namespace {
+
+LoadOptions options_of(const bitnet_model_params& params) {
+    LoadOptions options;
+    options.check_weights = params.check_weights != 0;
+    require(params.i2s_order == BITNET_I2S_ORDER_X86 || params.i2s_order == BITNET_I2S_ORDER_ARM,
+            "bitnet_model_params.i2s_order is unknown");
+    options.arm_order = params.i2s_order == BITNET_I2S_ORDER_ARM;
+    options.vocab_only = params.vocab_only != 0;
+    if (params.n_threads < 0 || params.n_threads > 1024) {
+        throw Error(BITNET_E_CONFIG, "n_threads = " + std::to_string(params.n_threads) + " is outside 0..1024").with_subject("n_threads");
+    }
+    const int32_t limit = tg::usable_cpus();
+    const int32_t asked = params.n_threads != 0 ? params.n_threads : env_num_threads();
+    options.n_threads = asked == 0 ? limit : std::min(asked, limit);
+    options.kernel = params.kernel != nullptr ? params.kernel : env_kernel();
+    options.max_bytes = params.max_bytes;
+    if (params.on_progress != nullptr) {
+        options.on_progress = [callback = params.on_progress, user_data = params.progress_user_data](float progress) {
+            return callback(progress, user_data) == 0;
+        };
+    }
+    return options;
+}
+
+// open(params, read_options) gives the parsed file.
+template <typename Open>
+bitnet_status load(const bitnet_model_params* params, bitnet_model** out_model, Open&& open) {
+    if (out_model != nullptr) *out_model = nullptr;
+    return api_call([&] {
+        require(out_model != nullptr, "out_model is NULL");
+        const bitnet_model_params full = read_params(params, bitnet_model_params_init);
+        const LoadOptions options = options_of(full);
+        GgufReadOptions read_options;
+        read_options.metadata_only = options.vocab_only;
+        auto state = std::make_shared<ModelState>();
+        load_model(open(full, read_options), options, &state->model);
+        state->tokenizer.tokenizer = state->model.tokenizer;
+        *out_model = new bitnet_model{std::move(state)};
+    });
+}
+
+const Model& checked(const bitnet_model* model) {
+    require(model != nullptr, "the model is NULL");
+    return model->state->model;
+}
+
+constexpr size_t kMaxMetadataElements = 64;
+
+}  // namespace
+
+extern "C" {
+
+void bitnet_model_params_init(bitnet_model_params* params, uint32_t struct_size) {
+    bitnet_model_params defaults{};
+    defaults.use_mmap = 1;
+    defaults.check_weights = 1;
+    write_params(params, struct_size, defaults);
+}
+
+bitnet_status bitnet_model_load(const char* path, const bitnet_model_params* params, bitnet_model** out_model) {
+    return load(params, out_model, [&](const bitnet_model_params& full, const GgufReadOptions& options) {
+        require(path != nullptr, "the path is NULL");
+        return GgufFile::open(path, full.use_mmap != 0, options);
+    });
+}
+
+bitnet_status bitnet_model_load_from_memory(const void* data, size_t size, const bitnet_model_params* params,
+                                            bitnet_model** out_model) {
+    return load(params, out_model, [&](const bitnet_model_params&, const GgufReadOptions& options) {
+        require(data != nullptr || size == 0, "data is NULL");
+        return GgufFile::read(open_memory_source(data, size), options);
+    });
+}
+
+bitnet_status bitnet_model_load_from_fd(int fd, uint64_t offset, uint64_t length, const bitnet_model_params* params,
+                                        bitnet_model** out_model) {
+    return load(params, out_model, [&](const bitnet_model_params& full, const GgufReadOptions& options) {
+        return GgufFile::read(open_fd_source(fd, offset, length, full.use_mmap != 0), options);
+    });
+}
+
+bitnet_status bitnet_model_load_from_reader(const bitnet_reader* reader, const bitnet_model_params* params,
+                                            bitnet_model** out_model) {
+    return load(params, out_model, [&](const bitnet_model_params&, const GgufReadOptions& options) {
+        const bitnet_reader full = read_params(reader, +[](bitnet_reader* r, uint32_t size) { write_params(r, size, bitnet_reader{}); });
+        require(full.read != nullptr, "bitnet_reader.read is NULL");
+        return GgufFile::read(open_reader_source(full), options);
+    });
+}
+
+void bitnet_model_free(bitnet_model* model) { delete model; }
+
+bitnet_status bitnet_model_get_info(const bitnet_model* model, bitnet_model_info* out_info) {
+    return api_call([&] {
+        const Model& m = checked(model);
+        const Hparams& h = m.hparams;
+        bitnet_model_info info{};
+        info.architecture = h.architecture.c_str();
+        info.name = m.name.c_str();
+        info.quantization = m.quantization.c_str();
+        info.kernel = "";
+        if (const kern::QuantTypeInfo* type = kern::find_quant_type_by_name(m.quantization.c_str()); type != nullptr) {
+            info.kernel = m.kernels.for_type(type->type).name;
+        }
+        info.n_vocab = static_cast<int32_t>(h.n_vocab != 0 ? h.n_vocab : m.tokenizer != nullptr ? static_cast<int64_t>(m.tokenizer->n_vocab()) : 0);
+        info.n_ctx_train = static_cast<int32_t>(std::min<int64_t>(h.n_ctx_train, INT32_MAX));
+        info.n_embd = static_cast<int32_t>(h.n_embd);
+        info.n_layer = static_cast<int32_t>(h.n_layer);
+        info.n_head = static_cast<int32_t>(h.n_head);
+        info.n_head_kv = static_cast<int32_t>(h.n_head_kv);
+        info.head_dim = static_cast<int32_t>(h.head_dim);
+        info.n_ff = static_cast<int32_t>(h.n_ff);
+        info.rope_freq_base = static_cast<float>(h.rope_freq_base);
+        info.rms_norm_eps = h.rms_norm_eps;
+        info.n_tensors = m.n_tensors;
+        info.n_parameters = m.n_parameters;
+        info.n_file_bytes = m.n_file_bytes;
+        info.bits_per_weight = m.n_parameters != 0 ? 8.0 * static_cast<double>(m.n_file_bytes) / static_cast<double>(m.n_parameters) : 0.0;
+        write_info(out_info, info);
+    });
+}
+
+size_t bitnet_model_get_metadata_count(const bitnet_model* model) {
+    return model != nullptr ? model->state->model.file->n_keys() : 0;
+}
+
+bitnet_status bitnet_model_get_metadata_key(const bitnet_model* model, size_t index, char* buffer, size_t capacity,
+                                            size_t* out_size) {
+    return api_call([&] {
+        const GgufFile& file = *checked(model).file;
+        if (index >= file.n_keys()) {
+            throw Error(BITNET_E_NOT_FOUND, "the model has " + std::to_string(file.n_keys()) + " metadata keys, none with index " +
+                                                std::to_string(index));
+        }
+        write_text(file.key_at(index), buffer, capacity, out_size);
+    });
+}
+
+bitnet_status bitnet_model_get_metadata(const bitnet_model* model, const char* key, char* buffer, size_t capacity,
+                                        size_t* out_size) {
+    return api_call([&] {
+        const GgufFile& file = *checked(model).file;
+        require(key != nullptr, "the key is NULL");
+        const GgufValue* value = file.find(key);
+        if (value == nullptr) throw Error(BITNET_E_NOT_FOUND, "the model has no metadata key '" + std::string(key).substr(0, 200) + "'");
+        write_text(value->to_text(kMaxMetadataElements), buffer, capacity, out_size);
+    });
+}
+
+const bitnet_tokenizer* bitnet_model_get_tokenizer(const bitnet_model* model) {
+    if (model == nullptr || model->state->tokenizer.tokenizer == nullptr) return nullptr;
+    return &model->state->tokenizer;
+}
+
+}  // extern "C"

@@ -1,0 +1,36 @@
+// What the opaque handles of bitnet.h hold. Shared pointers inside make every order of freeing right.
+#pragma once
+
+#include <memory>
+
+#include "src/context/context.h"
+#include "src/model/model.h"
+#include "src/sampler/sampler.h"
+#include "src/tokenizer/tokenizer.h"
+
+struct bitnet_tokenizer {
+    std::shared_ptr<const bitnet::Tokenizer> tokenizer;
+};
+
+namespace bitnet {
+
+// A model and the tokenizer handle that is lent from it: they live and die together, with the last handle or context.
+struct ModelState {
+    Model model;
+    bitnet_tokenizer tokenizer;  // empty when the file has none
+};
+
+}  // namespace bitnet
+
+struct bitnet_model {
+    std::shared_ptr<const bitnet::ModelState> state;
+};
+
+struct bitnet_context {
+    std::shared_ptr<const bitnet::ModelState> state;
+    bitnet::Context context;
+};
+
+struct bitnet_sampler {
+    bitnet::Sampler sampler;
+};

@@ -1,0 +1,57 @@
+#include "src/api/last_error.h"
+
+namespace bitnet {
+namespace {
+
+struct LastError {
+    bitnet_status status = BITNET_OK;
+    uint64_t expected = 0, actual = 0, offset = 0;
+    std::string message, subject;
+    const char* static_message = nullptr;  // set instead of message when memory ran out
+};
+
+LastError& slot() noexcept {
+    thread_local LastError instance;
+    return instance;
+}
+
+}  // namespace
+
+void set_last_error(const Error& error) noexcept {
+    LastError& last = slot();
+    try {
+        last.message = error.message();
+        last.subject = error.subject();
+        last.static_message = nullptr;
+    } catch (...) {
+        last.subject.clear();
+        last.static_message = bitnet_status_text(error.status());
+    }
+    last.status = error.status();
+    last.expected = error.expected();
+    last.actual = error.actual();
+    last.offset = error.offset();
+}
+
+void set_last_error(bitnet_status status, const char* message) noexcept {
+    LastError& last = slot();
+    last.subject.clear();
+    last.static_message = message;
+    last.status = status;
+    last.expected = last.actual = last.offset = 0;
+}
+
+bitnet_error_info last_error_info() noexcept {
+    const LastError& last = slot();
+    bitnet_error_info info{};
+    info.struct_size = sizeof info;
+    info.status = last.status;
+    info.expected = last.expected;
+    info.actual = last.actual;
+    info.offset = last.offset;
+    info.subject = last.subject.c_str();
+    info.message = last.static_message != nullptr ? last.static_message : last.message.c_str();
+    return info;
+}
+
+}  // namespace bitnet

@@ -1,0 +1,64 @@
+// What an architecture has to say: its name in the file, its tensors, and how its graph is built. One row per name in
+// arch_table.cpp, one file per architecture.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ggml-like/graph.h"
+#include "src/model/model.h"
+
+namespace bitnet {
+
+// Widths that tensors have, named instead of numbered so that a table can hold them for any model size.
+enum class Dim : uint8_t { n_embd, n_q, n_kv, n_ff };
+
+int64_t dim_value(Dim dim, const Hparams& hparams);
+
+// One tensor of a layer, "blk.N." + name. Exactly one of matrix and norm is set.
+struct LayerTensor {
+    const char* name;
+    Dim k;
+    Dim rows;  // matrices only
+    tg::Weight LayerWeights::*matrix;
+    NormWeight LayerWeights::*norm;
+};
+
+// What the builders below differ in.
+struct DecoderTraits {
+    bool rope_halves;  // NEOX pairing
+    bool sub_norms;
+};
+
+struct ArchRow {
+    const char* name;                     // general.architecture
+    std::span<const LayerTensor> layer_tensors;
+    DecoderTraits traits;
+    Activation (*activation)(const Hparams& hparams);
+};
+
+// nullptr when unknown.
+const ArchRow* find_arch(std::string_view name);
+// "bitnet-b1.58, bitnet-25, bitnet, llama", for messages.
+std::string arch_names();
+
+// The tensors of every architecture with sub-norms (bitnet_b158.cpp).
+extern const LayerTensor kSubNormTensors[11];
+
+extern const ArchRow kArchBitnetB158;
+extern const ArchRow kArchBitnet25;
+extern const ArchRow kArchBitnet;
+extern const ArchRow kArchLlama;
+
+// The whole forward pass of FORMATS 4.4 as a graph.
+// kv: one entry per layer. Outputs: the hidden state after the last norm, and the logits.
+struct DecoderGraph {
+    tg::Graph graph;
+    tg::ValueId hidden = tg::kNoValue;  // [n_embd] per output
+    tg::ValueId logits = tg::kNoValue;  // [n_vocab] per output
+};
+DecoderGraph build_decoder(const Model& model, std::span<const tg::KvLayer> kv);
+
+}  // namespace bitnet

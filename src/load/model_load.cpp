@@ -1,0 +1,154 @@
+#include "src/load/model_load.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "ggml-like/graph_trace.h"
+#include "ggml-like/weight_pack.h"
+#include "src/arch/arch.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/load/hparams_read.h"
+#include "src/load/tensor_place.h"
+#include "src/load/weight_check.h"
+#include "src/tokenizer/tokenizer_load.h"
+
+namespace bitnet {
+namespace {
+
+void choose_kernels(const std::string& name, kern::KernelSet* out) {
+    switch (kern::select_kernels(name.c_str(), out)) {
+        case kern::KernelChoice::ok: return;
+        case kern::KernelChoice::unknown_name:
+            throw Error(BITNET_E_CONFIG, "unknown kernel '" + name.substr(0, 64) + "'; known levels are " +
+                                             kern::kernel_level_names() + ", `bitnet kernels` lists all names")
+                .with_subject(name);
+        case kern::KernelChoice::not_runnable:
+            throw Error(BITNET_E_DEVICE, "kernel '" + name + "' cannot run on this CPU; `bitnet kernels` lists what can")
+                .with_subject(name);
+    }
+}
+
+void load_tokenizer(const GgufFile& file, Model& model) {
+    try {
+        model.tokenizer = tokenizer_from_gguf(file);
+    } catch (const Error& error) {
+        if (error.status() == BITNET_E_OUT_OF_MEMORY) throw;
+        // A model without a usable tokenizer can still be fed with ids; those who ask for the tokenizer are told.
+        model.tokenizer_problem = error.message();
+        log_message(BITNET_LOG_WARNING, "no tokenizer: " + error.message());
+        return;
+    }
+    const int64_t n = static_cast<int64_t>(model.tokenizer->n_vocab());
+    if (model.hparams.n_vocab != 0 && n != model.hparams.n_vocab) {
+        log_message(BITNET_LOG_WARNING, "the tokenizer has " + std::to_string(n) + " tokens, the embedding " +
+                                            std::to_string(model.hparams.n_vocab) + " rows");
+    }
+}
+
+void summarize(const GgufFile& file, uint64_t max_bytes, Model& model) {
+    uint64_t elements_of_type[kern::kQuantTypeCount] = {};
+    uint64_t hash = tg::checksum_bytes(model.hparams.architecture.data(), model.hparams.architecture.size());
+    for (const GgufTensor& tensor : file.tensors()) {
+        const uint64_t n = static_cast<uint64_t>(tensor.n_elements());
+        elements_of_type[static_cast<int>(tensor.type)] += n;
+        model.n_parameters += n;
+        model.n_file_bytes += tensor.n_bytes;
+        ++model.n_tensors;
+        // The table and a taste of every tensor tell models apart without reading gigabytes.
+        uint8_t head[64];
+        const uint64_t taste = std::min<uint64_t>(tensor.n_bytes, sizeof head);
+        file.read_data(tensor, tensor.n_bytes - taste, head, taste);
+        hash = tg::checksum_bytes(tensor.name.data(), tensor.name.size(), hash);
+        hash = tg::checksum_bytes(tensor.ne, sizeof tensor.ne, hash);
+        hash = tg::checksum_bytes(head, taste, hash);
+    }
+    model.fingerprint = hash;
+    if (max_bytes != 0 && model.n_file_bytes > max_bytes) {
+        throw Error(BITNET_E_LIMIT, "the tensors need " + std::to_string(model.n_file_bytes) + " bytes, the limit is " +
+                                        std::to_string(max_bytes) + "; raise max_bytes or choose a smaller model")
+            .with_numbers(max_bytes, model.n_file_bytes);
+    }
+    const auto most = std::max_element(std::begin(elements_of_type), std::end(elements_of_type));
+    model.quantization = kern::quant_type_info(static_cast<kern::QuantType>(most - std::begin(elements_of_type))).name;
+}
+
+void place_all(const Hparams& h, const ArchRow& arch, TensorPlacer& placer, ModelWeights& weights) {
+    placer.matrix("token_embd.weight", h.n_embd, h.n_vocab, &weights.token_embd);
+    placer.norm("output_norm.weight", h.n_embd, &weights.output_norm);
+    placer.matrix("output.weight", h.n_embd, h.n_vocab, &weights.output, true);
+    placer.norm("rope_freqs.weight", h.n_rot / 2, &weights.rope_freqs, true);
+    weights.layers.resize(static_cast<size_t>(h.n_layer));  // never resized again: weights are pointed to
+    for (int64_t i = 0; i < h.n_layer; ++i) {
+        LayerWeights& layer = weights.layers[static_cast<size_t>(i)];
+        for (const LayerTensor& row : arch.layer_tensors) {
+            const std::string name = "blk." + std::to_string(i) + "." + row.name;
+            if (row.norm != nullptr) {
+                placer.norm(name, dim_value(row.k, h), &(layer.*row.norm));
+                continue;
+            }
+            placer.matrix(name, dim_value(row.k, h), dim_value(row.rows, h), &(layer.*row.matrix));
+            placer.output_scale(name.substr(0, name.rfind('.')) + ".scale", &(layer.*row.matrix));
+        }
+    }
+    placer.finish();
+}
+
+void check_norms(const ArchRow& arch, const ModelWeights& weights) {
+    check_norm("output_norm.weight", weights.output_norm);
+    check_norm("rope_freqs.weight", weights.rope_freqs);
+    for (size_t i = 0; i < weights.layers.size(); ++i) {
+        for (const LayerTensor& row : arch.layer_tensors) {
+            if (row.norm != nullptr) check_norm("blk." + std::to_string(i) + "." + row.name, weights.layers[i].*row.norm);
+        }
+    }
+}
+
+void load_weights(const GgufFile& file, const LoadOptions& options, Model& model) {
+    TensorPlacer placer(file, &model.owned);
+    place_all(model.hparams, *model.arch, placer, model.weights);
+    if (options.check_weights) check_norms(*model.arch, model.weights);
+    tg::ThreadPool pool(options.n_threads);
+    uint64_t done = 0;
+    for (const TensorPlacer::Placed& placed : placer.placed()) {
+        if (options.on_progress && !options.on_progress(static_cast<float>(static_cast<double>(done) /
+                                                                           static_cast<double>(model.n_file_bytes)))) {
+            throw Error(BITNET_E_CANCELLED, "loading was cancelled");
+        }
+        const bool in_place = placer.materialize(placed, options.arm_order);
+        if (options.check_weights) check_weight_codes(*placed.weight, pool);
+        tg::pack_weight(*placed.weight, model.kernels, pool, &model.owned);
+        if (in_place) model.mapped_bytes += placed.tensor->n_bytes;
+        done += placed.tensor->n_bytes;
+    }
+    for (const tg::Arena& arena : model.owned) model.owned_bytes += arena.size();
+    if (options.on_progress && !options.on_progress(1.0f)) throw Error(BITNET_E_CANCELLED, "loading was cancelled");
+}
+
+}  // namespace
+
+void load_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options, Model* out) {
+    const auto begin = std::chrono::steady_clock::now();
+    Model& model = *out;
+    model.file = std::move(file);
+    model.name = model.file->get_string(gguf_key::kName).value_or("");
+    choose_kernels(options.kernel, &model.kernels);
+    if (options.vocab_only) {
+        model.hparams.architecture = model.file->get_string(gguf_key::kArchitecture).value_or("");
+        load_tokenizer(*model.file, model);
+    } else {
+        model.hparams = read_hparams(*model.file);
+        model.arch = find_arch(model.hparams.architecture);
+        load_tokenizer(*model.file, model);
+        summarize(*model.file, options.max_bytes, model);
+        load_weights(*model.file, options, model);
+    }
+    model.load_us = static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count());
+    log_message(BITNET_LOG_INFO, "loaded " + model.file->source().name() + ": " + model.hparams.architecture + ", " +
+                                     model.quantization + ", " + std::to_string(model.n_parameters) + " parameters in " +
+                                     std::to_string(model.load_us / 1000) + " ms");
+}
+
+}  // namespace bitnet

@@ -1,0 +1,15 @@
+// Reads through placed weights for values that no converter writes: ternary code 3, impossible trit bytes, NaN or
+// infinite norms. Runs at memory speed on all threads, and warms the page cache for the first token.
+#pragma once
+
+#include "ggml-like/thread_pool.h"
+#include "ggml-like/weight.h"
+#include "src/model/weights.h"
+
+namespace bitnet {
+
+// Throws BITNET_E_GGUF_TENSOR_DATA naming the tensor and, for ternary types, the first bad row.
+void check_weight_codes(const tg::Weight& weight, tg::ThreadPool& pool);
+void check_norm(const std::string& name, const NormWeight& norm);
+
+}  // namespace bitnet

@@ -1,0 +1,40 @@
+// A loaded model: immutable, shared by every context over it. Data only; load/ fills it, arch/ reads it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ggml-like/arena.h"
+#include "kernels/cpu/kernel_select.h"
+#include "src/model/hparams.h"
+#include "src/model/weights.h"
+
+namespace bitnet {
+
+class GgufFile;
+class Tokenizer;
+struct ArchRow;
+
+struct Model {
+    std::shared_ptr<const GgufFile> file;        // metadata, and the bytes that weights point into
+    std::shared_ptr<const Tokenizer> tokenizer;  // null when the file has none this build can run
+    std::string tokenizer_problem;               // why, in that case
+    const ArchRow* arch = nullptr;               // null for vocab_only
+    Hparams hparams;
+    ModelWeights weights;
+    kern::KernelSet kernels{};
+    std::vector<tg::Arena> owned;                // packed or copied weights
+    std::string name;                            // general.name
+    std::string quantization;                    // the type most weights have
+    uint64_t n_tensors = 0;
+    uint64_t n_parameters = 0;
+    uint64_t n_file_bytes = 0;                   // of all tensors as stored
+    uint64_t mapped_bytes = 0;                   // of those, used in place
+    uint64_t owned_bytes = 0;
+    uint64_t fingerprint = 0;                    // of shape, tensor table and a sample of the data
+    uint64_t load_us = 0;
+};
+
+}  // namespace bitnet
