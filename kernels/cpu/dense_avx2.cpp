@@ -1,0 +1,17 @@
+// The dense matrix kernels for AVX2 with F16C: dense_generic.h over pairs of 256-bit registers.
+// Runs only after the CPU check: constinit, no std templates, nothing outside the anonymous namespace but the tables.
+// clang-format off: the vocabulary must come before the algorithms that use it
+#include "kernels/cpu/v16_avx2.h"
+#include "kernels/cpu/dense_generic.h"
+// clang-format on
+
+namespace kern {
+
+DENSE_KERNEL(f32, avx2, CPU_AVX2, RowsF32);
+DENSE_KERNEL(f16, avx2, CPU_AVX2, RowsF16);
+DENSE_KERNEL(bf16, avx2, CPU_AVX2, RowsBf16);
+DENSE_KERNEL(q8_0, avx2, CPU_AVX2, RowsQ8_0);
+DENSE_KERNEL(q4_0, avx2, CPU_AVX2, RowsQ4_0);
+DENSE_KERNEL(q6_k, avx2, CPU_AVX2, RowsQ6_K);
+
+}  // namespace kern

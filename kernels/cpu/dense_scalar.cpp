@@ -1,0 +1,27 @@
+// The dense matrix kernels in portable C++: dense_generic.h over plain arrays, the reference of the other levels. Also
+// the activation format of all of them: floats, read where they are.
+// clang-format off: the vocabulary must come before the algorithms that use it
+#include "kernels/cpu/v16_scalar.h"
+#include "kernels/cpu/dense_generic.h"
+// clang-format on
+
+namespace kern {
+
+namespace {
+
+size_t no_bytes(int64_t, int64_t) {
+    return 0;
+}
+
+}  // namespace
+
+constinit const ActFormat act_f32 = {.name = "f32", .bytes = no_bytes, .pack = nullptr, .col_tile = 1};
+
+DENSE_KERNEL(f32, scalar, CPU_BASE, RowsF32);
+DENSE_KERNEL(f16, scalar, CPU_BASE, RowsF16);
+DENSE_KERNEL(bf16, scalar, CPU_BASE, RowsBf16);
+DENSE_KERNEL(q8_0, scalar, CPU_BASE, RowsQ8_0);
+DENSE_KERNEL(q4_0, scalar, CPU_BASE, RowsQ4_0);
+DENSE_KERNEL(q6_k, scalar, CPU_BASE, RowsQ6_K);
+
+}  // namespace kern

@@ -1,0 +1,68 @@
+// Ternary dot products with AVX2: maddubs (code * q, two products added into an int16 lane), sums kept in int16 for a
+// while and then widened.
+// Bound: code <= 3 (an unchecked file), |q| <= 127, so a lane takes at most 2 * 3 * 127 = 762 a maddubs, and 43 of them
+// fit int16 (32,766). maddubs itself saturates only beyond 32,767, which one pair never reaches.
+#pragma once
+
+#include "kernels/cpu/ternary_simd_ymm.h"
+
+namespace kern {
+namespace {
+
+struct Avx2 : Ymm {
+    static constexpr bool kSums16 = true;
+    static constexpr int kTileFold = 32;    // tile steps (one maddubs each) before widening: 32 * 762 = 24,384
+    static constexpr int kDirectFold = 8;   // direct steps (four maddubs each) before widening: the same 32
+
+    static Int widen16(Int sums16) { return _mm256_madd_epi16(sums16, _mm256_set1_epi16(1)); }
+    // One tile step into int16 lanes.
+    static Int dot16(Int sums16, Int codes, Int acts) {
+        return _mm256_add_epi16(sums16, _mm256_maddubs_epi16(codes, acts));
+    }
+
+    // The packed codes of one register, ready for any number of columns.
+    template <class Layout>
+    struct Fields {
+        Int f[4];
+        explicit Fields(Int packed)
+            : f{field<Layout::shift(0)>(packed), field<Layout::shift(1)>(packed), field<Layout::shift(2)>(packed),
+                field<Layout::shift(3)>(packed)} {}
+    };
+    static Int dot_fields16(Int sums16, const Int (&f)[4], const int8_t* acts) {
+        const Int a = _mm256_add_epi16(_mm256_maddubs_epi16(f[0], load(acts)), _mm256_maddubs_epi16(f[1], load(acts + 32)));
+        const Int b =
+            _mm256_add_epi16(_mm256_maddubs_epi16(f[2], load(acts + 64)), _mm256_maddubs_epi16(f[3], load(acts + 96)));
+        return _mm256_add_epi16(sums16, _mm256_add_epi16(a, b));
+    }
+
+    // Sum of one row times one column (ternary_direct.h).
+    template <class Layout>
+    struct Dot {
+        using Fields = Avx2::Fields<Layout>;
+        Int sums16 = zero();
+        Int sums32 = zero();
+        void step(const Fields& fields, const int8_t* acts) { sums16 = dot_fields16(sums16, fields.f, acts); }
+        void fold() {
+            sums32 = add32(sums32, widen16(sums16));
+            sums16 = zero();
+        }
+        Int total() const { return sums32; }
+    };
+    template <class Layout, int kCols>
+    using DotFor = Dot<Layout>;
+    static constexpr int direct_streams(int) { return 2; }
+
+    // Sums of one 256-weight TQ2_0 block, spread over the lanes: 8 maddubs a lane, |sum| <= 6096.
+    template <class Layout>
+    struct BlockFields {
+        Fields<Layout> first, second;
+        explicit BlockFields(const uint8_t* qs) : first(load(qs)), second(load(qs + 32)) {}
+    };
+    template <class Layout>
+    static Int dot_block(const BlockFields<Layout>& block, const int8_t* acts) {
+        return widen16(dot_fields16(dot_fields16(zero(), block.first.f, acts), block.second.f, acts + 128));
+    }
+};
+
+}  // namespace
+}  // namespace kern

@@ -1,0 +1,16 @@
+// The sets of vector kernels of this build, declared for kernel_list.inc. Each is vec_generic.h compiled over another
+// register: vec_scalar.cpp, vec_avx2.cpp, vec_avx512.cpp.
+#pragma once
+
+#include "kernels/vec_kernels.h"
+
+namespace kern {
+
+extern constinit const VecKernels vec_scalar;
+
+#if defined(__x86_64__)
+extern constinit const VecKernels vec_avx2;
+extern constinit const VecKernels vec_avx512;
+#endif
+
+}  // namespace kern

@@ -1,0 +1,65 @@
+// Kernels over rows of floats. Every level gives the same bits: elementwise work is one IEEE operation at a time, and
+// sums run in 16 fixed lanes (element i goes to lane i mod 16, in rising order, multiply and add rounded separately)
+// that are added in one fixed tree: lanes 0..7 += 8..15, 0..3 += 4..7, 0..1 += 2..3, 0 += 1.
+#pragma once
+
+#include <cstdint>
+
+namespace kern {
+
+// Attention of n_q queries that see the same cells (the query heads of one KV head at one token).
+struct AttendArgs {
+    const float* q;          // query i at q + i * q_stride, head_dim floats
+    int64_t q_stride;
+    int64_t n_q;             // 1 .. any
+    const uint16_t* k;       // F16; cell c at k + c * cell_stride, head_dim values
+    const uint16_t* v;
+    int64_t cell_stride;     // in values
+    const int32_t* cells;    // cells in the order of their positions
+    int64_t n_cells;         // >= 1
+    int64_t head_dim;
+    float scale;             // scores are (k . q) * scale
+    float* scores;           // scratch: n_q * scores_stride floats
+    int64_t scores_stride;   // >= n_cells rounded up to 16
+    float* out;              // output i at out + i * out_stride
+    int64_t out_stride;
+};
+
+struct VecKernels {
+    const char* name;        // "vec_avx2"
+    const char* level;
+    uint64_t needs;
+
+    // Largest |x|, NaNs passed over; 0 for n = 0.
+    float (*abs_max)(const float* x, int64_t n);
+    // q[i] = x[i] * scale rounded half to even, within -127..127, NaN -> 0; scale = 127 / max(abs_max, 1e-5).
+    // Returns scale; *sum gets the sum of q. (FORMATS 5.2)
+    float (*quantize_i8)(const float* x, int64_t n, int8_t* q, int32_t* sum);
+    // out = x / sqrt(mean(x^2) + eps) * weight. out may be x. weight null: no multiply.
+    void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
+    // In place; max subtracted, own exp. -inf gives 0. A row without a finite value becomes all NaN or 1/n as defined
+    // in vec_generic.h.
+    void (*softmax)(float* x, int64_t n);
+    // Rotates n_dims values of one head in place; the rest of the head stays. cos_sin holds n_dims/2 pairs (cos, sin).
+    void (*rope_halves)(float* x, const float* cos_sin, int64_t n_dims);   // pairs (i, i + n_dims/2), "NEOX"
+    void (*rope_pairs)(float* x, const float* cos_sin, int64_t n_dims);    // pairs (2i, 2i+1), "NORM"
+    void (*relu2_mul)(const float* gate, const float* up, float* out, int64_t n);  // max(g,0)^2 * u
+    void (*silu_mul)(const float* gate, const float* up, float* out, int64_t n);   // g / (1 + exp(-g)) * u
+    void (*add)(const float* a, const float* b, float* out, int64_t n);
+    void (*scale)(const float* x, float factor, float* out, int64_t n);
+    float (*dot)(const float* a, const float* b, int64_t n);
+    void (*f32_to_f16)(const float* x, uint16_t* out, int64_t n);  // half to even; overflow gives infinity
+    void (*f16_to_f32)(const uint16_t* x, float* out, int64_t n);
+    void (*attend)(const AttendArgs& args);
+};
+
+// The platform-independent functions behind the kernels, for single values; the vector forms give the same bits.
+float exp_f32(float x);                       // relative error < 2 ulp; exact 0 and infinity outside the range
+// Rotation of position pos for dimension pair i of n_dims: computed in double from the model's base, without libm.
+// factor divides the frequency (rope_freqs.weight; 1 otherwise). *out_cos, *out_sin are rounded to float once.
+void rope_angle(int64_t pos, int64_t i, int64_t n_dims, double freq_base, double factor, float* out_cos,
+                float* out_sin);
+float f16_to_f32_value(uint16_t h);
+uint16_t f32_to_f16_value(float f);
+
+}  // namespace kern
