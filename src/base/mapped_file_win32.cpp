@@ -13,6 +13,7 @@
 #include "src/base/mapped_file.h"
 
 #include <io.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <limits>
@@ -33,6 +34,22 @@ std::string reason(DWORD error) {
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == '.')) text.pop_back();
     return text;
 }
+
+// Microsoft's C runtime ends the program when it is asked about a descriptor that is not open; here that is an error to
+// report. Other runtimes just return -1.
+#if defined(_MSC_VER) || defined(_UCRT)
+class QuietRuntime {
+public:
+    QuietRuntime() : previous_(_set_thread_local_invalid_parameter_handler(&ignore)) {}
+    ~QuietRuntime() { _set_thread_local_invalid_parameter_handler(previous_); }
+    QuietRuntime(const QuietRuntime&) = delete;
+    QuietRuntime& operator=(const QuietRuntime&) = delete;
+
+private:
+    static void ignore(const wchar_t*, const wchar_t*, const wchar_t*, unsigned, uintptr_t) {}
+    _invalid_parameter_handler previous_;
+};
+#endif
 
 bool to_utf16(const std::string& text, std::wstring* out) {
     if (text.empty() || text.size() > 32767) return false;
@@ -83,6 +100,9 @@ ReadableFile ReadableFile::open(const std::string& path, const std::string& name
 }
 
 ReadableFile ReadableFile::duplicate(int fd, const std::string& name) {
+#if defined(_MSC_VER) || defined(_UCRT)
+    const QuietRuntime quiet;
+#endif
     const intptr_t original = fd < 0 ? -1 : _get_osfhandle(fd);
     HANDLE copy = nullptr;
     if (original == -1 || !DuplicateHandle(GetCurrentProcess(), as_handle(original), GetCurrentProcess(), &copy, 0,

@@ -1,0 +1,79 @@
+// The checks that hold for a vocabulary from any file.
+#include "src/tokenizer/vocabulary.h"
+
+#include <cmath>
+
+#include "src/base/error.h"
+
+namespace bitnet {
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(BITNET_E_TOKENIZER, message); }
+
+void check_size(const char* what, size_t size, size_t n_tokens) {
+    if (size == n_tokens) return;
+    throw Error(BITNET_E_TOKENIZER, std::string("the vocabulary has ") + std::to_string(n_tokens) + " tokens but " +
+                                        std::to_string(size) + " " + what + "; the file is damaged, convert it again")
+        .with_numbers(n_tokens, size);
+}
+
+int hex_digit(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return -1;
+}
+
+}  // namespace
+
+int byte_of_token_text(std::string_view text) noexcept {
+    if (text.size() != 6 || text.substr(0, 3) != "<0x" || text[5] != '>') return -1;
+    const int high = hex_digit(text[3]);
+    const int low = hex_digit(text[4]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+std::string quote_text(std::string_view text) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    std::string out = "'";
+    for (const char c : text.substr(0, 80)) {
+        const uint8_t byte = static_cast<uint8_t>(c);
+        if (byte < 0x20 || byte == 0x7F) {
+            out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+        } else {
+            out.push_back(c);
+        }
+    }
+    return out + (text.size() > 80 ? "...'" : "'");
+}
+
+void check_vocabulary(const Vocabulary& v) {
+    const size_t n = v.tokens.size();
+    if (n == 0) refuse("the vocabulary is empty; the file is damaged, convert it again");
+    if (n > kMaxVocabulary || v.merges.size() > kMaxMerges) {
+        throw Error(BITNET_E_TOKENIZER, "the vocabulary has " + std::to_string(n) + " tokens and " +
+                                            std::to_string(v.merges.size()) + " merges; the limits are 16777216 and 33554432")
+            .with_numbers(kMaxVocabulary, n);
+    }
+    check_size("token types", v.attributes.size(), n);
+    if (v.kind == VocabularyKind::spm && v.merge_by_score) check_size("scores", v.scores.size(), n);
+    if (!v.token_flags.empty()) check_size("token flags", v.token_flags.size(), n);
+    for (size_t i = 0; i < n; ++i) {
+        if (v.attributes[i] < BITNET_TOKEN_NORMAL || v.attributes[i] > BITNET_TOKEN_BYTE) {
+            refuse("token " + std::to_string(i) + " has the unknown type " + std::to_string(v.attributes[i]));
+        }
+    }
+    for (size_t i = 0; i < v.scores.size(); ++i) {
+        if (std::isnan(v.scores[i])) refuse("token " + std::to_string(i) + " has a score that is not a number");
+    }
+    const std::pair<const char*, int32_t> ids[] = {{"bos", v.bos}, {"eos", v.eos}, {"eot", v.eot},
+                                                   {"eom", v.eom}, {"padding", v.pad}, {"unknown", v.unk}};
+    for (const auto& [name, id] : ids) {
+        if (id >= -1 && id < static_cast<int64_t>(n)) continue;
+        throw Error(BITNET_E_TOKENIZER, std::string("the ") + name + " token id " + std::to_string(id) +
+                                            " is outside the vocabulary of " + std::to_string(n) + " tokens")
+            .with_numbers(n, static_cast<uint64_t>(id));
+    }
+}
+
+}  // namespace bitnet
