@@ -33,7 +33,9 @@ struct Step {
     ThreadPool& pool;
     float* scratch;
     int64_t scratch_floats;
-    std::atomic<bool> stopped{false};
+    // The node before which all stop. A number and not a flag: a thread that leaves the meeting before node i late may
+    // already find the decision about a later node, and must still go there, where the others wait for it.
+    std::atomic<size_t> stop_before{SIZE_MAX};
 };
 
 using Clock = std::chrono::steady_clock;
@@ -69,10 +71,10 @@ void walk(int thread, void* user_data) {
         const Node& node = step.graph.nodes()[i];
         if (step.plan.barrier_before[i] != 0 || (tracing && i > 0)) {
             if (thread == 0 && step.stop.should_stop != nullptr && step.stop.should_stop(step.stop.user_data)) {
-                step.stopped.store(true, std::memory_order_relaxed);
+                step.stop_before.store(i, std::memory_order_relaxed);
             }
             step.pool.barrier().wait();
-            if (step.stopped.load(std::memory_order_relaxed)) return;
+            if (step.stop_before.load(std::memory_order_relaxed) == i) return;
         }
         const OpContext context{step.graph, node, step.inputs, step.vec, step.arena, step.plan.offsets.data(),
                                 step.scratch + thread * step.scratch_floats, step.scratch_floats, thread, step.pool.size()};
@@ -112,7 +114,7 @@ public:
                   reinterpret_cast<float*>(scratch_.data()), scratch_floats_};
         if (stop.should_stop != nullptr && stop.should_stop(stop.user_data)) return RunResult::stopped;
         pool_.run(walk, &step);
-        return step.stopped.load(std::memory_order_relaxed) ? RunResult::stopped : RunResult::done;
+        return step.stop_before.load(std::memory_order_relaxed) != SIZE_MAX ? RunResult::stopped : RunResult::done;
     }
     void synchronize() override {}
     int n_threads() const noexcept override { return pool_.size(); }

@@ -58,8 +58,9 @@ ValueId Graph::rms_norm(ValueId x, const float* weight, int64_t weight_width, fl
 ValueId Graph::pack_for(ValueId x, const Weight& w) {
     const kern::ActFormat* format = w.kernel->act;
     if (format->pack == nullptr) return x;
-    for (const Node& node : nodes_) {
-        if (node.op == OpKind::pack_acts && node.inputs[0] == x && value(node.output).format == format) return node.output;
+    for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+        if (node->output == x) break;  // x was written here, in place perhaps: older copies are stale
+        if (node->op == OpKind::pack_acts && node->inputs[0] == x && value(node->output).format == format) return node->output;
     }
     std::string name = value(x).name + "." + format->name;
     Node node{.op = OpKind::pack_acts, .inputs = {x, kNoValue},

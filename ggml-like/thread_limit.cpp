@@ -16,7 +16,8 @@ namespace {
 
 int quota_cpus(long long quota, long long period) {
     if (quota <= 0 || period <= 0) return 0;
-    return static_cast<int>(std::clamp<long long>((quota + period - 1) / period, 1, 1 << 20));
+    const long long cpus = quota / period + (quota % period != 0 ? 1 : 0);  // rounded up, without overflow
+    return static_cast<int>(std::clamp<long long>(cpus, 1, 1 << 20));
 }
 
 bool parse(const std::string& text, long long* out) {

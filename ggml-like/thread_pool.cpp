@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "ggml-like/error.h"
+#include "ggml-like/float_environment.h"
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
@@ -35,28 +36,6 @@ uint32_t wait_for_change(const std::atomic<uint32_t>& value, uint32_t old) {
     return value.load(std::memory_order_acquire);
 }
 
-// A host program may have set flush-to-zero, denormals-are-zero or another rounding mode on its thread; new threads
-// inherit that. The library's results must not depend on it, so jobs run in the default environment.
-class DefaultFloatEnvironment {
-public:
-#if defined(__x86_64__)
-    DefaultFloatEnvironment() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
-    ~DefaultFloatEnvironment() { _mm_setcsr(saved_); }
-
-private:
-    unsigned saved_;
-#elif defined(__aarch64__)
-    DefaultFloatEnvironment() {
-        asm volatile("mrs %0, fpcr" : "=r"(saved_));
-        asm volatile("msr fpcr, %0" : : "r"(uint64_t{0}));
-    }
-    ~DefaultFloatEnvironment() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
-
-private:
-    uint64_t saved_;
-#endif
-};
-
 }  // namespace
 
 void Barrier::wait() {
@@ -64,7 +43,9 @@ void Barrier::wait() {
     const uint32_t phase = phase_.load(std::memory_order_relaxed);
     if (arrived_.fetch_add(1, std::memory_order_acq_rel) == n_threads_ - 1) {
         arrived_.store(0, std::memory_order_relaxed);
-        phase_.store(phase + 1, std::memory_order_release);
+        // Sequentially consistent, although release would order the data: notify_all looks whether anyone sleeps, and on
+        // x86 that load could run ahead of a plain store - a thread falling asleep in between would never be woken.
+        phase_.store(phase + 1, std::memory_order_seq_cst);
         phase_.notify_all();
     } else {
         wait_for_change(phase_, phase);
@@ -86,7 +67,7 @@ ThreadPool::~ThreadPool() { stop_workers(); }
 
 void ThreadPool::stop_workers() {
     stopping_.store(true, std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
+    generation_.fetch_add(1, std::memory_order_seq_cst);
     generation_.notify_all();
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
@@ -101,7 +82,7 @@ void ThreadPool::run(Job job, void* user_data) {
     job_ = job;
     user_data_ = user_data;
     running_.store(n_threads_ - 1, std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
+    generation_.fetch_add(1, std::memory_order_seq_cst);
     generation_.notify_all();
     job(0, user_data);
     for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
@@ -122,7 +103,7 @@ void ThreadPool::work(int index) {
         generation = wait_for_change(generation_, generation);
         if (stopping_.load(std::memory_order_relaxed)) return;
         job_(index, user_data_);
-        if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+        if (running_.fetch_sub(1, std::memory_order_seq_cst) == 1) running_.notify_one();
     }
 }
 

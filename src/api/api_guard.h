@@ -10,6 +10,7 @@
 
 #include "bitnet.h"
 #include "ggml-like/error.h"
+#include "ggml-like/float_environment.h"
 #include "src/api/last_error.h"
 
 namespace bitnet {
@@ -23,9 +24,11 @@ inline bitnet_status status_of(tg::ErrorKind kind) {
     return BITNET_E_INTERNAL;
 }
 
-// Runs a body that throws or returns; every fallible extern "C" function is one call of this.
+// Runs a body that throws or returns; every fallible extern "C" function is one call of this. The body computes as if the
+// host had never touched rounding mode or denormals: samplers and embeddings are as reproducible as decoding is.
 template <typename Body>
 bitnet_status api_call(Body&& body) noexcept {
+    const tg::DefaultFloatEnvironment environment;
     try {
         body();
         return BITNET_OK;
@@ -68,7 +71,7 @@ Params read_params(const Params* params, void (*init)(Params*, uint32_t)) {
     init(&full, sizeof full);
     if (params == nullptr) return full;
     if (params->struct_size < sizeof(uint32_t)) {
-        throw Error(BITNET_E_ARGUMENT, "struct_size of the parameters is 0; initialise them with the matching _params_init");
+        throw Error(BITNET_E_ARGUMENT, "struct_size is 0; set it to the struct's size, or use its _params_init where there is one");
     }
     std::memcpy(&full, params, std::min<size_t>(params->struct_size, sizeof full));
     full.struct_size = sizeof full;

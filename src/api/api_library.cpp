@@ -2,6 +2,7 @@
 #include "ggml-like/thread_limit.h"
 #include "kernels/cpu/cpu_features.h"
 #include "src/api/api_guard.h"
+#include "src/base/environment.h"
 #include "src/base/log.h"
 #include "src/model/model.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 bitnet_kernel_info kernel_row(size_t index) {
     kern::KernelSet best;
-    kern::select_kernels(nullptr, &best);
+    if (kern::select_kernels(env_kernel().c_str(), &best) != kern::KernelChoice::ok) kern::select_kernels(nullptr, &best);
     const uint64_t features = kern::cpu_features();
     bitnet_kernel_info info{};
     uint64_t needs = 0;

@@ -114,7 +114,8 @@ bitnet_status bitnet_model_get_info(const bitnet_model* model, bitnet_model_info
         if (const kern::QuantTypeInfo* type = kern::find_quant_type_by_name(m.quantization.c_str()); type != nullptr) {
             info.kernel = m.kernels.for_type(type->type).name;
         }
-        info.n_vocab = static_cast<int32_t>(h.n_vocab != 0 ? h.n_vocab : m.tokenizer != nullptr ? static_cast<int64_t>(m.tokenizer->n_vocab()) : 0);
+        const int64_t n_tokens = m.tokenizer != nullptr ? m.tokenizer->n_vocab() : 0;
+        info.n_vocab = static_cast<int32_t>(h.n_vocab != 0 ? h.n_vocab : n_tokens);
         info.n_ctx_train = static_cast<int32_t>(std::min<int64_t>(h.n_ctx_train, INT32_MAX));
         info.n_embd = static_cast<int32_t>(h.n_embd);
         info.n_layer = static_cast<int32_t>(h.n_layer);

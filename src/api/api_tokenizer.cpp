@@ -53,7 +53,7 @@ size_t bitnet_utf8_complete_prefix(const char* bytes, size_t n_bytes) {
 }
 
 int32_t bitnet_tokenizer_get_n_vocab(const bitnet_tokenizer* tokenizer) {
-    return tokenizer != nullptr && tokenizer->tokenizer != nullptr ? static_cast<int32_t>(tokenizer->tokenizer->n_vocab()) : 0;
+    return tokenizer != nullptr && tokenizer->tokenizer != nullptr ? tokenizer->tokenizer->n_vocab() : 0;
 }
 
 bitnet_status bitnet_tokenizer_get_piece(const bitnet_tokenizer* tokenizer, bitnet_token token, const char** out_piece,
@@ -80,8 +80,7 @@ bitnet_status bitnet_tokenizer_get_token(const bitnet_tokenizer* tokenizer, cons
 
 int32_t bitnet_tokenizer_get_attribute(const bitnet_tokenizer* tokenizer, bitnet_token token) {
     if (tokenizer == nullptr || tokenizer->tokenizer == nullptr) return 0;
-    const Tokenizer& t = *tokenizer->tokenizer;
-    return token >= 0 && static_cast<size_t>(token) < t.n_vocab() ? t.attribute(token) : 0;
+    return tokenizer->tokenizer->attribute(token);
 }
 
 int32_t bitnet_tokenizer_is_end(const bitnet_tokenizer* tokenizer, bitnet_token token) {
@@ -89,7 +88,22 @@ int32_t bitnet_tokenizer_is_end(const bitnet_tokenizer* tokenizer, bitnet_token 
 }
 
 bitnet_status bitnet_tokenizer_get_info(const bitnet_tokenizer* tokenizer, bitnet_tokenizer_info* out_info) {
-    return api_call([&] { write_info(out_info, checked(tokenizer).info()); });
+    return api_call([&] {
+        const TokenizerInfo& t = checked(tokenizer).info();
+        bitnet_tokenizer_info info{};
+        info.source = t.source.c_str();
+        info.model = t.model.c_str();
+        info.pre = t.pre.c_str();
+        info.n_vocab = t.n_vocab;
+        info.bos = t.bos;
+        info.eos = t.eos;
+        info.eot = t.eot;
+        info.pad = t.pad;
+        info.unk = t.unk;
+        info.add_bos = t.add_bos ? 1 : 0;
+        info.add_eos = t.add_eos ? 1 : 0;
+        write_info(out_info, info);
+    });
 }
 
 bitnet_status bitnet_tokenizer_encode_chat(const bitnet_tokenizer* tokenizer, const char* format,
@@ -98,8 +112,13 @@ bitnet_status bitnet_tokenizer_encode_chat(const bitnet_tokenizer* tokenizer, co
     return api_call([&] {
         const Tokenizer& t = checked(tokenizer);
         require(messages != nullptr || n_messages == 0, "messages is NULL");
-        const std::vector<bitnet_token> tokens =
-            encode_chat(t, format != nullptr ? format : "", std::span(messages, n_messages), add_reply_header != 0);
+        std::vector<ChatMessage> views;
+        views.reserve(n_messages);
+        for (size_t i = 0; i < n_messages; ++i) {
+            require(messages[i].role != nullptr && messages[i].content != nullptr, "a message's role or content is NULL");
+            views.push_back({messages[i].role, messages[i].content});
+        }
+        const std::vector<bitnet_token> tokens = encode_chat(t, format != nullptr ? format : "", views, add_reply_header != 0);
         write_buffer(tokens.data(), tokens.size(), out_tokens, capacity, out_n, "tokens");
     });
 }

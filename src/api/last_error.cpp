@@ -15,12 +15,20 @@ LastError& slot() noexcept {
     return instance;
 }
 
+// A message may quote a file or an argument: whatever that holds, it stays one line.
+void make_one_line(std::string& text) noexcept {
+    for (char& c : text) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+    }
+}
+
 }  // namespace
 
 void set_last_error(const Error& error) noexcept {
     LastError& last = slot();
     try {
         last.message = error.message();
+        make_one_line(last.message);
         last.subject = error.subject();
         last.static_message = nullptr;
     } catch (...) {

@@ -95,16 +95,22 @@ bool Context::should_stop() noexcept {
     return config_.should_abort != nullptr && config_.should_abort(config_.abort_user_data) != 0;
 }
 
+// What the last decode left behind is gone, whatever becomes of this one.
+void Context::forget_outputs() noexcept {
+    output_of_token_.clear();
+    output_seq_.clear();
+    trace_.rows.clear();  // a stopped run leaves rows unfilled
+}
+
 void Context::decode(const BatchView& batch) {
+    if (batch.n_tokens == 0) return;
+    forget_outputs();
     if (batch.n_tokens > config_.n_batch) {
         throw Error(BITNET_E_ARGUMENT, "the batch has " + std::to_string(batch.n_tokens) + " tokens, the context takes " +
                                            std::to_string(config_.n_batch) + " at once; split it or raise n_batch")
             .with_numbers(static_cast<uint64_t>(config_.n_batch), static_cast<uint64_t>(batch.n_tokens));
     }
-    if (batch.n_tokens == 0) return;
     const auto begin_time = std::chrono::steady_clock::now();
-    output_of_token_.clear();
-    output_seq_.clear();
     split_.reserve(batch, model_->hparams.n_vocab, cache_);
     try {
         reserve_outputs(split_.n_outputs());
@@ -114,8 +120,7 @@ void Context::decode(const BatchView& batch) {
         }
     } catch (...) {
         split_.undo(cache_);
-        output_of_token_.clear();
-        output_seq_.clear();
+        forget_outputs();
         throw;
     }
     const uint64_t us = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(

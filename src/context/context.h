@@ -63,6 +63,7 @@ public:
 private:
     void run_micro_batch(const BatchView& batch, int32_t begin, int32_t end, int64_t first_output);
     void reserve_outputs(int64_t n_outputs);
+    void forget_outputs() noexcept;
     bool should_stop() noexcept;
     const float* hidden_row(int32_t index) const;
     int64_t output_row(int32_t index) const;

@@ -81,7 +81,11 @@ void KvCache::remove(bitnet_seq_id id, bitnet_pos p0, bitnet_pos p1) noexcept {
 }
 
 void KvCache::copy(bitnet_seq_id from, bitnet_seq_id to, bitnet_pos p0, bitnet_pos p1) {
-    if (from == to) return;
+    if (from == to) {  // only the range stays
+        if (p1 >= 0) remove(to, p1, -1);
+        if (p0 > 0) remove(to, 0, p0);
+        return;
+    }
     reserve(at(to));
     truncate(to, 0);
     const Sequence& source = sequence(from);

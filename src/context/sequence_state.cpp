@@ -34,14 +34,13 @@ size_t row_bytes(const KvCache& cache) { return static_cast<size_t>(cache.row_wi
     throw Error(BITNET_E_STATE, "the saved sequence " + what + "; save it again with this model");
 }
 
-uint64_t state_bytes(const KvCache& cache, uint64_t n_tokens) {
-    return kHeadBytes + n_tokens * sizeof(int32_t) + n_tokens * 2 * cache.layers().size() * row_bytes(cache) + kChecksumBytes;
-}
+// A token's position, keys and values. Every factor is bounded by hparams_read.cpp: below 2^35.
+uint64_t token_bytes(const KvCache& cache) { return sizeof(int32_t) + 2 * cache.layers().size() * row_bytes(cache); }
 
 }  // namespace
 
 uint64_t sequence_state_bytes(const KvCache& cache, bitnet_seq_id id) {
-    return state_bytes(cache, cache.sequence(id).cells.size());
+    return kHeadBytes + cache.sequence(id).cells.size() * token_bytes(cache) + kChecksumBytes;
 }
 
 void save_sequence(const KvCache& cache, bitnet_seq_id id, uint64_t fingerprint, uint8_t* out) {
@@ -74,8 +73,8 @@ void load_sequence(KvCache& cache, bitnet_seq_id id, uint64_t fingerprint, const
     const uint32_t n_layer = get<uint32_t>(from), row_width = get<uint32_t>(from), n_tokens = get<uint32_t>(from);
     from += 4;
     if (n_layer != cache.layers().size() || row_width != cache.row_width()) bad_state("belongs to another model");
-    // n_tokens < 2^32 and a row is bounded by the model, so this cannot wrap before it differs from size.
-    if (state_bytes(cache, n_tokens) != size) bad_state("is cut short or too long");
+    const uint64_t body = size - kHeadBytes - kChecksumBytes;
+    if (body % token_bytes(cache) != 0 || body / token_bytes(cache) != n_tokens) bad_state("is cut short or too long");
     const uint8_t* tail = data + size - kChecksumBytes;
     if (get<uint64_t>(tail) != tg::checksum_bytes(data, size - kChecksumBytes)) bad_state("is damaged (checksum)");
     std::vector<bitnet_pos> positions(n_tokens);
@@ -83,6 +82,8 @@ void load_sequence(KvCache& cache, bitnet_seq_id id, uint64_t fingerprint, const
     for (bitnet_pos& position : positions) {
         position = static_cast<bitnet_pos>(get<uint32_t>(from));
         if (position <= last) bad_state("has positions out of order");
+        // The end of a sequence, one more, must be a position too.
+        if (position == std::numeric_limits<bitnet_pos>::max()) bad_state("has a position out of range");
         last = position;
     }
     if (n_tokens > static_cast<uint32_t>(cache.n_free_without(id))) {

@@ -6,6 +6,7 @@
 #include "src/arch/arch.h"
 #include "src/base/error.h"
 #include "src/gguf/gguf_keys.h"
+#include "src/gguf/gguf_text.h"
 
 namespace bitnet {
 namespace {
@@ -25,9 +26,9 @@ public:
     Hparams read() {
         h_.architecture = file_.require_string(gguf_key::kArchitecture);
         if (find_arch(h_.architecture) == nullptr) {
-            throw Error(BITNET_E_MODEL_ARCHITECTURE, "architecture '" + h_.architecture + "' is not supported; this build runs " +
-                                                         arch_names())
-                .with_subject(h_.architecture);
+            const std::string shown = for_message(h_.architecture);
+            throw Error(BITNET_E_MODEL_ARCHITECTURE, "architecture '" + shown + "' is not supported; this build runs " + arch_names())
+                .with_subject(shown);
         }
         h_.n_embd = required(gguf_key::kEmbeddingLength, kMaxWidth);
         h_.n_layer = required(gguf_key::kBlockCount, kMaxLayers);
@@ -122,7 +123,9 @@ private:
         const double factor = positive(gguf_key::kRopeScalingFactor, 1.0, 1e-3, 1e6);
         const std::string scaling(file_.get_string(key(gguf_key::kRopeScalingType)).value_or("linear"));
         if (scaling != "linear" && scaling != "none") {
-            throw Error(BITNET_E_UNSUPPORTED, "rope scaling '" + scaling + "' is not supported; this build knows none and linear");
+            throw Error(BITNET_E_UNSUPPORTED,
+                        "rope scaling '" + for_message(scaling) + "' is not supported; this build knows none and linear")
+                .with_subject(key(gguf_key::kRopeScalingType));
         }
         h_.rope_freq_scale = scaling == "none" ? 1.0 : 1.0 / factor;
     }

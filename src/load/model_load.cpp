@@ -9,6 +9,7 @@
 #include "src/arch/arch.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
+#include "src/gguf/gguf_text.h"
 #include "src/load/hparams_read.h"
 #include "src/load/tensor_place.h"
 #include "src/load/weight_check.h"
@@ -21,18 +22,18 @@ void choose_kernels(const std::string& name, kern::KernelSet* out) {
     switch (kern::select_kernels(name.c_str(), out)) {
         case kern::KernelChoice::ok: return;
         case kern::KernelChoice::unknown_name:
-            throw Error(BITNET_E_CONFIG, "unknown kernel '" + name.substr(0, 64) + "'; known levels are " +
+            throw Error(BITNET_E_CONFIG, "unknown kernel '" + for_message(name) + "'; known levels are " +
                                              kern::kernel_level_names() + ", `bitnet kernels` lists all names")
-                .with_subject(name);
+                .with_subject(for_message(name));
         case kern::KernelChoice::not_runnable:
             throw Error(BITNET_E_DEVICE, "kernel '" + name + "' cannot run on this CPU; `bitnet kernels` lists what can")
                 .with_subject(name);
     }
 }
 
-void load_tokenizer(const GgufFile& file, Model& model) {
+void read_tokenizer(const GgufFile& file, Model& model) {
     try {
-        model.tokenizer = tokenizer_from_gguf(file);
+        model.tokenizer = load_tokenizer(file);
     } catch (const Error& error) {
         if (error.status() == BITNET_E_OUT_OF_MEMORY) throw;
         // A model without a usable tokenizer can still be fed with ids; those who ask for the tokenizer are told.
@@ -40,16 +41,26 @@ void load_tokenizer(const GgufFile& file, Model& model) {
         log_message(BITNET_LOG_WARNING, "no tokenizer: " + error.message());
         return;
     }
-    const int64_t n = static_cast<int64_t>(model.tokenizer->n_vocab());
+    const int64_t n = model.tokenizer->n_vocab();
     if (model.hparams.n_vocab != 0 && n != model.hparams.n_vocab) {
         log_message(BITNET_LOG_WARNING, "the tokenizer has " + std::to_string(n) + " tokens, the embedding " +
                                             std::to_string(model.hparams.n_vocab) + " rows");
     }
 }
 
-void summarize(const GgufFile& file, uint64_t max_bytes, Model& model) {
+// Everything that changes what keys and values mean: shape, rotation, activation, the order of the codes.
+uint64_t fingerprint_of_shape(const Hparams& h, bool arm_order) {
+    const std::string names = h.architecture + "/" + h.hidden_activation;
+    const int64_t numbers[] = {h.n_vocab, h.n_embd, h.n_layer, h.n_head, h.n_head_kv, h.head_dim, h.n_ff, h.n_rot, arm_order ? 1 : 0};
+    const double factors[] = {h.rope_freq_base, h.rope_freq_scale, static_cast<double>(h.rms_norm_eps)};
+    uint64_t hash = tg::checksum_bytes(names.data(), names.size());
+    hash = tg::checksum_bytes(numbers, sizeof numbers, hash);
+    return tg::checksum_bytes(factors, sizeof factors, hash);
+}
+
+void summarize(const GgufFile& file, const LoadOptions& options, Model& model) {
     uint64_t elements_of_type[kern::kQuantTypeCount] = {};
-    uint64_t hash = tg::checksum_bytes(model.hparams.architecture.data(), model.hparams.architecture.size());
+    uint64_t hash = fingerprint_of_shape(model.hparams, options.arm_order);
     for (const GgufTensor& tensor : file.tensors()) {
         const uint64_t n = static_cast<uint64_t>(tensor.n_elements());
         elements_of_type[static_cast<int>(tensor.type)] += n;
@@ -65,10 +76,10 @@ void summarize(const GgufFile& file, uint64_t max_bytes, Model& model) {
         hash = tg::checksum_bytes(head, taste, hash);
     }
     model.fingerprint = hash;
-    if (max_bytes != 0 && model.n_file_bytes > max_bytes) {
+    if (options.max_bytes != 0 && model.n_file_bytes > options.max_bytes) {
         throw Error(BITNET_E_LIMIT, "the tensors need " + std::to_string(model.n_file_bytes) + " bytes, the limit is " +
-                                        std::to_string(max_bytes) + "; raise max_bytes or choose a smaller model")
-            .with_numbers(max_bytes, model.n_file_bytes);
+                                        std::to_string(options.max_bytes) + "; raise max_bytes or choose a smaller model")
+            .with_numbers(options.max_bytes, model.n_file_bytes);
     }
     const auto most = std::max_element(std::begin(elements_of_type), std::end(elements_of_type));
     model.quantization = kern::quant_type_info(static_cast<kern::QuantType>(most - std::begin(elements_of_type))).name;
@@ -98,6 +109,7 @@ void place_all(const Hparams& h, const ArchRow& arch, TensorPlacer& placer, Mode
 void check_norms(const ArchRow& arch, const ModelWeights& weights) {
     check_norm("output_norm.weight", weights.output_norm);
     check_norm("rope_freqs.weight", weights.rope_freqs);
+    check_divisors("rope_freqs.weight", weights.rope_freqs);
     for (size_t i = 0; i < weights.layers.size(); ++i) {
         for (const LayerTensor& row : arch.layer_tensors) {
             if (row.norm != nullptr) check_norm("blk." + std::to_string(i) + "." + row.name, weights.layers[i].*row.norm);
@@ -119,11 +131,31 @@ void load_weights(const GgufFile& file, const LoadOptions& options, Model& model
         const bool in_place = placer.materialize(placed, options.arm_order);
         if (options.check_weights) check_weight_codes(*placed.weight, pool);
         tg::pack_weight(*placed.weight, model.kernels, pool, &model.owned);
-        if (in_place) model.mapped_bytes += placed.tensor->n_bytes;
+        const bool packed = placed.weight->data != placed.weight->file_data;
+        const bool file_bytes_needed = !packed || placed.weight == &model.weights.token_embd;  // looked up row by row
+        if (in_place && file_bytes_needed) model.mapped_bytes += placed.tensor->n_bytes;
+        if (!in_place && !file_bytes_needed) {
+            model.owned.erase(model.owned.end() - 2);  // what was read lies before what was packed from it
+            placed.weight->file_data = nullptr;
+        }
         done += placed.tensor->n_bytes;
     }
     for (const tg::Arena& arena : model.owned) model.owned_bytes += arena.size();
     if (options.on_progress && !options.on_progress(1.0f)) throw Error(BITNET_E_CANCELLED, "loading was cancelled");
+}
+
+void load_all(const LoadOptions& options, Model& model) {
+    model.name = model.file->get_string(gguf_key::kName).value_or("");
+    if (options.vocab_only) {
+        model.hparams.architecture = model.file->get_string(gguf_key::kArchitecture).value_or("");
+        read_tokenizer(*model.file, model);
+    } else {
+        model.hparams = read_hparams(*model.file);
+        model.arch = find_arch(model.hparams.architecture);
+        read_tokenizer(*model.file, model);
+        summarize(*model.file, options, model);
+        load_weights(*model.file, options, model);
+    }
 }
 
 }  // namespace
@@ -132,17 +164,16 @@ void load_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options
     const auto begin = std::chrono::steady_clock::now();
     Model& model = *out;
     model.file = std::move(file);
-    model.name = model.file->get_string(gguf_key::kName).value_or("");
     choose_kernels(options.kernel, &model.kernels);
-    if (options.vocab_only) {
-        model.hparams.architecture = model.file->get_string(gguf_key::kArchitecture).value_or("");
-        load_tokenizer(*model.file, model);
-    } else {
-        model.hparams = read_hparams(*model.file);
-        model.arch = find_arch(model.hparams.architecture);
-        load_tokenizer(*model.file, model);
-        summarize(*model.file, options.max_bytes, model);
-        load_weights(*model.file, options, model);
+    try {
+        load_all(options, model);
+    } catch (Error& error) {
+        // The reader's own failures name the file already.
+        const std::string where = model.file->source().name();
+        if (error.status() != BITNET_E_CANCELLED && error.message().compare(0, where.size() + 2, where + ": ") != 0) {
+            error.prefix(where);
+        }
+        throw;
     }
     model.load_us = static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count());

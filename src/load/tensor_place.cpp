@@ -7,6 +7,7 @@
 
 #include "kernels/ternary_layouts.h"
 #include "src/base/error.h"
+#include "src/gguf/gguf_text.h"
 
 namespace bitnet {
 namespace {
@@ -15,7 +16,7 @@ constexpr size_t kMaxListed = 40;  // names in one message
 
 std::string join(const std::vector<std::string>& items) {
     std::string text;
-    for (size_t i = 0; i < std::min(items.size(), kMaxListed); ++i) text += (i == 0 ? "" : ", ") + items[i];
+    for (size_t i = 0; i < std::min(items.size(), kMaxListed); ++i) text += (i == 0 ? "" : ", ") + for_message(items[i], 256);
     if (items.size() > kMaxListed) text += " and " + std::to_string(items.size() - kMaxListed) + " more";
     return text;
 }
@@ -39,11 +40,17 @@ bool float_type(kern::QuantType type) {
     return type == kern::QuantType::f32 || type == kern::QuantType::f16 || type == kern::QuantType::bf16;
 }
 
+[[noreturn]] void bad_scale(const std::string& name, float scale) {
+    throw Error(BITNET_E_GGUF_TENSOR_DATA, "tensor '" + name + "' has the scale " + std::to_string(scale) + "; the file is damaged")
+        .with_subject(name);
+}
+
 }  // namespace
 
 const GgufTensor* TensorPlacer::find(const std::string& name, int64_t k, int64_t n_rows, bool optional) {
     const GgufTensor* tensor = file_.find_tensor(name);
     used_.push_back(name);
+    if (!optional) ++n_required_;
     if (tensor == nullptr) {
         if (!optional) missing_.push_back(name);
         return nullptr;
@@ -83,7 +90,9 @@ void TensorPlacer::norm(const std::string& name, int64_t width, NormWeight* out,
 void TensorPlacer::output_scale(const std::string& name, tg::Weight* weight) {
     NormWeight scale;
     norm(name, 1, &scale, true);
-    if (!scale.empty()) weight->out_scale = scale[0];
+    if (scale.empty()) return;
+    if (!std::isfinite(scale[0])) bad_scale(name, scale[0]);
+    weight->out_scale = scale[0];
 }
 
 void TensorPlacer::finish() {
@@ -92,7 +101,7 @@ void TensorPlacer::finish() {
                     "missing " + std::to_string(missing_.size()) + " required tensor" + (missing_.size() == 1 ? "" : "s") + ": " +
                         join(missing_) + (misshapen_.empty() ? "" : "; wrong shape: " + join(misshapen_)) +
                         "; reconvert the model")
-            .with_numbers(used_.size(), used_.size() - missing_.size())
+            .with_numbers(n_required_, n_required_ - missing_.size())
             .with_subject(missing_[0]);
     }
     if (!misshapen_.empty()) {
@@ -132,11 +141,7 @@ bool TensorPlacer::materialize(const Placed& placed, bool arm_order) {
     }
     if (tensor.type == kern::QuantType::i2_s) {
         std::memcpy(&weight.tensor_scale, weight.file_data + tensor.n_elements() / 4, sizeof(float));
-        if (!std::isfinite(weight.tensor_scale)) {
-            throw Error(BITNET_E_GGUF_TENSOR_DATA, "tensor '" + tensor.name + "' has the scale " +
-                                                       std::to_string(weight.tensor_scale) + "; the file is damaged")
-                .with_subject(tensor.name);
-        }
+        if (!std::isfinite(weight.tensor_scale)) bad_scale(tensor.name, weight.tensor_scale);
     }
     return in_place;
 }

@@ -46,6 +46,7 @@ private:
     std::vector<tg::Arena>* owned_;
     std::vector<Placed> placed_;
     std::vector<std::string> used_, missing_, misshapen_;
+    size_t n_required_ = 0;
 };
 
 }  // namespace bitnet

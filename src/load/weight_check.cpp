@@ -62,4 +62,12 @@ void check_norm(const std::string& name, const NormWeight& norm) {
         .with_subject(name);
 }
 
+void check_divisors(const std::string& name, const NormWeight& values) {
+    const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !(value > 0.0f); });
+    if (bad == values.end()) return;
+    throw Error(BITNET_E_GGUF_TENSOR_DATA, "tensor '" + name + "' has a value that is not above 0 at index " +
+                                               std::to_string(bad - values.begin()) + "; the file is damaged")
+        .with_subject(name);
+}
+
 }  // namespace bitnet

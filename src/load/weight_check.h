@@ -11,5 +11,7 @@ namespace bitnet {
 // Throws BITNET_E_GGUF_TENSOR_DATA naming the tensor and, for ternary types, the first bad row.
 void check_weight_codes(const tg::Weight& weight, tg::ThreadPool& pool);
 void check_norm(const std::string& name, const NormWeight& norm);
+// The same for numbers that are divided by: they must be greater than 0.
+void check_divisors(const std::string& name, const NormWeight& values);
 
 }  // namespace bitnet

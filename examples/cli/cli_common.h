@@ -1,0 +1,122 @@
+// Shared by the subcommands: handles that free themselves, failures, loading with a progress bar, text in and out.
+// Standard output carries results only; everything else goes to standard error.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "bitnet.h"
+
+namespace cli {
+
+enum ExitCode { kExitOk = 0, kExitFailure = 1, kExitUsage = 2, kExitClosedPipe = 141 };  // 128 + signal: interrupted
+
+// Ends the command; main prints "bitnet: <message>" (nothing for an empty one) and returns the code.
+struct Failure {
+    int exit_code;
+    std::string message;
+};
+// Throws Failure with bitnet_last_error(), or an empty one with the signal's code when a signal cancelled the call.
+void check(bitnet_status status);
+// Exit code for a run that a signal cut short.
+int interrupted_exit_code();
+
+template <auto free_function>
+struct Freer {
+    void operator()(auto* handle) const { free_function(handle); }
+};
+using ModelHandle = std::unique_ptr<bitnet_model, Freer<bitnet_model_free>>;
+using ContextHandle = std::unique_ptr<bitnet_context, Freer<bitnet_context_free>>;
+using SamplerHandle = std::unique_ptr<bitnet_sampler, Freer<bitnet_sampler_free>>;
+using TokenizerHandle = std::unique_ptr<bitnet_tokenizer, Freer<bitnet_tokenizer_free>>;
+
+// A subcommand: its options are registered, run is called when it was chosen and returns the exit code.
+struct Command {
+    CLI::App* app;
+    std::function<int()> run;
+};
+Command add_run_command(CLI::App& app);
+Command add_tokenize_command(CLI::App& app);
+Command add_inspect_command(CLI::App& app);
+Command add_perplexity_command(CLI::App& app);
+Command add_kernels_command(CLI::App& app);
+
+struct ModelOptions {
+    std::string path;
+    std::string kernel;
+    int32_t n_threads = 0;
+    bool no_mmap = false;
+};
+// -m, -t, --kernel, --no-mmap.
+void add_model_options(CLI::App& app, ModelOptions& options);
+// Loads with a progress bar on a terminal. Without a path: usage failure.
+ModelHandle load_model(const ModelOptions& options);
+void require_model_path(const std::string& path);
+bitnet_model_info get_info(const bitnet_model* model);
+nlohmann::ordered_json to_json(const bitnet_model_info& info);
+// Failure when the file has none that this build can run.
+const bitnet_tokenizer* require_tokenizer(const bitnet_model* model, const std::string& path);
+bitnet_tokenizer_info get_info(const bitnet_tokenizer* tokenizer);
+ContextHandle create_context(bitnet_model* model, const bitnet_context_params& params);
+// For bitnet_context_params.should_abort: non-zero after a signal.
+int32_t abort_on_signal(void* user_data);
+
+// Reads a result of unknown length: fill(buffer, capacity, &needed) runs with room for a guess and, if that is too
+// small, again with what was asked for.
+template <typename Item, typename Fill>
+std::vector<Item> fetch(size_t guess, Fill fill) {
+    std::vector<Item> items(guess);
+    size_t needed = 0;
+    bitnet_status status = fill(items.data(), items.size(), &needed);
+    if (status == BITNET_E_BUFFER_TOO_SMALL) {
+        items.resize(needed);
+        status = fill(items.data(), items.size(), &needed);
+    }
+    check(status);
+    items.resize(needed);
+    return items;
+}
+std::vector<bitnet_token> encode(const bitnet_tokenizer* tokenizer, std::string_view text, uint32_t flags);
+std::string decode(const bitnet_tokenizer* tokenizer, const bitnet_token* tokens, size_t n_tokens, uint32_t flags);
+std::string get_piece(const bitnet_tokenizer* tokenizer, bitnet_token token);
+
+// The whole file, "-" for standard input.
+std::string read_text(const std::string& path);
+// Standard output, collected until flush_out(). A closed pipe is a silent Failure, any other error one with a message.
+void write_out(std::string_view bytes);
+void flush_out();
+// Control characters as \xNN, so that text of a file or a model cannot drive the terminal. Line breaks and tabs stay
+// where wanted.
+std::string printable(std::string_view text, bool keep_line_breaks);
+// One line of JSON; invalid UTF-8 becomes U+FFFD.
+std::string dump(const nlohmann::ordered_json& value);
+// "12.3 MiB"
+std::string format_bytes(uint64_t n_bytes);
+
+// A bar on standard error, only on a terminal and only for work that takes a while; gone when the object is.
+class ProgressBar {
+public:
+    explicit ProgressBar(std::string label);
+    ~ProgressBar();
+    ProgressBar(const ProgressBar&) = delete;
+    ProgressBar& operator=(const ProgressBar&) = delete;
+    void update(double fraction);
+
+private:
+    std::string label_;
+    bool enabled_;
+    int shown_percent_ = -1;
+    int64_t start_ms_;
+};
+
+// Milliseconds of a steady clock.
+double now_ms();
+
+}  // namespace cli

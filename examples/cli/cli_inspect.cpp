@@ -1,0 +1,134 @@
+// bitnet inspect: what a model file says about itself, and whether this build can run it. The weights are mapped, not
+// read, so it is quick for any size. A file that cannot run is still shown as far as its metadata and vocabulary go.
+#include <algorithm>
+
+#include "cli_common.h"
+
+namespace cli {
+namespace {
+
+struct InspectOptions {
+    std::string path;
+    bool json = false;
+};
+
+// Texts of the interface come with a NUL that their size does not count.
+template <typename Fill>
+std::string fetch_text(Fill fill) {
+    size_t n_bytes = 0;
+    const bitnet_status status = fill(nullptr, 0, &n_bytes);
+    if (status != BITNET_E_BUFFER_TOO_SMALL) check(status);
+    std::string text(n_bytes + 1, '\0');
+    check(fill(text.data(), text.size(), &n_bytes));
+    text.resize(n_bytes);
+    return text;
+}
+
+// In the file's order. The library lets no key occur twice; looking for each while adding would be quadratic in a
+// hostile file's count.
+nlohmann::ordered_json metadata_json(const bitnet_model* model) {
+    nlohmann::ordered_json::object_t entries;
+    const size_t n = bitnet_model_get_metadata_count(model);
+    for (size_t i = 0; i < n; ++i) {
+        const std::string key = fetch_text([&](char* buffer, size_t capacity, size_t* out_size) {
+            return bitnet_model_get_metadata_key(model, i, buffer, capacity, out_size);
+        });
+        const std::string value = fetch_text([&](char* buffer, size_t capacity, size_t* out_size) {
+            return bitnet_model_get_metadata(model, key.c_str(), buffer, capacity, out_size);
+        });
+        entries.emplace_back(key, value);
+    }
+    return entries;
+}
+
+nlohmann::ordered_json tokenizer_json(const bitnet_tokenizer* tokenizer) {
+    if (tokenizer == nullptr) return nullptr;
+    const bitnet_tokenizer_info info = get_info(tokenizer);
+    return {{"model", info.model},
+            {"pre", info.pre},
+            {"n_vocab", info.n_vocab},
+            {"bos", info.bos},
+            {"eos", info.eos},
+            {"eot", info.eot},
+            {"pad", info.pad},
+            {"unk", info.unk},
+            {"add_bos", info.add_bos != 0},
+            {"add_eos", info.add_eos != 0}};
+}
+
+// "key  value" lines, values as in JSON but texts without quotes.
+void write_section(const char* title, const nlohmann::ordered_json& section) {
+    constexpr size_t kWidestKey = 44;
+    size_t width = 0;
+    for (const auto& [key, value] : section.items()) width = std::max(width, std::min(key.size(), kWidestKey));
+    write_out(std::string(title) + "\n");
+    for (const auto& [key, value] : section.items()) {
+        const std::string text = value.is_string() ? value.get<std::string>() : dump(value);
+        std::string line = "  " + printable(key, false);
+        line.resize(std::max(line.size(), width + 2) + 2, ' ');
+        write_out(line + printable(text, false) + "\n");
+    }
+}
+
+// A model and why it cannot run, if so.
+struct Loaded {
+    ModelHandle model;
+    std::string problem;
+};
+
+Loaded load_what_can_be(const std::string& path) {
+    Loaded loaded;
+    bitnet_model_params params = bitnet_model_default_params();
+    params.check_weights = 0;  // a look at every weight would read the whole file
+    bitnet_model* model = nullptr;
+    const bitnet_status status = bitnet_model_load(path.c_str(), &params, &model);
+    loaded.model.reset(model);
+    if (status == BITNET_OK) return loaded;
+    loaded.problem = bitnet_last_error();
+    params.vocab_only = 1;
+    check(bitnet_model_load(path.c_str(), &params, &model));
+    loaded.model.reset(model);
+    return loaded;
+}
+
+int run_inspect(const InspectOptions& options) {
+    const Loaded loaded = load_what_can_be(options.path);
+    const bool runs = loaded.problem.empty();
+    // Without its tensors a model has no shape to tell.
+    const nlohmann::ordered_json info = runs ? to_json(get_info(loaded.model.get())) : nlohmann::ordered_json();
+    const nlohmann::ordered_json tokenizer = tokenizer_json(bitnet_model_get_tokenizer(loaded.model.get()));
+    const nlohmann::ordered_json metadata = metadata_json(loaded.model.get());
+    if (options.json) {
+        write_out(dump({{"file", options.path},
+                        {"runs", runs},
+                        {"problem", loaded.problem},
+                        {"model", info},
+                        {"tokenizer", tokenizer},
+                        {"metadata", metadata}}) +
+                  "\n");
+        return kExitOk;
+    }
+    if (runs)
+        write_section("model", info);
+    else
+        write_out("cannot run: " + printable(loaded.problem, false) + "\n");
+    if (tokenizer.is_null())
+        write_out("no tokenizer that this build can run\n");
+    else
+        write_section("tokenizer", tokenizer);
+    write_section("metadata", metadata);
+    return kExitOk;
+}
+
+}  // namespace
+
+Command add_inspect_command(CLI::App& app) {
+    CLI::App* command =
+        app.add_subcommand("inspect", "Show a model file: shape, tokenizer, metadata, and whether it runs");
+    auto options = std::make_shared<InspectOptions>();
+    command->add_option("file", options->path, "GGUF file")->required()->type_name("FILE");
+    command->add_flag("--json", options->json, "print one JSON object");
+    return {command, [options] { return run_inspect(*options); }};
+}
+
+}  // namespace cli

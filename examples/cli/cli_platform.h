@@ -1,0 +1,24 @@
+// What the command asks of the operating system beyond files. The one place to port.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace cli {
+
+bool stdout_is_terminal();
+bool stderr_is_terminal();
+
+// From here on Ctrl-C and SIGTERM are noted instead of ending the program, once: a second one ends it. A closed pipe
+// makes writes fail instead of killing the process.
+void install_signal_handlers();
+// The signal that was noted, 0 for none.
+int caught_signal();
+
+// Writes everything to standard output, whatever signals arrive meanwhile; returns 0 or the error number.
+int write_stdout(std::string_view bytes);
+
+// The most memory that the process ever held; 0 where the system does not tell.
+uint64_t peak_memory_bytes();
+
+}  // namespace cli

@@ -1,0 +1,288 @@
+// bitnet run: continues a prompt, or answers it with --chat. Standard output gets the generated text and a final
+// newline, or one JSON object, and nothing else; progress and figures go to standard error.
+#include <cstdio>
+
+#include "cli_common.h"
+#include "cli_platform.h"
+
+namespace cli {
+namespace {
+
+struct RunOptions {
+    ModelOptions model;
+    bitnet_sampler_params sampler = bitnet_sampler_default_params();
+    std::string prompt;
+    std::string prompt_file;
+    std::string system;
+    int64_t n_predict = 100;
+    int32_t n_ctx = 0;
+    int32_t n_ubatch = 0;
+    bool special = false;
+    bool json = false;
+    bool chat = false;
+};
+
+struct RunResult {
+    std::vector<bitnet_token> prompt_ids;
+    std::vector<bitnet_token> ids;
+    std::string text;
+    const char* finish_reason = "length";
+    double load_ms = 0;
+    double prompt_ms = 0;
+    double generate_ms = 0;
+    uint64_t n_steps = 0;  // decodes of one token: the last token of a run needs none
+
+    double steps_per_second() const {
+        return generate_ms > 0 ? 1000.0 * static_cast<double>(n_steps) / generate_ms : 0;
+    }
+    double prompt_per_second() const {
+        return prompt_ms > 0 ? 1000.0 * static_cast<double>(prompt_ids.size()) / prompt_ms : 0;
+    }
+    bool cancelled() const { return std::string_view(finish_reason) == "cancelled"; }
+};
+
+// Shows text as it comes: whole UTF-8 characters only, unless a character never completes.
+class TextStream {
+public:
+    explicit TextStream(bool show) : show_(show), on_terminal_(stdout_is_terminal()) {}
+    void append(std::string_view bytes) {
+        pending_ += bytes;
+        write(bitnet_utf8_complete_prefix(pending_.data(), pending_.size()));
+    }
+    void finish() {
+        write(pending_.size());
+        if (!show_) return;
+        write_out("\n");
+        flush_out();
+    }
+
+private:
+    void write(size_t n_bytes) {
+        if (show_ && n_bytes > 0) {
+            const std::string_view ready(pending_.data(), n_bytes);
+            write_out(on_terminal_ ? printable(ready, true) : ready);
+            flush_out();
+        }
+        pending_.erase(0, n_bytes);
+    }
+
+    bool show_;
+    bool on_terminal_;
+    std::string pending_;
+};
+
+std::string read_prompt(const RunOptions& options) {
+    if (options.prompt_file.empty()) return options.prompt;
+    std::string text = read_text(options.prompt_file);
+    // Editors end files with a newline that nobody means as part of the prompt.
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+    if (!text.empty() && text.back() == '\r') text.pop_back();
+    return text;
+}
+
+std::vector<bitnet_token> encode_chat(const bitnet_tokenizer* tokenizer, const RunOptions& options,
+                                      const std::string& prompt) {
+    // The interface takes C strings: a NUL would silently cut the rest off.
+    if (prompt.find('\0') != std::string::npos)
+        throw Failure{kExitFailure, "the prompt of a chat must not hold NUL bytes"};
+    std::vector<bitnet_chat_message> messages;
+    if (!options.system.empty()) messages.push_back({"system", options.system.c_str()});
+    messages.push_back({"user", prompt.c_str()});
+    return fetch<bitnet_token>(prompt.size() + options.system.size() + 64, [&](bitnet_token* out, size_t capacity,
+                                                                               size_t* n) {
+        return bitnet_tokenizer_encode_chat(tokenizer, nullptr, messages.data(), messages.size(), 1, out, capacity, n);
+    });
+}
+
+std::vector<bitnet_token> encode_prompt(const bitnet_tokenizer* tokenizer, const RunOptions& options,
+                                        const std::string& prompt) {
+    if (options.chat) return encode_chat(tokenizer, options, prompt);
+    const bitnet_tokenizer_info info = get_info(tokenizer);
+    // Not ADD_DEFAULT: an EOS behind the prompt would end the text before it begins.
+    uint32_t flags = info.add_bos != 0 ? BITNET_ENCODE_ADD_BOS : 0;
+    if (options.special) flags |= BITNET_ENCODE_PARSE_SPECIAL;
+    std::vector<bitnet_token> tokens = encode(tokenizer, prompt, flags);
+    if (tokens.empty() && info.bos >= 0) tokens.push_back(info.bos);
+    if (tokens.empty()) throw Failure{kExitFailure, "this model has no BOS token to start from; give a prompt with -p"};
+    return tokens;
+}
+
+SamplerHandle create_sampler(const bitnet_sampler_params& params) {
+    bitnet_sampler* sampler = nullptr;
+    check(bitnet_sampler_create(&params, &sampler));
+    return SamplerHandle(sampler);
+}
+
+// False when a signal stopped it.
+bool decode_tokens(bitnet_context* context, const bitnet_token* tokens, size_t n_tokens) {
+    const bitnet_status status = bitnet_context_decode_tokens(context, 0, tokens, n_tokens);
+    if (status == BITNET_E_CANCELLED && caught_signal() != 0) return false;
+    check(status);
+    return true;
+}
+
+// Generates until something ends it; returns the reason.
+const char* generate(const RunOptions& options, const bitnet_tokenizer* tokenizer, bitnet_context* context,
+                     bitnet_sampler* sampler, bool starts_text, TextStream& stream, RunResult& result) {
+    const int32_t n_ctx = bitnet_context_get_n_ctx(context);
+    const uint32_t special = options.special ? BITNET_DECODE_SPECIAL : 0;
+    uint32_t start = starts_text ? BITNET_DECODE_START : 0;
+    for (int64_t i = 0; options.n_predict < 0 || i < options.n_predict; ++i) {
+        if (caught_signal() != 0) return "cancelled";
+        bitnet_token token = 0;
+        check(bitnet_sampler_sample_context(sampler, context, -1, &token));
+        if (bitnet_tokenizer_is_end(tokenizer, token) != 0) return "stop";
+        const std::string piece = decode(tokenizer, &token, 1, special | start);
+        if (bitnet_tokenizer_get_attribute(tokenizer, token) != BITNET_TOKEN_CONTROL) start = 0;
+        result.ids.push_back(token);
+        result.text += piece;
+        stream.append(piece);
+        if (i + 1 == options.n_predict) return "length";
+        if (bitnet_sequence_get_end(context, 0) >= n_ctx) return "context_full";
+        if (!decode_tokens(context, &token, 1)) return "cancelled";
+        ++result.n_steps;
+    }
+    return "length";
+}
+
+void print_figures(const RunResult& result, uint64_t seed) {
+    std::fprintf(stderr, "prompt    %zu tokens, %.1f tokens/s\n", result.prompt_ids.size(), result.prompt_per_second());
+    std::fprintf(stderr, "generated %zu tokens, %.1f tokens/s (%s)\n", result.ids.size(), result.steps_per_second(),
+                 result.finish_reason);
+    std::fprintf(stderr, "load %.1f ms, peak memory %s, seed %llu\n", result.load_ms,
+                 format_bytes(peak_memory_bytes()).c_str(), static_cast<unsigned long long>(seed));
+}
+
+nlohmann::ordered_json result_json(const RunResult& result, const std::string& prompt, uint64_t seed,
+                                   const bitnet_model* model, const bitnet_context* context) {
+    const bitnet_model_info info = get_info(model);
+    return {{"prompt", prompt},
+            {"prompt_ids", result.prompt_ids},
+            {"ids", result.ids},
+            {"text", result.text},
+            {"finish_reason", result.finish_reason},
+            {"seed", seed},
+            {"metrics",
+             {{"load_ms", result.load_ms},
+              {"prompt_tokens", result.prompt_ids.size()},
+              {"prompt_ms", result.prompt_ms},
+              {"prompt_tokens_per_second", result.prompt_per_second()},
+              {"generated_tokens", result.ids.size()},
+              {"generate_ms", result.generate_ms},
+              {"decode_steps", result.n_steps},
+              {"tokens_per_second", result.steps_per_second()},
+              {"peak_memory_bytes", peak_memory_bytes()}}},
+            {"model", to_json(info)},
+            {"threads", bitnet_context_get_n_threads(context)},
+            {"kernel", info.kernel}};
+}
+
+int run_model(const RunOptions& options) {
+    require_model_path(options.model.path);
+    // Cheap checks first: a bad option should not wait for gigabytes.
+    const SamplerHandle sampler = create_sampler(options.sampler);
+    const std::string prompt = read_prompt(options);
+
+    RunResult result;
+    double start = now_ms();
+    const ModelHandle model = load_model(options.model);
+    const bitnet_tokenizer* tokenizer = require_tokenizer(model.get(), options.model.path);
+    bitnet_context_params params = bitnet_context_default_params();
+    params.n_ctx = options.n_ctx;
+    if (options.n_ubatch != 0) params.n_ubatch = options.n_ubatch;
+    params.n_threads = options.model.n_threads;
+    params.should_abort = abort_on_signal;
+    const ContextHandle context = create_context(model.get(), params);
+    result.load_ms = now_ms() - start;
+
+    result.prompt_ids = encode_prompt(tokenizer, options, prompt);
+    const auto n_ctx = static_cast<size_t>(bitnet_context_get_n_ctx(context.get()));
+    if (result.prompt_ids.size() > n_ctx)
+        throw Failure{kExitFailure, "the prompt has " + std::to_string(result.prompt_ids.size()) +
+                                        " tokens, but the context holds " + std::to_string(n_ctx) +
+                                        "; shorten it or ask for more with --ctx"};
+    for (const bitnet_token token : result.prompt_ids) check(bitnet_sampler_accept(sampler.get(), token));
+    if (!options.json && stdout_is_terminal() && stderr_is_terminal())
+        std::fprintf(stderr, "\033[2m%s\033[0m", printable(prompt + (options.chat ? "\n" : ""), true).c_str());
+
+    TextStream stream(!options.json);
+    start = now_ms();
+    const bool evaluated = decode_tokens(context.get(), result.prompt_ids.data(), result.prompt_ids.size());
+    result.prompt_ms = now_ms() - start;
+    start = now_ms();
+    result.finish_reason = "cancelled";
+    if (evaluated)
+        result.finish_reason =
+            generate(options, tokenizer, context.get(), sampler.get(), options.chat || prompt.empty(), stream, result);
+    result.generate_ms = now_ms() - start;
+    stream.finish();
+
+    const uint64_t seed = bitnet_sampler_get_seed(sampler.get());
+    if (options.json)
+        write_out(dump(result_json(result, prompt, seed, model.get(), context.get())) + "\n");
+    else
+        print_figures(result, seed);
+    flush_out();
+    return result.cancelled() ? interrupted_exit_code() : kExitOk;
+}
+
+}  // namespace
+
+Command add_run_command(CLI::App& app) {
+    CLI::App* command = app.add_subcommand("run", "Continue a text, or answer it with --chat");
+    auto options = std::make_shared<RunOptions>();
+    add_model_options(*command, options->model);
+    CLI::Option* prompt = command->add_option("-p,--prompt", options->prompt, "text to continue; none: start from BOS");
+    prompt->type_name("TEXT");
+    command
+        ->add_option("-f,--file", options->prompt_file,
+                     "read the prompt from a file, - for standard input; one newline at its end is dropped")
+        ->type_name("PROMPTFILE")
+        ->excludes(prompt);
+    command
+        ->add_option("-n,--predict", options->n_predict,
+                     "tokens to generate; 0: only run the prompt, -1: until the text ends or the context is full")
+        ->type_name("N")
+        ->check(CLI::Range(int64_t{-1}, INT64_MAX))
+        ->capture_default_str();
+    bitnet_sampler_params& sampler = options->sampler;
+    command->add_option("--temp", sampler.temperature, "temperature; 0: always the best token")
+        ->type_name("T")
+        ->capture_default_str();
+    command->add_option("--top-k", sampler.top_k, "draw from the K best; 0: off")
+        ->type_name("K")
+        ->capture_default_str();
+    command->add_option("--top-p", sampler.top_p, "draw from the best that hold this probability; 1: off")
+        ->type_name("P")
+        ->capture_default_str();
+    command->add_option("--min-p", sampler.min_p, "drop tokens below this share of the best one's probability; 0: off")
+        ->type_name("P")
+        ->capture_default_str();
+    command
+        ->add_option("--repeat-penalty", sampler.repetition_penalty,
+                     "weaken the last 64 tokens, those of the prompt included; 1: off")
+        ->type_name("R")
+        ->capture_default_str();
+    command
+        ->add_option_function<uint64_t>(
+            "--seed",
+            [options](const uint64_t& seed) {
+                options->sampler.has_seed = 1;
+                options->sampler.seed = seed;
+            },
+            "seed of the draws; without it $BITNET_SEED, or a fresh one, which the figures name")
+        ->type_name("S");
+    command
+        ->add_option("--ctx", options->n_ctx, "context size in tokens; 0: what the model was trained for, at most 4096")
+        ->type_name("N");
+    command->add_option("--ubatch", options->n_ubatch, "prompt tokens computed at once; never changes a result")
+        ->type_name("N");
+    command->add_flag("--special", options->special, "read control tokens in the prompt, and show those that come");
+    command->add_flag("--json", options->json, "print one JSON object when done");
+    CLI::Option* chat =
+        command->add_flag("--chat", options->chat, "put the prompt as a user's message, in the model's chat format");
+    command->add_option("--system", options->system, "system message of the chat")->type_name("TEXT")->needs(chat);
+    return {command, [options] { return run_model(*options); }};
+}
+
+}  // namespace cli

@@ -1,0 +1,162 @@
+// The order of the steps, and the checks around them.
+#include "src/sampler/sampler.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "src/base/error.h"
+#include "src/sampler/seed_source.h"
+
+namespace bitnet {
+namespace {
+
+// Shortest text that reads back as the same number, without the locale.
+template <typename Number>
+std::string to_text(Number value) {
+    char buffer[64];
+    const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
+    return std::string(buffer, result.ptr);
+}
+
+void require(bool valid, const char* name, const std::string& value, const char* range) {
+    if (valid) return;
+    throw Error(BITNET_E_CONFIG, std::string("sampler parameter ") + name + " is " + value + "; it must be " + range)
+        .with_subject(name);
+}
+
+void require_unit(float value, const char* name, const char* range) {
+    require(value >= 0 && value <= 1, name, to_text(value), range);
+}
+
+void check_logits(const void* logits, size_t n_vocab) {
+    if (logits == nullptr) throw Error(BITNET_E_ARGUMENT, "the logits are NULL; pass n_vocab floats");
+    if (n_vocab == 0)
+        throw Error(BITNET_E_ARGUMENT, "n_vocab is 0; a token can only be picked from at least one logit");
+    if (n_vocab > static_cast<size_t>(std::numeric_limits<bitnet_token>::max()))
+        throw Error(BITNET_E_ARGUMENT, "n_vocab is " + to_text(n_vocab) +
+                                           "; token ids end at 2147483647, so pass at most that many logits");
+}
+
+}  // namespace
+
+void check_sampler_config(const SamplerConfig& config) {
+    require(std::isfinite(config.temperature), "temperature", to_text(config.temperature),
+            "a finite number (0 or less picks the best token)");
+    require(config.top_k >= 0, "top_k", to_text(config.top_k), "0 (off) or more");
+    require_unit(config.top_p, "top_p", "between 0 and 1 (off)");
+    require_unit(config.min_p, "min_p", "between 0 (off) and 1");
+    require_unit(config.typical_p, "typical_p", "between 0 and 1 (off)");
+    require(std::isfinite(config.repetition_penalty) && config.repetition_penalty > 0, "repetition_penalty",
+            to_text(config.repetition_penalty), "a finite number above 0 (1 is off)");
+    require(std::isfinite(config.frequency_penalty), "frequency_penalty", to_text(config.frequency_penalty),
+            "a finite number (0 is off)");
+    require(std::isfinite(config.presence_penalty), "presence_penalty", to_text(config.presence_penalty),
+            "a finite number (0 is off)");
+    require(config.penalty_last_n >= -1, "penalty_last_n", to_text(config.penalty_last_n),
+            "-1 (all tokens), 0 (none) or a count");
+    for (size_t i = 0; i < config.logit_bias.size(); ++i) {
+        const bitnet_logit_bias& entry = config.logit_bias[i];
+        const std::string name = "logit_bias[" + to_text(i) + "]";
+        require(entry.token >= 0, (name + ".token").c_str(), to_text(entry.token), "0 or more");
+        require(entry.bias < std::numeric_limits<float>::infinity(), (name + ".bias").c_str(), to_text(entry.bias),
+                "a finite number, or -infinity to forbid the token");
+    }
+}
+
+Sampler::Sampler(SamplerConfig config)
+    : config_((check_sampler_config(config), std::move(config))),
+      penalized_(config_.repetition_penalty != 1 || config_.frequency_penalty != 0 || config_.presence_penalty != 0),
+      rng_(config_.has_seed ? config_.seed : config_.seed = choose_seed()),
+      history_(penalized_ ? config_.penalty_last_n : 0) {
+    for (const bitnet_logit_bias& entry : config_.logit_bias)
+        if (entry.bias == -std::numeric_limits<float>::infinity()) forbidden_.push_back(entry.token);
+    std::sort(forbidden_.begin(), forbidden_.end());
+    forbidden_.erase(std::unique(forbidden_.begin(), forbidden_.end()), forbidden_.end());
+}
+
+bitnet_token Sampler::sample(const float* logits, size_t n_vocab) {
+    check_logits(logits, n_vocab);
+    // Everything that may fail comes first: after it, generator and history move together.
+    history_.reserve_one();
+    bitnet_token token;
+    if (greedy()) {
+        const int64_t best = pick_greedy(logits, n_vocab);
+        token = best >= 0 ? static_cast<bitnet_token>(best) : lowest_allowed(n_vocab);
+    } else {
+        const bool some_finite = filter(logits, n_vocab);
+        const double u = rng_.next_unit();
+        token = some_finite ? draw(candidates_, u) : lowest_allowed(n_vocab);
+    }
+    history_.add(token);
+    return token;
+}
+
+void Sampler::accept(bitnet_token token) {
+    if (token < 0) throw Error(BITNET_E_TOKEN, "token " + to_text(token) + " cannot be accepted; ids start at 0");
+    history_.reserve_one();
+    history_.add(token);
+}
+
+void Sampler::reset() noexcept {
+    history_.clear();
+    rng_ = Pcg32(config_.seed);
+}
+
+void Sampler::probabilities(const float* logits, size_t n_vocab, float* out_probabilities) {
+    check_logits(logits, n_vocab);
+    if (out_probabilities == nullptr)
+        throw Error(BITNET_E_ARGUMENT, "out_probabilities is NULL; pass room for n_vocab floats");
+    // The choice is made before anything is written: out_probabilities may be the logits themselves.
+    const int64_t best = greedy() ? pick_greedy(logits, n_vocab) : (filter(logits, n_vocab) ? 0 : -1);
+    std::fill_n(out_probabilities, n_vocab, 0.0f);
+    if (best < 0) {
+        out_probabilities[lowest_allowed(n_vocab)] = 1;
+    } else if (greedy()) {
+        out_probabilities[best] = 1;
+    } else {
+        const double total = total_weight(candidates_);
+        for (const Candidate& candidate : candidates_)
+            out_probabilities[candidate.token] = static_cast<float>(candidate.p / total);
+    }
+}
+
+void Sampler::adjust(const float* logits, size_t n_vocab) {
+    adjusted_.resize(n_vocab);
+    sanitize_logits(logits, n_vocab, adjusted_.data());
+    apply_bias(config_.logit_bias, adjusted_.data(), n_vocab);
+    const Penalties penalties{config_.repetition_penalty, config_.frequency_penalty, config_.presence_penalty};
+    apply_penalties(penalties, history_.counts(), adjusted_.data(), n_vocab);
+}
+
+int64_t Sampler::pick_greedy(const float* logits, size_t n_vocab) {
+    if (config_.logit_bias.empty() && history_.counts().empty()) return find_greedy(logits, n_vocab);
+    adjust(logits, n_vocab);
+    return find_greedy(adjusted_.data(), n_vocab);
+}
+
+bool Sampler::filter(const float* logits, size_t n_vocab) {
+    adjust(logits, n_vocab);
+    collect_candidates(adjusted_.data(), n_vocab, static_cast<size_t>(config_.top_k), candidates_);
+    if (candidates_.empty()) return false;
+    weigh(config_.temperature, candidates_);
+    if (config_.typical_p < 1) keep_typical(config_.typical_p, config_.temperature, candidates_, typicality_);
+    if (config_.top_p < 1) keep_top_p(config_.top_p, config_.top_k > 0, candidates_);
+    if (config_.min_p > 0) keep_min_p(config_.min_p, candidates_);
+    return true;
+}
+
+bitnet_token Sampler::lowest_allowed(size_t n_vocab) const noexcept {
+    bitnet_token token = 0;
+    for (const bitnet_token forbidden : forbidden_) {
+        if (forbidden != token) break;
+        ++token;
+    }
+    // Everything is forbidden: a token must be given all the same, and the lowest is as good as any.
+    return static_cast<size_t>(token) < n_vocab ? token : 0;
+}
+
+}  // namespace bitnet

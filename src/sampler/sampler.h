@@ -1,0 +1,69 @@
+// Picks tokens from logits. Knows no model and no context; the C interface's bitnet_sampler is one of these.
+// One thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "bitnet.h"
+#include "src/sampler/rng.h"
+#include "src/sampler/sampler_steps.h"
+#include "src/sampler/token_history.h"
+
+namespace bitnet {
+
+// bitnet_sampler_params with its array copied; the defaults are those of the C interface.
+struct SamplerConfig {
+    float temperature = 0.7f;
+    int32_t top_k = 50;
+    float top_p = 0.9f;
+    float min_p = 0;
+    float typical_p = 1;
+    float repetition_penalty = 1;
+    float frequency_penalty = 0;
+    float presence_penalty = 0;
+    int32_t penalty_last_n = 64;
+    bool has_seed = false;
+    uint64_t seed = 0;
+    std::vector<bitnet_logit_bias> logit_bias;
+};
+
+// Throws BITNET_E_CONFIG naming the first parameter that is NaN or out of range, its value and the range.
+void check_sampler_config(const SamplerConfig& config);
+
+class Sampler {
+public:
+    // Throws BITNET_E_CONFIG as above. Without a seed, choose_seed() finds one.
+    explicit Sampler(SamplerConfig config);
+
+    // Picks a token and accepts it. Throws BITNET_E_ARGUMENT for no logits; after a failure the sampler is as before.
+    // A sampler that is not greedy advances its generator by exactly one draw each time, whatever the logits hold.
+    bitnet_token sample(const float* logits, size_t n_vocab);
+    // Counts a token for the penalties. Throws BITNET_E_TOKEN for a negative id.
+    void accept(bitnet_token token);
+    void reset() noexcept;
+    uint64_t seed() const noexcept { return config_.seed; }
+    // What the next sample() would draw from: n_vocab floats that sum to 1.
+    void probabilities(const float* logits, size_t n_vocab, float* out_probabilities);
+
+private:
+    bool greedy() const noexcept { return config_.temperature <= 0; }
+    // The logits after bias and penalties, sanitized, in adjusted_.
+    void adjust(const float* logits, size_t n_vocab);
+    int64_t pick_greedy(const float* logits, size_t n_vocab);
+    // Fills candidates_; false when no logit is finite.
+    bool filter(const float* logits, size_t n_vocab);
+    bitnet_token lowest_allowed(size_t n_vocab) const noexcept;
+
+    SamplerConfig config_;
+    bool penalized_;                       // some penalty is on; otherwise no history is kept
+    std::vector<bitnet_token> forbidden_;  // tokens with a bias of -infinity, rising, without repeats
+    Pcg32 rng_;
+    TokenHistory history_;
+    std::vector<float> adjusted_;  // buffers kept between calls
+    std::vector<Candidate> candidates_;
+    std::vector<Typicality> typicality_;
+};
+
+}  // namespace bitnet
