@@ -39,6 +39,13 @@ ValueId Graph::rope_table(const RopeParams& rope, std::string name) {
     if (rope.n_dims <= 0 || rope.n_dims % 2 != 0) shape_error(name, "the rotated width must be even and positive");
     Node node{.op = OpKind::rope_table, .output = new_value(name, rope.n_dims, Rows::tokens), .params = {}, .name = name};
     node.params.rope = rope;
+    std::vector<kern::RopeFrequency> frequencies;
+    for (int32_t i = 0; i < rope.n_dims / 2; ++i) {
+        const double factor = (rope.freq_factors != nullptr ? double{rope.freq_factors[i]} : 1.0) / rope.freq_scale;
+        frequencies.push_back(kern::rope_frequency(i, rope.n_dims, rope.freq_base, factor));
+    }
+    frequencies_.push_back(std::move(frequencies));
+    node.params.frequencies = frequencies_.back().data();
     const ValueId out = node.output;
     append(std::move(node));
     return out;

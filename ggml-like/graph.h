@@ -9,6 +9,7 @@
 
 #include "ggml-like/weight.h"
 #include "kernels/mul_mat_kernel.h"
+#include "kernels/vec_kernels.h"
 
 namespace tg {
 
@@ -66,7 +67,7 @@ struct RopeParams {
     int32_t n_dims = 0;
     double freq_base = 10000.0;
     double freq_scale = 1.0;              // linear scaling: positions are multiplied by it
-    const float* freq_factors = nullptr;  // n_dims/2 divisors, or null
+    const float* freq_factors = nullptr;  // n_dims/2 divisors, or null; read while the graph is built
 };
 
 // Parameters of all operations; each reads its own few.
@@ -75,6 +76,7 @@ struct OpParams {
     const float* norm_weight = nullptr;  // [width], may be null
     float eps = 0.0f;
     RopeParams rope;
+    const kern::RopeFrequency* frequencies = nullptr;  // rope_table: n_dims/2 of them, owned by the graph
     KvLayer kv;
     int32_t n_head = 0;     // heads in the input row
     int32_t n_head_kv = 0;
@@ -121,6 +123,7 @@ private:
 
     std::vector<Value> values_;
     std::vector<Node> nodes_;
+    std::vector<std::vector<kern::RopeFrequency>> frequencies_;  // one list per rope_table; the lists never move
 };
 
 }  // namespace tg

@@ -7,20 +7,16 @@
 
 namespace kern {
 
-static inline uint32_t float_bits(float f) {
-    return __builtin_bit_cast(uint32_t, f);
-}
+static inline uint32_t float_bits(float f) { return __builtin_bit_cast(uint32_t, f); }
 
-static inline float float_from_bits(uint32_t u) {
-    return __builtin_bit_cast(float, u);
-}
+static inline float float_from_bits(uint32_t u) { return __builtin_bit_cast(float, u); }
 
 // NaN: the payload moves to the top of the wider mantissa and the quiet bit is set.
 // Chooses with masks, not conditions: the compiler would make branches of those, and a loop would not become vectors.
 static inline float f16_bits_to_f32(uint16_t h) {
     const int32_t mag = h & 0x7fff;
-    const int32_t is_denormal = (mag - 0x400) >> 31;   // all ones or zero
-    const int32_t is_special = (0x7bff - mag) >> 31;   // infinity, NaN
+    const int32_t is_denormal = (mag - 0x400) >> 31;  // all ones or zero
+    const int32_t is_special = (0x7bff - mag) >> 31;  // infinity, NaN
     const int32_t is_nan = (0x7c00 - mag) >> 31;
     const int32_t rebias = (112 << 23) + (is_special & (112 << 23));  // exponent 15 -> 127, 31 -> 255
     const int32_t normal = ((mag << 13) + rebias) | (is_nan & 0x400000);
@@ -34,8 +30,8 @@ static inline float f16_bits_to_f32(uint16_t h) {
 static inline uint16_t f32_to_f16_bits(float f) {
     const uint32_t bits = float_bits(f);
     const int32_t mag = static_cast<int32_t>(bits & 0x7fffffffu);
-    const int32_t is_denormal = (mag - 0x38800000) >> 31;   // below 2^-14
-    const int32_t is_overflow = (0x477fefff - mag) >> 31;   // 65520 and up: rounds past the largest half
+    const int32_t is_denormal = (mag - 0x38800000) >> 31;  // below 2^-14
+    const int32_t is_overflow = (0x477fefff - mag) >> 31;  // 65520 and up: rounds past the largest half
     const int32_t is_nan = (0x7f800000 - mag) >> 31;
     // Adding half an ulp less one, plus the last kept bit, rounds half to even; a carry moves into the exponent.
     const int32_t normal = (mag - (112 << 23) + 0xfff + (mag >> 13 & 1)) >> 13;
@@ -48,16 +44,12 @@ static inline uint16_t f32_to_f16_bits(float f) {
     return static_cast<uint16_t>(static_cast<uint32_t>(limited) | (bits >> 16 & 0x8000u));
 }
 
-static inline float bf16_bits_to_f32(uint16_t h) {
-    return float_from_bits(static_cast<uint32_t>(h) << 16);
-}
+static inline float bf16_bits_to_f32(uint16_t h) { return float_from_bits(static_cast<uint32_t>(h) << 16); }
 
 // The one NaN that results of arithmetic have. Which payload and sign a processor makes of two NaNs or of inf - inf
 // depends on the processor and on the order a compiler gives the operands, so every kernel replaces them by this one.
 inline constexpr uint32_t kQuietNanBits = 0x7fc00000u;
 
-static inline float canonical_nan(float f) {
-    return f == f ? f : float_from_bits(kQuietNanBits);
-}
+static inline float canonical_nan(float f) { return f == f ? f : float_from_bits(kQuietNanBits); }
 
 }  // namespace kern

@@ -8,8 +8,8 @@
 namespace kern {
 namespace {
 
-// A number as an unevaluated sum of two doubles, |low| <= ulp(high) / 2: about 104 bits. Needed because an angle of 2^31
-// radians keeps only 22 bits behind the point in one double, fewer than the float result has.
+// A number as an unevaluated sum of two doubles, |low| <= ulp(high) / 2: about 104 bits. Needed because an angle of
+// 2^31 radians keeps only 22 bits behind the point in one double, fewer than the float result has.
 struct Pair {
     double high;
     double low;
@@ -72,9 +72,7 @@ double round_to_integer(double x) {
 }
 
 // 2^n for -1022 <= n <= 1023.
-double power_of_two(int n) {
-    return __builtin_bit_cast(double, static_cast<uint64_t>(n + 1023) << 52);
-}
+double power_of_two(int n) { return __builtin_bit_cast(double, static_cast<uint64_t>(n + 1023) << 52); }
 
 constexpr Pair kLn2 = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};
 
@@ -88,8 +86,8 @@ Pair exp_pair(Pair x) {
     constexpr double kShrink = 1.0 / (1 << kSquarings);
     r = {r.high * kShrink, r.low * kShrink};
     const double s = r.high;
-    const double tail = 1.0 / 24 + s * (1.0 / 120 + s * (1.0 / 720 + s * (1.0 / 5040 + s * (1.0 / 40320 +
-                                                                                       s * (1.0 / 362880)))));
+    const double tail =
+        1.0 / 24 + s * (1.0 / 120 + s * (1.0 / 720 + s * (1.0 / 5040 + s * (1.0 / 40320 + s * (1.0 / 362880)))));
     const Pair r2 = multiply(r, r);
     constexpr Pair kSixth = {0x1.5555555555555p-3, 0x1.5555555555555p-57};
     Pair sum = add(multiply(multiply(r2, r), kSixth), {r2.high * r2.high * tail, 0.0});
@@ -125,11 +123,12 @@ Pair log_pair(double x) {
 
 // sin(r) and cos(r) for |r| <= pi/4 + a little, as Taylor sums; the first terms left out are below 2^-62.
 void sin_cos_reduced(Pair r, double* out_sin, double* out_cos) {
-    static constexpr double kSin[] = {1.0 / 355687428096000, -1.0 / 1307674368000, 1.0 / 6227020800, -1.0 / 39916800,
-                                      1.0 / 362880, -1.0 / 5040, 1.0 / 120, -1.0 / 6};           // r^17 .. r^3
-    static constexpr double kCos[] = {-1.0 / 6402373705728000, 1.0 / 20922789888000, -1.0 / 87178291200,
-                                      1.0 / 479001600, -1.0 / 3628800, 1.0 / 40320, -1.0 / 720,
-                                      1.0 / 24};                                                   // r^18 .. r^4
+    static constexpr double kSin[] = {
+        1.0 / 355687428096000, -1.0 / 1307674368000, 1.0 / 6227020800, -1.0 / 39916800,
+        1.0 / 362880,          -1.0 / 5040,          1.0 / 120,        -1.0 / 6};  // r^17 .. r^3
+    static constexpr double kCos[] = {
+        -1.0 / 6402373705728000, 1.0 / 20922789888000, -1.0 / 87178291200, 1.0 / 479001600,
+        -1.0 / 3628800,          1.0 / 40320,          -1.0 / 720,         1.0 / 24};  // r^18 .. r^4
     const double r2 = r.high * r.high;
     double sin_sum = 0;
     for (double c : kSin) sin_sum = sin_sum * r2 + c;
@@ -160,15 +159,20 @@ float exp_f32(float x) {
     return y * first * second;
 }
 
-void rope_angle(int64_t pos, int64_t i, int64_t n_dims, double freq_base, double factor, float* out_cos,
-                float* out_sin) {
+RopeFrequency rope_frequency(int64_t i, int64_t n_dims, double freq_base, double factor) {
+    const double nan = float_from_bits(kQuietNanBits);
+    if (!(freq_base > 0x1p-900 && freq_base < 0x1p+900) || n_dims <= 0) return {nan, nan};
+    // base^(-2i / n_dims) / factor. For i = 0 every step is exact and it is 1 / factor.
+    const Pair exponent =
+        divide(multiply(log_pair(freq_base), -2.0 * static_cast<double>(i)), static_cast<double>(n_dims));
+    if (!(exponent.high > -700.0 && exponent.high < 700.0)) return {nan, nan};
+    const Pair frequency = divide(exp_pair(exponent), factor);
+    return {frequency.high, frequency.low};
+}
+
+void rope_angle(int64_t pos, RopeFrequency frequency, float* out_cos, float* out_sin) {
     *out_cos = *out_sin = float_from_bits(kQuietNanBits);
-    if (!(freq_base > 0x1p-900 && freq_base < 0x1p+900) || n_dims <= 0) return;
-    // frequency = base^(-2i / n_dims) / factor. For i = 0 every step is exact and it is 1 / factor.
-    const Pair exponent = divide(multiply(log_pair(freq_base), -2.0 * static_cast<double>(i)),
-                                 static_cast<double>(n_dims));
-    if (!(exponent.high > -700.0 && exponent.high < 700.0)) return;
-    const Pair angle = divide(multiply(exp_pair(exponent), static_cast<double>(pos)), factor);
+    const Pair angle = multiply(Pair{frequency.high, frequency.low}, static_cast<double>(pos));
     if (!(angle.high > -0x1p+50 && angle.high < 0x1p+50)) return;
     // angle = k * pi/2 + r. pi/2 is given to 160 bits, so r keeps its accuracy where the angle nearly is a multiple.
     constexpr double kHalfPi[3] = {0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54, -0x1.f1976b7ed8fbcp-110};
@@ -179,20 +183,15 @@ void rope_angle(int64_t pos, int64_t i, int64_t n_dims, double freq_base, double
     double sin_r = 0;
     double cos_r = 0;
     sin_cos_reduced(r, &sin_r, &cos_r);
-    switch (static_cast<int64_t>(k) & 3) {
-        case 0: *out_cos = static_cast<float>(cos_r); *out_sin = static_cast<float>(sin_r); break;
-        case 1: *out_cos = static_cast<float>(-sin_r); *out_sin = static_cast<float>(cos_r); break;
-        case 2: *out_cos = static_cast<float>(-cos_r); *out_sin = static_cast<float>(-sin_r); break;
-        default: *out_cos = static_cast<float>(sin_r); *out_sin = static_cast<float>(-cos_r); break;
-    }
+    // Each quarter turn takes (cos, sin) to (-sin, cos).
+    const double turned[5] = {cos_r, -sin_r, -cos_r, sin_r, cos_r};
+    const int quarter = static_cast<int>(static_cast<int64_t>(k) & 3);
+    *out_cos = static_cast<float>(turned[quarter]);
+    *out_sin = static_cast<float>(quarter == 0 ? sin_r : turned[quarter - 1]);
 }
 
-float f16_to_f32_value(uint16_t h) {
-    return f16_bits_to_f32(h);
-}
+float f16_to_f32_value(uint16_t h) { return f16_bits_to_f32(h); }
 
-uint16_t f32_to_f16_value(float f) {
-    return f32_to_f16_bits(f);
-}
+uint16_t f32_to_f16_value(float f) { return f32_to_f16_bits(f); }
 
 }  // namespace kern

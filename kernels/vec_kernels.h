@@ -1,6 +1,9 @@
 // Kernels over rows of floats. Every level gives the same bits: elementwise work is one IEEE operation at a time, and
 // sums run in 16 fixed lanes (element i goes to lane i mod 16, in rising order, multiply and add rounded separately)
 // that are added in one fixed tree: lanes 0..7 += 8..15, 0..3 += 4..7, 0..1 += 2..3, 0 += 1.
+// Arithmetic that has no number for an answer gives one fixed NaN, 0x7fc00000. n may be 0; rows may have any length and
+// any alignment (a multiple of 64 bytes is fastest). An elementwise output may be one of the inputs, but must not
+// overlap one in any other way.
 #pragma once
 
 #include <cstdint>
@@ -9,56 +12,66 @@ namespace kern {
 
 // Attention of n_q queries that see the same cells (the query heads of one KV head at one token).
 struct AttendArgs {
-    const float* q;          // query i at q + i * q_stride, head_dim floats
+    const float* q;  // query i at q + i * q_stride, head_dim floats
     int64_t q_stride;
-    int64_t n_q;             // 1 .. any
-    const uint16_t* k;       // F16; cell c at k + c * cell_stride, head_dim values
+    int64_t n_q;        // 1 .. any
+    const uint16_t* k;  // F16; cell c at k + c * cell_stride, head_dim values
     const uint16_t* v;
-    int64_t cell_stride;     // in values
-    const int32_t* cells;    // cells in the order of their positions
-    int64_t n_cells;         // >= 1
+    int64_t cell_stride;   // in values
+    const int32_t* cells;  // cells in the order of their positions
+    int64_t n_cells;       // >= 1
     int64_t head_dim;
-    float scale;             // scores are (k . q) * scale
-    float* scores;           // scratch: n_q * scores_stride floats
-    int64_t scores_stride;   // >= n_cells rounded up to 16
-    float* out;              // output i at out + i * out_stride
+    float scale;            // scores are (k . q) * scale
+    float* scores;          // scratch: n_q * scores_stride floats
+    int64_t scores_stride;  // >= n_cells rounded up to 16
+    float* out;             // output i at out + i * out_stride
     int64_t out_stride;
 };
 
 struct VecKernels {
-    const char* name;        // "vec_avx2"
+    const char* name;  // "vec_avx2"
     const char* level;
     uint64_t needs;
 
     // Largest |x|, NaNs passed over; 0 for n = 0.
     float (*abs_max)(const float* x, int64_t n);
     // q[i] = x[i] * scale rounded half to even, within -127..127, NaN -> 0; scale = 127 / max(abs_max, 1e-5).
-    // Returns scale; *sum gets the sum of q. (FORMATS 5.2)
+    // Returns scale; *sum gets the sum of q. An infinite x[i] gives scale 0 and every q 0.
     float (*quantize_i8)(const float* x, int64_t n, int8_t* q, int32_t* sum);
-    // out = x / sqrt(mean(x^2) + eps) * weight. out may be x. weight null: no multiply.
+    // out = x * (1 / sqrt(mean(x^2) + eps)) * weight. out may be x. weight null: no multiply.
     void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
-    // In place; max subtracted, own exp. -inf gives 0. A row without a finite value becomes all NaN or 1/n as defined
-    // in vec_generic.h.
+    // In place: exp(x - max) * (1 / sum), with exp_f32. -inf gives 0. A row that holds a NaN or +inf, or nothing but
+    // -inf, becomes all NaN.
     void (*softmax)(float* x, int64_t n);
     // Rotates n_dims values of one head in place; the rest of the head stays. cos_sin holds n_dims/2 pairs (cos, sin).
-    void (*rope_halves)(float* x, const float* cos_sin, int64_t n_dims);   // pairs (i, i + n_dims/2), "NEOX"
-    void (*rope_pairs)(float* x, const float* cos_sin, int64_t n_dims);    // pairs (2i, 2i+1), "NORM"
-    void (*relu2_mul)(const float* gate, const float* up, float* out, int64_t n);  // max(g,0)^2 * u
+    void (*rope_halves)(float* x, const float* cos_sin, int64_t n_dims);           // pairs (i, i + n_dims/2), "NEOX"
+    void (*rope_pairs)(float* x, const float* cos_sin, int64_t n_dims);            // pairs (2i, 2i+1), "NORM"
+    void (*relu2_mul)(const float* gate, const float* up, float* out, int64_t n);  // max(g,0)^2 * u; NaN stays NaN
     void (*silu_mul)(const float* gate, const float* up, float* out, int64_t n);   // g / (1 + exp(-g)) * u
     void (*add)(const float* a, const float* b, float* out, int64_t n);
     void (*scale)(const float* x, float factor, float* out, int64_t n);
     float (*dot)(const float* a, const float* b, int64_t n);
-    void (*f32_to_f16)(const float* x, uint16_t* out, int64_t n);  // half to even; overflow gives infinity
+    // Half to even; overflow gives infinity. Both keep the payload of a NaN as far as it fits and make it quiet.
+    void (*f32_to_f16)(const float* x, uint16_t* out, int64_t n);
     void (*f16_to_f32)(const uint16_t* x, float* out, int64_t n);
+    // score[j] = dot(k[j], q) * scale; e = exp(score - max); out[d] = (sum of e[j] * v[j][d]) * (1 / sum of e), the
+    // first sum cell by cell, the second in 16 lanes. A query's output does not depend on n_q. NaN as in softmax.
     void (*attend)(const AttendArgs& args);
 };
 
 // The platform-independent functions behind the kernels, for single values; the vector forms give the same bits.
-float exp_f32(float x);                       // relative error < 2 ulp; exact 0 and infinity outside the range
-// Rotation of position pos for dimension pair i of n_dims: computed in double from the model's base, without libm.
-// factor divides the frequency (rope_freqs.weight; 1 otherwise). *out_cos, *out_sin are rounded to float once.
-void rope_angle(int64_t pos, int64_t i, int64_t n_dims, double freq_base, double factor, float* out_cos,
-                float* out_sin);
+float exp_f32(float x);  // error < 1 ulp, denormal results included; exact 0 and infinity outside the range
+// The frequency of dimension pair i of n_dims, freq_base^(-2i / n_dims) / factor, as the sum of two doubles (about 100
+// bits), without libm. factor is 1, or what rope_freqs.weight has for the pair. About 0.3 us a call: once per model.
+// Arguments that give no number make it NaN.
+struct RopeFrequency {
+    double high;
+    double low;
+};
+RopeFrequency rope_frequency(int64_t i, int64_t n_dims, double freq_base, double factor);
+// Cosine and sine of pos * frequency, computed to about 75 bits and rounded to float once: correctly, but for a few
+// angles in a million at pos = 2^31 and fewer below. An angle of 2^50 or more, or NaN, makes both NaN.
+void rope_angle(int64_t pos, RopeFrequency frequency, float* out_cos, float* out_sin);
 float f16_to_f32_value(uint16_t h);
 uint16_t f32_to_f16_value(float f);
 

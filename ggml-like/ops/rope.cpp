@@ -5,14 +5,13 @@
 namespace tg {
 
 void run_rope_table(const OpContext& c) {
-    const RopeParams& rope = c.node.params.rope;
+    const int64_t n_pairs = c.graph.value(c.node.output).width / 2;
     int64_t begin, end;
     c.share(c.inputs.n_tokens, 1, &begin, &end);
     for (int64_t t = begin; t < end; ++t) {
         float* out = c.row(c.node.output, t);
-        for (int32_t i = 0; i < rope.n_dims / 2; ++i) {
-            const double factor = (rope.freq_factors != nullptr ? double{rope.freq_factors[i]} : 1.0) / rope.freq_scale;
-            kern::rope_angle(c.inputs.positions[t], i, rope.n_dims, rope.freq_base, factor, &out[2 * i], &out[2 * i + 1]);
+        for (int64_t i = 0; i < n_pairs; ++i) {
+            kern::rope_angle(c.inputs.positions[t], c.node.params.frequencies[i], &out[2 * i], &out[2 * i + 1]);
         }
     }
 }

@@ -1,8 +1,10 @@
-// Attention of a few queries over the cells of one KV head, on top of vec_generic.h: scores, softmax, weighted sum of the
-// values. The queries of a block share each load and conversion of K and V; how they are blocked never changes a result,
-// because every score is its own 16-lane sum and every output adds its cells one by one in their order.
+// Attention of a few queries over the cells of one KV head, on top of vec_generic.h: scores, softmax, weighted sum of
+// the values. The queries of a block share each load and conversion of K and V; how they are blocked never changes a
+// result, because every score is its own 16-lane sum and every output adds its cells one by one in their order.
 //
-//   score[j] = dot(k[j], q) * scale      e[j] = exp(score[j] - max)      out[d] = (sum over j of e[j] * v[j][d]) * (1 / sum e)
+//   score[j] = dot(k[j], q) * scale
+//   e[j]     = exp(score[j] - max)
+//   out[d]   = (sum over j of e[j] * v[j][d]) * (1 / sum of e)
 #pragma once
 
 #include "kernels/cpu/vec_generic.h"
@@ -12,7 +14,7 @@ namespace {
 
 // How many cells ahead K and V are fetched: cells of one head lie a whole token's K apart, a stride that hardware
 // prefetchers follow only within a page.
-constexpr int64_t kAheadCells = 8;
+constexpr int64_t kAheadCells = 16;
 
 inline void prefetch_values(const uint16_t* p, int64_t n) {
     for (int64_t i = 0; i < n; i += 32) __builtin_prefetch(p + i);

@@ -1,9 +1,8 @@
 // The dense matrix kernels for AVX2 with F16C: dense_generic.h over pairs of 256-bit registers.
 // Runs only after the CPU check: constinit, no std templates, nothing outside the anonymous namespace but the tables.
-// clang-format off: the vocabulary must come before the algorithms that use it
-#include "kernels/cpu/v16_avx2.h"
+#include "kernels/cpu/v16_avx2.h"  // first: the vocabulary the algorithms are written in
+
 #include "kernels/cpu/dense_generic.h"
-// clang-format on
 
 namespace kern {
 

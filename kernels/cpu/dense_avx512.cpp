@@ -1,9 +1,8 @@
 // The dense matrix kernels for AVX-512 (F, BW, VL, DQ): dense_generic.h over 512-bit registers.
 // Runs only after the CPU check: constinit, no std templates, nothing outside the anonymous namespace but the tables.
-// clang-format off: the vocabulary must come before the algorithms that use it
-#include "kernels/cpu/v16_avx512.h"
+#include "kernels/cpu/v16_avx512.h"  // first: the vocabulary the algorithms are written in
+
 #include "kernels/cpu/dense_generic.h"
-// clang-format on
 
 namespace kern {
 

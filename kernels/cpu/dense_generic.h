@@ -1,5 +1,6 @@
-// Matrix kernels for weights that are read as floats, written once over V16: out = dot16(weight row, x), the 16-lane sum
-// of vec_kernels.h over decoded weights. The including file includes its v16_*.h first and uses DENSE_KERNEL at the end.
+// Matrix kernels for weights that are read as floats, written once over V16: out = dot16(weight row, x), the 16-lane
+// sum of vec_kernels.h over decoded weights. The including file includes its v16_*.h first and uses DENSE_KERNEL at the
+// end.
 //
 // Decoded weights are exact floats, so nothing depends on how a decoder groups its products: an f16 scale has 11
 // significant bits, times int8 (Q8_0: 7 bits and sign) or q - 8 (Q4_0: 4) or the 6-bit scale product of Q6_K
@@ -7,8 +8,8 @@
 // and a sum never shows it: lanes begin at +0 and never become -0 (vec_generic.h). Every kernel is therefore exact, at
 // any blocking. Results that are NaN are the one quiet NaN.
 //
-// Two paths: few columns are memory bound, so weights stream by and are multiplied as they are decoded; with more columns
-// a block of rows is decoded once into L1 and multiplied with many columns.
+// Two paths: few columns are memory bound, so weights stream by and are multiplied as they are decoded; with more
+// columns a block of rows is decoded once into L1 and multiplied with many columns.
 #pragma once
 
 #include "kernels/block_layouts.h"
@@ -55,25 +56,19 @@ struct PlainRows {
     }
 };
 
-inline V16 load_f32(const uint8_t* p) {
-    return v16_load(reinterpret_cast<const float*>(p));
-}
+inline V16 load_f32(const uint8_t* p) { return v16_load(reinterpret_cast<const float*>(p)); }
 
 inline V16 load_f32_part(const uint8_t* p, int64_t n) {
     return v16_load_part(reinterpret_cast<const float*>(p), n, 0.0f);
 }
 
-inline V16 load_f16(const uint8_t* p) {
-    return v16_from_f16(reinterpret_cast<const uint16_t*>(p));
-}
+inline V16 load_f16(const uint8_t* p) { return v16_from_f16(reinterpret_cast<const uint16_t*>(p)); }
 
 inline V16 load_f16_part(const uint8_t* p, int64_t n) {
     return v16_from_f16_part(reinterpret_cast<const uint16_t*>(p), n);
 }
 
-inline V16 load_bf16(const uint8_t* p) {
-    return v16_from_bf16(reinterpret_cast<const uint16_t*>(p));
-}
+inline V16 load_bf16(const uint8_t* p) { return v16_from_bf16(reinterpret_cast<const uint16_t*>(p)); }
 
 inline V16 load_bf16_part(const uint8_t* p, int64_t n) {
     return v16_from_bf16_part(reinterpret_cast<const uint16_t*>(p), n);
@@ -107,9 +102,10 @@ struct RowsOf32 {
 
     template <class Use>
     KERN_INLINE static inline void step(const uint8_t* p, Use use) {
+        const uint64_t halves = half_at(p) | half_at(p + block_bytes) << 16 | half_at(p + 2 * block_bytes) << 32 |
+                                half_at(p + 3 * block_bytes) << 48;
         float d[4];
-        four_halves(half_at(p) | half_at(p + block_bytes) << 16 | half_at(p + 2 * block_bytes) << 32 |
-                        half_at(p + 3 * block_bytes) << 48, d);
+        four_halves(halves, d);
         keep_in_memory(d);
         unrolled<4>([&](int b) KERN_INLINE { Block::use_block(p + b * block_bytes + 2, d[b], 32 * b, use); });
     }
@@ -176,6 +172,11 @@ struct RowsQ6_K {
 // How far ahead of the reads the weights are fetched; 1.5 to 4 KiB are equally good.
 constexpr int64_t kAheadBytes = 2048;
 
+template <class Rows>
+KERN_INLINE inline void prefetch_step(const uint8_t* p) {
+    for (int64_t line = 0; line < Rows::kBytes; line += 64) __builtin_prefetch(p + kAheadBytes + line);
+}
+
 // Rows first, first + apart, ... (`streams` of them) times the columns from 0 on.
 template <class Rows, int streams, int cols>
 inline void dot_streams(const MulMatArgs& args, int64_t first, int64_t apart) {
@@ -190,7 +191,7 @@ inline void dot_streams(const MulMatArgs& args, int64_t first, int64_t apart) {
     const int64_t whole = args.k - args.k % Rows::kWeights;
     for (int64_t at = 0; at < whole; at += Rows::kWeights) {
         const auto body = [&](int s) KERN_INLINE {
-            for (int64_t line = 0; line < Rows::kBytes; line += 64) __builtin_prefetch(w[s] + kAheadBytes + line);
+            prefetch_step<Rows>(w[s]);
             V16 part[cols];
             unrolled<cols>([&](int c) KERN_INLINE { part[c] = sums[s][c]; });
             Rows::step(w[s], [&](int64_t i, V16 weights) KERN_INLINE {
@@ -305,7 +306,7 @@ inline void run_blocks(const MulMatArgs& args) {
                     float* to = decoded + r * kDepth;
                     int64_t i = 0;
                     for (; i + Rows::kWeights <= depth; i += Rows::kWeights) {
-                        for (int64_t line = 0; line < Rows::kBytes; line += 64) __builtin_prefetch(w + kAheadBytes + line);
+                        prefetch_step<Rows>(w);
                         Rows::step(w, [&](int64_t j, V16 weights) KERN_INLINE { v16_store(to + i + j, weights); });
                         w += Rows::kBytes;
                     }
@@ -340,10 +341,12 @@ void run_dense(const MulMatArgs& args) {
 }  // namespace
 }  // namespace kern
 
-// A table row: DENSE_KERNEL(f16, avx2, CPU_AVX2, RowsF16). Rows are split at multiples of 16: outputs of two threads then
-// share no cache line when a column begins at one.
-#define DENSE_KERNEL(type_name, level_name, features, Rows)                                                             \
-    constinit const MulMatKernel type_name##_##level_name = {                                                           \
-        .name = #type_name "_" #level_name, .level = #level_name, .type = QuantType::type_name, .needs = features,      \
-        .exact = true, .act = &act_f32, .row_tile = 16, .packed_bytes = nullptr, .pack = nullptr,                       \
+// A table row: DENSE_KERNEL(f16, avx2, CPU_AVX2, RowsF16). Rows are split at multiples of 16: outputs of two threads
+// then share no cache line when a column begins at one.
+// clang-format off
+#define DENSE_KERNEL(type_name, level_name, features, Rows)                                                            \
+    constinit const MulMatKernel type_name##_##level_name = {                                                          \
+        .name = #type_name "_" #level_name, .level = #level_name, .type = QuantType::type_name, .needs = features,     \
+        .exact = true, .act = &act_f32, .row_tile = 16, .packed_bytes = nullptr, .pack = nullptr,                      \
         .run = run_dense<Rows>}
+// clang-format on

@@ -1,17 +1,14 @@
 // The dense matrix kernels in portable C++: dense_generic.h over plain arrays, the reference of the other levels. Also
 // the activation format of all of them: floats, read where they are.
-// clang-format off: the vocabulary must come before the algorithms that use it
-#include "kernels/cpu/v16_scalar.h"
+#include "kernels/cpu/v16_scalar.h"  // first: the vocabulary the algorithms are written in
+
 #include "kernels/cpu/dense_generic.h"
-// clang-format on
 
 namespace kern {
 
 namespace {
 
-size_t no_bytes(int64_t, int64_t) {
-    return 0;
-}
+size_t no_bytes(int64_t, int64_t) { return 0; }
 
 }  // namespace
 

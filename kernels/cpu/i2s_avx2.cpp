@@ -1,18 +1,19 @@
 // I2_S with AVX2.
 #include "kernels/cpu/cpu_features.h"
+#include "kernels/cpu/i2s_tiles.h"
 #include "kernels/cpu/ternary_direct.h"
 #include "kernels/cpu/ternary_kernels.h"
 #include "kernels/cpu/ternary_simd_avx2.h"
-#include "kernels/cpu/ternary_tiles.h"
 
 namespace kern {
 namespace {
 
+// 8 of 16 registers are int16 sums: 16 rows x 4 columns; their int32 sums stay in memory, touched every 16 steps.
 void run(const MulMatArgs& args) {
-    if (args.n_cols < 8) return i2s_direct_any<Avx2>(args, 0, args.n_cols);
+    if (args.n_cols < 9) return i2s_direct_any<Avx2>(args);
     const ActColumns columns(args);
     for (int64_t row = args.row_begin; row < args.row_end; row += 2 * Avx2::kLanes) {
-        i2s_strip<Avx2, 2, 4>(args, columns, row);
+        I2sStrip<Avx2, 2, 4>(args, columns, row).run();
     }
 }
 

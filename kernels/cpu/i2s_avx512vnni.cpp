@@ -1,24 +1,23 @@
 // I2_S with AVX-512 VNNI.
 #include "kernels/cpu/cpu_features.h"
+#include "kernels/cpu/i2s_tiles.h"
 #include "kernels/cpu/ternary_direct.h"
 #include "kernels/cpu/ternary_kernels.h"
 #include "kernels/cpu/ternary_simd_avx512vnni.h"
-#include "kernels/cpu/ternary_tiles.h"
 
 namespace kern {
 namespace {
 
+// 24 of 32 registers are sums: 64 rows x 6 columns, 10 loads for 24 vpdpbusd; 16 rows where fewer are left.
 void run(const MulMatArgs& args) {
-    if (args.n_cols < 8) return i2s_direct_any<Zmm>(args, 0, args.n_cols);
+    if (args.n_cols < 9) return i2s_direct_any<Zmm>(args);
     const ActColumns columns(args);
-    // 24 accumulators: 64 rows x 6 columns, 10 loads for 24 vpdpbusd.
     for (int64_t row = args.row_begin; row < args.row_end;) {
-        const int64_t left = args.row_end - row;
-        if (left > 2 * Zmm::kLanes) {
-            i2s_strip<Zmm, 4, 6>(args, columns, row);
+        if (args.row_end - row > 2 * Zmm::kLanes) {
+            I2sStrip<Zmm, 4, 6>(args, columns, row).run();
             row += 4 * Zmm::kLanes;
         } else {
-            i2s_strip<Zmm, 1, 6>(args, columns, row);
+            I2sStrip<Zmm, 1, 6>(args, columns, row).run();
             row += Zmm::kLanes;
         }
     }

@@ -19,26 +19,76 @@ inline void prefetch_ahead(const uint8_t* p) {
     _mm_prefetch(reinterpret_cast<const char*>(p + kPrefetchAhead), _MM_HINT_T0);
 }
 
-// sums[r][c] = sum(code * q) of the row at rows[r] and the column at acts + c * act_stride.
+// One register of codes of kRows rows times kCols columns. Where there are registers enough (V::kShareActs) the
+// activations are loaded once for all rows; else one row follows the other and has all its fields in registers.
+template <class V, int kField, int kRows, int kCols, class Dot>
+inline __attribute__((always_inline)) void step_field(Dot (&dots)[kRows][kCols],
+                                                      const typename Dot::Fields (&fields)[kRows], const int8_t* acts,
+                                                      int64_t act_stride) {
+#pragma GCC unroll 8
+    for (int c = 0; c < kCols; ++c) {
+        const typename V::Int a = V::load(acts + c * act_stride + kField * V::kBytes);
+#pragma GCC unroll 4
+        for (int r = 0; r < kRows; ++r) dots[r][c].template step<kField>(fields[r], a);
+    }
+}
+
+template <class V, int kCols, class Dot>
+inline __attribute__((always_inline)) void step_row(Dot (&dots)[kCols], typename V::Int packed, const int8_t* acts,
+                                                    int64_t act_stride) {
+    const typename Dot::Fields fields(packed);
+#pragma GCC unroll 8
+    for (int c = 0; c < kCols; ++c) {
+        const int8_t* p = acts + c * act_stride;
+        dots[c].template step<0>(fields, V::load(p));
+        dots[c].template step<1>(fields, V::load(p + V::kBytes));
+        dots[c].template step<2>(fields, V::load(p + 2 * V::kBytes));
+        dots[c].template step<3>(fields, V::load(p + 3 * V::kBytes));
+    }
+}
+
+template <class V, int kRows, int kCols, class Dot>
+inline __attribute__((always_inline)) void step_rows(Dot (&dots)[kRows][kCols],
+                                                     const typename V::Int (&packed)[kRows], const int8_t* acts,
+                                                     int64_t act_stride) {
+    if constexpr (V::kShareActs && kRows == 2 && kCols > 2) {
+        const typename Dot::Fields fields[2] = {typename Dot::Fields(packed[0]), typename Dot::Fields(packed[1])};
+        step_field<V, 0>(dots, fields, acts, act_stride);
+        step_field<V, 1>(dots, fields, acts, act_stride);
+        step_field<V, 2>(dots, fields, acts, act_stride);
+        step_field<V, 3>(dots, fields, acts, act_stride);
+    } else {
+#pragma GCC unroll 4
+        for (int r = 0; r < kRows; ++r) step_row<V>(dots[r], packed[r], acts, act_stride);
+    }
+}
+
+constexpr int power_of_two_from(int n) {
+    int p = 1;
+    while (p < n) p *= 2;
+    return p;
+}
+
+// sums[r * kCols + c] = sum(code * q) of the row at rows[r] and the column at acts + c * act_stride.
 template <class V, int kRows, int kCols>
 inline void i2s_dots(const uint8_t* const (&rows)[kRows], const int8_t* acts, int64_t act_stride, int64_t k,
-                     int32_t (&sums)[kRows][kCols]) {
+                     int32_t (&sums)[power_of_two_from(kRows * kCols)]) {
     using Dot = typename V::template DotFor<I2sFields, kCols>;
-    using Fields = typename Dot::Fields;
     constexpr int kStepWeights = 4 * V::kBytes;
     Dot dots[kRows][kCols];
     const int64_t steps = k / kStepWeights;
     for (int64_t begin = 0; begin < steps; begin += V::kDirectFold) {
         const int64_t end = steps - begin < V::kDirectFold ? steps : begin + V::kDirectFold;
+#pragma GCC unroll 1
         for (int64_t s = begin; s < end; ++s) {
-#pragma GCC unroll 8
+            typename V::Int packed[kRows];
+#pragma GCC unroll 4
             for (int r = 0; r < kRows; ++r) {
                 const uint8_t* p = rows[r] + s * V::kBytes;
                 prefetch_ahead(p);
-                const Fields fields(V::load(p));
-#pragma GCC unroll 8
-                for (int c = 0; c < kCols; ++c) dots[r][c].step(fields, acts + c * act_stride + s * kStepWeights);
+                packed[r] = V::load(p);
             }
+            step_rows<V>(dots, packed, acts + s * kStepWeights, act_stride);
         }
 #pragma GCC unroll 8
         for (int r = 0; r < kRows; ++r) {
@@ -48,19 +98,17 @@ inline void i2s_dots(const uint8_t* const (&rows)[kRows], const int8_t* acts, in
     }
     if constexpr (kStepWeights > kI2sBlock) {
         if (k % kStepWeights != 0) {  // one last block of 128: half a register; the activations are padded with zeros
-#pragma GCC unroll 8
+#pragma GCC unroll 4
             for (int r = 0; r < kRows; ++r) {
-                const Fields fields(V::load_half(rows[r] + steps * V::kBytes));
-#pragma GCC unroll 8
-                for (int c = 0; c < kCols; ++c) dots[r][c].step(fields, acts + c * act_stride + steps * kStepWeights);
+                step_row<V>(dots[r], V::load_half(rows[r] + steps * V::kBytes), acts + steps * kStepWeights, act_stride);
             }
         }
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
-        for (int c = 0; c < kCols; ++c) sums[r][c] = V::add_lanes(dots[r][c].total());
-    }
+    constexpr int kTotals = power_of_two_from(kRows * kCols);
+    typename V::Int totals[kTotals];
+#pragma GCC unroll 16
+    for (int i = 0; i < kTotals; ++i) totals[i] = i < kRows * kCols ? dots[i / kCols][i % kCols].total() : V::zero();
+    V::add_lanes(totals, sums);
 }
 
 // Rows row, row + part, ... (kRows of them) times columns col .. col + kCols - 1.
@@ -72,12 +120,12 @@ inline void i2s_direct_rows(const MulMatArgs& args, const ActColumns& columns, i
     for (int r = 0; r < kRows; ++r) {
         rows[r] = static_cast<const uint8_t*>(args.weights) + (row + r * part) * row_bytes;
     }
-    int32_t sums[kRows][kCols];
+    int32_t sums[power_of_two_from(kRows * kCols)];
     i2s_dots<V, kRows, kCols>(rows, columns.values(col), columns.stride, args.k, sums);
     for (int c = 0; c < kCols; ++c) {
         const int32_t sum = columns.header(col + c).sum;
         float* out = args.out + (col + c) * args.out_stride + row;
-        for (int r = 0; r < kRows; ++r) out[r * part] = static_cast<float>(sums[r][c] - sum) * scales[c];
+        for (int r = 0; r < kRows; ++r) out[r * part] = static_cast<float>(sums[r * kCols + c] - sum) * scales[c];
     }
 }
 
@@ -96,27 +144,6 @@ void i2s_direct(const MulMatArgs& args, int64_t col) {
     }
 }
 
-// The 16 lanes of one output of TQ2_0 and their fixed tree.
-struct BlockLanes {
-    float lane[16] = {};
-
-    // Blocks first .. first + n - 1 (n <= 16, first a multiple of 16): s * d into lane 0 .. n - 1. The other lanes get
-    // +0, which changes no lane: none can be -0, since all start at +0.
-    void add(const int32_t (&dots)[16], const int32_t* block_sums, const float (&d)[16], int n) {
-        if (n == 16) {
-            for (int i = 0; i < 16; ++i) lane[i] += static_cast<float>(dots[i] - block_sums[i]) * d[i];
-        } else {
-            for (int i = 0; i < n; ++i) lane[i] += static_cast<float>(dots[i] - block_sums[i]) * d[i];
-        }
-    }
-    float total() {
-        for (int width = 8; width > 0; width /= 2) {
-            for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
-        }
-        return lane[0];
-    }
-};
-
 // Rows row, row + part, ... times columns col .. col + kCols - 1, sixteen blocks at a time: their dot products stay
 // spread over the lanes of a register each until all sixteen are added up together.
 template <class V, int kRows, int kCols>
@@ -128,46 +155,73 @@ inline void tq2_direct_rows(const MulMatArgs& args, const ActColumns& columns, i
     for (int r = 0; r < kRows; ++r) {
         rows[r] = static_cast<const uint8_t*>(args.weights) + (row + r * part) * row_bytes;
     }
-    BlockLanes lanes[kRows][kCols];
+    using BlockDot = typename V::template BlockDot<Tq2Fields>;
+    using Float = typename V::Float;
+    constexpr int kLaneRegs = 16 / V::kLanes;
+    Float lanes[kRows][kCols][kLaneRegs];
+    for (auto& of_row : lanes) {
+        for (auto& of_output : of_row) {
+            for (Float& lane : of_output) lane = V::zero_float();
+        }
+    }
     typename V::Int dots[kRows][kCols][16];  // kRows * kCols KiB at most: 16 KiB
     uint16_t halves[kRows][16] = {};
     for (int64_t first = 0; first < n_blocks; first += 16) {
         const int n = static_cast<int>(n_blocks - first < 16 ? n_blocks - first : 16);
         for (int b = 0; b < n; ++b) {
+            BlockDot block_dots[kRows][kCols];
+            const uint8_t* block[kRows];
 #pragma GCC unroll 4
             for (int r = 0; r < kRows; ++r) {
-                const uint8_t* block = rows[r] + (first + b) * static_cast<int64_t>(sizeof(BlockTq2_0));
-                prefetch_ahead(block);
-                const typename V::template BlockFields<Tq2Fields> fields(block);
-                std::memcpy(&halves[r][b], block + offsetof(BlockTq2_0, d), sizeof(uint16_t));
+                block[r] = rows[r] + (first + b) * static_cast<int64_t>(sizeof(BlockTq2_0));
+                prefetch_ahead(block[r]);
+                std::memcpy(&halves[r][b], block[r] + offsetof(BlockTq2_0, d), sizeof(uint16_t));
+            }
+            const int8_t* acts = columns.values(col) + (first + b) * kActBlock;
+#pragma GCC unroll 2
+            for (int i = 0; i < V::kBlockRegs; ++i) {
+                typename V::Int packed[kRows];
+#pragma GCC unroll 4
+                for (int r = 0; r < kRows; ++r) packed[r] = V::load(block[r] + i * V::kBytes);
+                step_rows<V>(block_dots, packed, acts + i * 4 * V::kBytes, columns.stride);
+            }
+#pragma GCC unroll 4
+            for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
                 for (int c = 0; c < kCols; ++c) {
-                    dots[r][c][b] = V::template dot_block<Tq2Fields>(
-                        fields, columns.values(col) + c * columns.stride + (first + b) * kActBlock);
+                    block_dots[r][c].fold();
+                    dots[r][c][b] = block_dots[r][c].total();
                 }
             }
         }
+        // Blocks that do not exist add float(0 - 0) * 0 = +0 to their lanes, which changes none: a lane is never -0, since
+        // all start at +0. (The block sums are padded with zeros to a multiple of sixteen.)
         for (int r = 0; r < kRows; ++r) {
-            float d[16];
-            for (int i = 0; i < 16; i += V::kLanes) V::store_float(d + i, V::halves_to_float(halves[r] + i));
+            for (int b = n; b < 16; ++b) halves[r][b] = 0;
             for (int c = 0; c < kCols; ++c) {
                 for (int b = n; b < 16; ++b) dots[r][c][b] = V::zero();
                 int32_t sums[16];
-                V::add_lanes16(dots[r][c], sums);
-                lanes[r][c].add(sums, columns.block_sums(col + c) + first, d, n);
+                V::add_lanes(dots[r][c], sums);
+                const int32_t* act_sums = columns.block_sums(col + c) + first;
+#pragma GCC unroll 2
+                for (int i = 0; i < kLaneRegs; ++i) {
+                    const typename V::Int s = V::sub32(V::load(sums + i * V::kLanes), V::load(act_sums + i * V::kLanes));
+                    const Float d = V::halves_to_float(halves[r] + i * V::kLanes);
+                    lanes[r][c][i] = V::add(lanes[r][c][i], V::mul(V::to_float(s), d));
+                }
             }
         }
     }
     for (int r = 0; r < kRows; ++r) {
         for (int c = 0; c < kCols; ++c) {
-            args.out[(col + c) * args.out_stride + row + r * part] = lanes[r][c].total() * scales[c];
+            args.out[(col + c) * args.out_stride + row + r * part] = V::add_16_lanes(lanes[r][c]) * scales[c];
         }
     }
 }
 
 template <class V, int kCols>
 void tq2_direct(const MulMatArgs& args, int64_t col) {
-    constexpr int kStreams = 2;
+    constexpr int kStreams = V::direct_streams(kCols) < 2 ? 1 : 2;
     const ActColumns columns(args);
     float scales[kCols];
     for (int c = 0; c < kCols; ++c) scales[c] = 1.0f / columns.header(col + c).act_scale;
@@ -180,23 +234,19 @@ void tq2_direct(const MulMatArgs& args, int64_t col) {
     }
 }
 
-// Any number of columns, at most kMaxDirectCols at a time.
-inline constexpr int kMaxDirectCols = 4;
-
+// All columns, in passes over the weights of up to eight columns and about equal widths.
 template <class V>
-void i2s_direct_any(const MulMatArgs& args, int64_t col, int64_t n) {
-    for (; n >= 4; n -= 4, col += 4) i2s_direct<V, 4>(args, col);
-    if (n == 3) i2s_direct<V, 3>(args, col);
-    if (n == 2) i2s_direct<V, 2>(args, col);
-    if (n == 1) i2s_direct<V, 1>(args, col);
+void i2s_direct_any(const MulMatArgs& args) {
+    for_tiles<8>(0, args.n_cols, [&](auto count, int64_t col, int64_t) {
+        i2s_direct<V, decltype(count)::value>(args, col);
+    });
 }
 
 template <class V>
-void tq2_direct_any(const MulMatArgs& args, int64_t col, int64_t n) {
-    for (; n >= 4; n -= 4, col += 4) tq2_direct<V, 4>(args, col);
-    if (n == 3) tq2_direct<V, 3>(args, col);
-    if (n == 2) tq2_direct<V, 2>(args, col);
-    if (n == 1) tq2_direct<V, 1>(args, col);
+void tq2_direct_any(const MulMatArgs& args) {
+    for_tiles<4>(0, args.n_cols, [&](auto count, int64_t col, int64_t) {
+        tq2_direct<V, decltype(count)::value>(args, col);
+    });
 }
 
 }  // namespace

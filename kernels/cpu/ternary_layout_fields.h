@@ -53,5 +53,31 @@ struct ActColumns {
     }
 };
 
+template <int kN>
+struct Count {
+    static constexpr int value = kN;
+};
+
+// visit(Count<n>{}) for the n in 1..kMax known only at run time.
+template <int kMax, class Visit>
+inline void with_count(int64_t n, const Visit& visit) {
+    if constexpr (kMax > 1) {
+        if (n < kMax) return with_count<kMax - 1>(n, visit);
+    }
+    visit(Count<kMax>{});
+}
+
+// Cuts n columns from `col` on into as few tiles of at most kMax as possible, of widths as equal as possible.
+// visit(Count<width>{}, first column, columns before it).
+template <int kMax, class Visit>
+inline void for_tiles(int64_t col, int64_t n, const Visit& visit) {
+    for (int64_t done = 0; done < n;) {
+        const int64_t tiles = (n - done + kMax - 1) / kMax;
+        const int64_t width = (n - done + tiles - 1) / tiles;
+        with_count<kMax>(width, [&](auto count) { visit(count, col + done, done); });
+        done += width;
+    }
+}
+
 }  // namespace
 }  // namespace kern

@@ -28,20 +28,16 @@ struct Avx2 : Ymm {
             : f{field<Layout::shift(0)>(packed), field<Layout::shift(1)>(packed), field<Layout::shift(2)>(packed),
                 field<Layout::shift(3)>(packed)} {}
     };
-    static Int dot_fields16(Int sums16, const Int (&f)[4], const int8_t* acts) {
-        const Int a = _mm256_add_epi16(_mm256_maddubs_epi16(f[0], load(acts)), _mm256_maddubs_epi16(f[1], load(acts + 32)));
-        const Int b =
-            _mm256_add_epi16(_mm256_maddubs_epi16(f[2], load(acts + 64)), _mm256_maddubs_epi16(f[3], load(acts + 96)));
-        return _mm256_add_epi16(sums16, _mm256_add_epi16(a, b));
-    }
-
-    // Sum of one row times one column (ternary_direct.h).
+    // One row times one column: int16 sums, widened into int32 by fold().
     template <class Layout>
     struct Dot {
         using Fields = Avx2::Fields<Layout>;
         Int sums16 = zero();
         Int sums32 = zero();
-        void step(const Fields& fields, const int8_t* acts) { sums16 = dot_fields16(sums16, fields.f, acts); }
+        template <int kField>
+        void step(const Fields& fields, Int acts) {
+            sums16 = dot16(sums16, fields.f[kField], acts);
+        }
         void fold() {
             sums32 = add32(sums32, widen16(sums16));
             sums16 = zero();
@@ -52,16 +48,10 @@ struct Avx2 : Ymm {
     using DotFor = Dot<Layout>;
     static constexpr int direct_streams(int) { return 2; }
 
-    // Sums of one 256-weight TQ2_0 block, spread over the lanes: 8 maddubs a lane, |sum| <= 6096.
+    // A TQ2_0 block takes 8 maddubs a lane before its fold: |sum| <= 6096.
+    static constexpr int kBlockRegs = 2;
     template <class Layout>
-    struct BlockFields {
-        Fields<Layout> first, second;
-        explicit BlockFields(const uint8_t* qs) : first(load(qs)), second(load(qs + 32)) {}
-    };
-    template <class Layout>
-    static Int dot_block(const BlockFields<Layout>& block, const int8_t* acts) {
-        return widen16(dot_fields16(dot_fields16(zero(), block.first.f, acts), block.second.f, acts + 128));
-    }
+    using BlockDot = Dot<Layout>;
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ struct Zmm {
     using Int = __m512i;
     using Float = __m512;
     static constexpr int kBytes = 64;  // of a register
+    static constexpr bool kShareActs = true;  // ternary_direct.h
     static constexpr int kLanes = 16;  // of 32 bits
     static constexpr bool kSums16 = false;
     static constexpr int kDirectFold = 1 << 30;  // vpdpbusd sums are int32 and never need widening
@@ -37,26 +38,44 @@ struct Zmm {
     static Int field(Int packed) {
         return _mm512_and_si512(_mm512_srli_epi16(packed, kShift), _mm512_set1_epi8(3));
     }
-    static int32_t add_lanes(Int v) { return _mm512_reduce_add_epi32(v); }
-    // out[i] = sum of the lanes of v[i]: a transposing tree, 15 additions and two shuffles each.
-    static void add_lanes16(const Int (&v)[16], int32_t (&out)[16]) {
-        Int a[8];  // lanes of 64 bits: pairs of v[i], v[i + 8]
-        for (int i = 0; i < 8; ++i) {
-            a[i] = _mm512_add_epi32(_mm512_unpacklo_epi32(v[i], v[i + 8]), _mm512_unpackhi_epi32(v[i], v[i + 8]));
+    // out[i] = sum of the lanes of v[i], for kN = 1, 2, 4, 8 or 16: a tree that transposes while it adds.
+    template <int kN>
+    static void add_lanes(const Int (&v)[kN], int32_t (&out)[kN]) {
+        if constexpr (kN <= 4) {
+            int32_t four[4];
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(four),
+                             add_four(v[0], v[kN > 1 ? 1 : 0], v[kN > 2 ? 2 : 0], v[kN > 2 ? 3 : 0]));
+            for (int i = 0; i < kN; ++i) out[i] = four[i];
+        } else if constexpr (kN == 8) {
+            const Int low = add_quarters(v[0], v[1], v[2], v[3]);
+            const Int high = add_quarters(v[4], v[5], v[6], v[7]);
+            // 128-bit pieces: two of low, two of high
+            const Int s = _mm512_add_epi32(_mm512_shuffle_i32x4(low, high, 0x44), _mm512_shuffle_i32x4(low, high, 0xee));
+            const __m256i sums = _mm256_add_epi32(_mm512_castsi512_si256(_mm512_shuffle_i32x4(s, s, 0x08)),
+                                                  _mm512_castsi512_si256(_mm512_shuffle_i32x4(s, s, 0x0d)));
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), sums);
+        } else {
+            const Int q0 = add_quarters(v[0], v[1], v[2], v[3]);
+            const Int q1 = add_quarters(v[4], v[5], v[6], v[7]);
+            const Int q2 = add_quarters(v[8], v[9], v[10], v[11]);
+            const Int q3 = add_quarters(v[12], v[13], v[14], v[15]);
+            const Int s01 = _mm512_add_epi32(_mm512_shuffle_i32x4(q0, q1, 0x44), _mm512_shuffle_i32x4(q0, q1, 0xee));
+            const Int s23 = _mm512_add_epi32(_mm512_shuffle_i32x4(q2, q3, 0x44), _mm512_shuffle_i32x4(q2, q3, 0xee));
+            // s01: two pieces of q0, two of q1; even and odd pieces added give q0, q1, q2, q3
+            store(out, _mm512_add_epi32(_mm512_shuffle_i32x4(s01, s23, 0x88), _mm512_shuffle_i32x4(s01, s23, 0xdd)));
         }
-        Int b[4];  // 128 bits: v[i], v[i + 8], v[i + 4], v[i + 12]
-        for (int i = 0; i < 4; ++i) {
-            b[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(a[i], a[i + 4]), _mm512_unpackhi_epi64(a[i], a[i + 4]));
-        }
-        Int c[2];  // 256 bits: b[i], b[i + 2]
-        for (int i = 0; i < 2; ++i) {
-            c[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(b[i], b[i + 2], 0x44), _mm512_shuffle_i32x4(b[i], b[i + 2], 0xee));
-        }
-        // 128-bit quarters of c[i]: b[i] twice, b[i + 2] twice
-        const Int d = _mm512_add_epi32(_mm512_shuffle_i32x4(c[0], c[1], 0x88), _mm512_shuffle_i32x4(c[0], c[1], 0xdd));
-        // quarters: b[0], b[2], b[1], b[3]; lane j of quarter b[i] is v[i], v[i + 8], v[i + 4], v[i + 12]
-        const Int order = _mm512_setr_epi32(0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15);
-        store(out, _mm512_permutexvar_epi32(order, d));
+    }
+    // Lane i of each 128-bit piece: the sum of that piece of argument i.
+    static Int add_quarters(Int a, Int b, Int c, Int d) {
+        const Int ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));  // a b a b
+        const Int cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+        return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    }
+    static __m128i add_four(Int a, Int b, Int c, Int d) {
+        const Int quarters = add_quarters(a, b, c, d);
+        const __m256i halves =
+            _mm256_add_epi32(_mm512_castsi512_si256(quarters), _mm512_extracti64x4_epi64(quarters, 1));
+        return _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
     }
     // t[i] lane j <-> t[j] lane i.
     static void transpose(Int (&t)[16]) {
@@ -84,6 +103,14 @@ struct Zmm {
         }
     }
 
+    // The fixed tree over sixteen float lanes: 0..7 += 8..15, 0..3 += 4..7, 0..1 += 2..3, 0 += 1.
+    static float add_16_lanes(const Float (&lanes)[1]) {
+        const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(lanes[0]), _mm512_extractf32x8_ps(lanes[0], 1));
+        const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+        const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+    }
+
     static Float zero_float() { return _mm512_setzero_ps(); }
     static Float set_float(float v) { return _mm512_set1_ps(v); }
     static Float to_float(Int v) { return _mm512_cvtepi32_ps(v); }
@@ -103,6 +130,7 @@ struct Zmm {
 
     static Int dot32(Int sums, Int codes, Int acts) { return _mm512_dpbusd_epi32(sums, codes, acts); }
 
+    // The four fields of one register of codes, each code at bits 1:0.
     template <class Layout>
     struct Fields {
         Int f[4];
@@ -110,20 +138,21 @@ struct Zmm {
             : f{field<Layout::shift(0)>(packed), field<Layout::shift(1)>(packed), field<Layout::shift(2)>(packed),
                 field<Layout::shift(3)>(packed)} {}
     };
-    // One row times one of several columns: the shifts are shared by the columns, two chains of sums a column.
-    template <class Layout>
+    // One row times one of several columns, in kChains independent sums: a vpdpbusd takes five cycles, two start a
+    // cycle, so about ten must be under way.
+    template <class Layout, int kChains>
     struct Dot {
         using Fields = Zmm::Fields<Layout>;
-        Int even = zero();
-        Int odd = zero();
-        void step(const Fields& fields, const int8_t* acts) {
-            even = dot32(even, fields.f[0], load(acts));
-            odd = dot32(odd, fields.f[1], load(acts + 64));
-            even = dot32(even, fields.f[2], load(acts + 128));
-            odd = dot32(odd, fields.f[3], load(acts + 192));
+        Int sums[kChains];
+        Dot() {
+            for (Int& s : sums) s = zero();
+        }
+        template <int kField>
+        void step(const Fields& fields, Int acts) {
+            sums[kField % kChains] = dot32(sums[kField % kChains], fields.f[kField], acts);
         }
         void fold() {}
-        Int total() const { return add32(even, odd); }
+        Int total() const { return kChains == 1 ? sums[0] : add32(sums[0], sums[kChains - 1]); }
     };
 
     // For one or two columns the codes are masked where they stand and the sums shifted once per row. A field at bit s
@@ -132,33 +161,32 @@ struct Zmm {
     template <class Layout>
     struct MaskedFields {
         Int f[4];
-        explicit MaskedFields(Int packed) {
-            f[0] = _mm512_and_si512(packed, _mm512_set1_epi8(static_cast<char>(3 << Layout::shift(0))));
-            f[1] = _mm512_and_si512(packed, _mm512_set1_epi8(static_cast<char>(3 << Layout::shift(1))));
-            f[2] = _mm512_and_si512(packed, _mm512_set1_epi8(static_cast<char>(3 << Layout::shift(2))));
-            f[3] = _mm512_and_si512(packed, _mm512_set1_epi8(static_cast<char>(3 << Layout::shift(3))));
+        explicit MaskedFields(Int packed)
+            : f{masked<Layout::shift(0)>(packed), masked<Layout::shift(1)>(packed), masked<Layout::shift(2)>(packed),
+                masked<Layout::shift(3)>(packed)} {}
+        template <int kShift>
+        static Int masked(Int packed) {
+            return _mm512_and_si512(packed, _mm512_set1_epi8(static_cast<char>(3 << kShift)));
         }
     };
     template <class Layout>
     struct MaskedDot {
         using Fields = Zmm::MaskedFields<Layout>;
-        Int s0 = zero(), s1 = zero(), s2 = zero(), s3 = zero();
-        void step(const Fields& fields, const int8_t* acts) {
-            s0 = dot32(s0, fields.f[0], load(acts));
-            s1 = dot32(s1, fields.f[1], load(acts + 64));
-            s2 = dot32(s2, fields.f[2], load(acts + 128));
-            s3 = dot32(s3, fields.f[3], load(acts + 192));
+        Int sums[4] = {zero(), zero(), zero(), zero()};
+        template <int kField>
+        void step(const Fields& fields, Int acts) {
+            sums[kField] = dot32(sums[kField], fields.f[kField], acts);
         }
         void fold() {}
         Int total() const {
-            const Int a = add32(_mm512_srai_epi32(s0, Layout::shift(0)), _mm512_srai_epi32(s1, Layout::shift(1)));
-            const Int b = add32(_mm512_srai_epi32(s2, Layout::shift(2)), _mm512_srai_epi32(s3, Layout::shift(3)));
+            const Int a = add32(_mm512_srai_epi32(sums[0], Layout::shift(0)), _mm512_srai_epi32(sums[1], Layout::shift(1)));
+            const Int b = add32(_mm512_srai_epi32(sums[2], Layout::shift(2)), _mm512_srai_epi32(sums[3], Layout::shift(3)));
             return add32(a, b);
         }
     };
     template <class Layout, int kCols>
     struct DotChoice {
-        using Type = Dot<Layout>;
+        using Type = Dot<Layout, kCols == 3 ? 2 : 1>;
     };
     template <class Layout>
     struct DotChoice<Layout, 1> {
@@ -172,17 +200,10 @@ struct Zmm {
     using DotFor = typename DotChoice<Layout, kCols>::Type;
     static constexpr int direct_streams(int cols) { return cols == 1 ? 4 : 2; }
 
+    // The registers of codes of one TQ2_0 block.
+    static constexpr int kBlockRegs = 1;
     template <class Layout>
-    struct BlockFields {
-        Fields<Layout> all;
-        explicit BlockFields(const uint8_t* qs) : all(load(qs)) {}
-    };
-    template <class Layout>
-    static Int dot_block(const BlockFields<Layout>& block, const int8_t* acts) {
-        Dot<Layout> dot;
-        dot.step(block.all, acts);
-        return dot.total();
-    }
+    using BlockDot = Dot<Layout, 2>;
 };
 
 }  // namespace

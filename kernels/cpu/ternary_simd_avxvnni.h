@@ -20,37 +20,28 @@ struct AvxVnni : Ymm {
             : f{field<Layout::shift(0)>(packed), field<Layout::shift(1)>(packed), field<Layout::shift(2)>(packed),
                 field<Layout::shift(3)>(packed)} {}
     };
-    // Two chains of dependent sums, so that the five cycles of a vpdpbusd overlap.
-    template <class Layout>
+    // One row times one column in kChains independent sums: a vpdpbusd takes five cycles, two start a cycle.
+    template <class Layout, int kChains>
     struct Dot {
         using Fields = AvxVnni::Fields<Layout>;
-        Int even = zero();
-        Int odd = zero();
-        void step(const Fields& fields, const int8_t* acts) {
-            even = dot32(even, fields.f[0], load(acts));
-            odd = dot32(odd, fields.f[1], load(acts + 32));
-            even = dot32(even, fields.f[2], load(acts + 64));
-            odd = dot32(odd, fields.f[3], load(acts + 96));
+        Int sums[kChains];
+        Dot() {
+            for (Int& s : sums) s = zero();
+        }
+        template <int kField>
+        void step(const Fields& fields, Int acts) {
+            sums[kField % kChains] = dot32(sums[kField % kChains], fields.f[kField], acts);
         }
         void fold() {}
-        Int total() const { return add32(even, odd); }
+        Int total() const { return kChains == 1 ? sums[0] : add32(sums[0], sums[kChains - 1]); }
     };
     template <class Layout, int kCols>
-    using DotFor = Dot<Layout>;
+    using DotFor = Dot<Layout, kCols <= 4 ? 2 : 1>;
     static constexpr int direct_streams(int) { return 2; }
 
+    static constexpr int kBlockRegs = 2;
     template <class Layout>
-    struct BlockFields {
-        Fields<Layout> first, second;
-        explicit BlockFields(const uint8_t* qs) : first(load(qs)), second(load(qs + 32)) {}
-    };
-    template <class Layout>
-    static Int dot_block(const BlockFields<Layout>& block, const int8_t* acts) {
-        Dot<Layout> dot;
-        dot.step(block.first, acts);
-        dot.step(block.second, acts + 128);
-        return dot.total();
-    }
+    using BlockDot = Dot<Layout, 2>;
 };
 
 }  // namespace

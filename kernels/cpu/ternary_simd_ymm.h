@@ -15,6 +15,7 @@ struct Ymm {
     using Int = __m256i;
     using Float = __m256;
     static constexpr int kBytes = 32;  // of a register
+    static constexpr bool kShareActs = false;  // ternary_direct.h
     static constexpr int kLanes = 8;   // of 32 bits
 
     static Int zero() { return _mm256_setzero_si256(); }
@@ -35,25 +36,26 @@ struct Ymm {
     static Int field(Int packed) {
         return _mm256_and_si256(_mm256_srli_epi16(packed, kShift), _mm256_set1_epi8(3));
     }
-    static int32_t add_lanes(Int v) {
-        __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-        sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
-        sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
-        return _mm_cvtsi128_si32(sum);
-    }
-    // out[i] = sum of the lanes of v[i].
-    static void add_lanes16(const Int (&v)[16], int32_t (&out)[16]) {
-        for (int half = 0; half < 2; ++half) {
-            const Int* p = v + 8 * half;
-            const Int s01 = _mm256_hadd_epi32(p[0], p[1]);  // a0 a0 a1 a1 per 128 bits
-            const Int s23 = _mm256_hadd_epi32(p[2], p[3]);
-            const Int s45 = _mm256_hadd_epi32(p[4], p[5]);
-            const Int s67 = _mm256_hadd_epi32(p[6], p[7]);
-            const Int s0123 = _mm256_hadd_epi32(s01, s23);  // a0 a1 a2 a3 per 128 bits
-            const Int s4567 = _mm256_hadd_epi32(s45, s67);
-            const Int low = _mm256_permute2x128_si256(s0123, s4567, 0x20);
-            const Int high = _mm256_permute2x128_si256(s0123, s4567, 0x31);
-            store(out + 8 * half, _mm256_add_epi32(low, high));
+    // out[i] = sum of the lanes of v[i], for kN = 1, 2, 4, 8 or 16.
+    template <int kN>
+    static void add_lanes(const Int (&v)[kN], int32_t (&out)[kN]) {
+        if constexpr (kN <= 4) {
+            const Int s01 = _mm256_hadd_epi32(v[0], v[kN > 1 ? 1 : 0]);  // a0 a0 a1 a1 per 128 bits
+            const Int s23 = _mm256_hadd_epi32(v[kN > 2 ? 2 : 0], v[kN > 2 ? 3 : 0]);
+            const Int s = _mm256_hadd_epi32(s01, s23);  // a0 a1 a2 a3 per 128 bits
+            int32_t four[4];
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(four),
+                             _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1)));
+            for (int i = 0; i < kN; ++i) out[i] = four[i];
+        } else {
+            for (int i = 0; i < kN; i += 8) {
+                const Int* p = v + i;
+                const Int s0123 = _mm256_hadd_epi32(_mm256_hadd_epi32(p[0], p[1]), _mm256_hadd_epi32(p[2], p[3]));
+                const Int s4567 = _mm256_hadd_epi32(_mm256_hadd_epi32(p[4], p[5]), _mm256_hadd_epi32(p[6], p[7]));
+                const Int low = _mm256_permute2x128_si256(s0123, s4567, 0x20);
+                const Int high = _mm256_permute2x128_si256(s0123, s4567, 0x31);
+                store(out + i, _mm256_add_epi32(low, high));
+            }
         }
     }
     // t[i] lane j <-> t[j] lane i.
@@ -74,6 +76,14 @@ struct Ymm {
             t[j] = _mm256_permute2x128_si256(w[j], w[4 + j], 0x20);
             t[4 + j] = _mm256_permute2x128_si256(w[j], w[4 + j], 0x31);
         }
+    }
+
+    // The fixed tree over sixteen float lanes: 0..7 += 8..15, 0..3 += 4..7, 0..1 += 2..3, 0 += 1.
+    static float add_16_lanes(const Float (&lanes)[2]) {
+        const __m256 eight = _mm256_add_ps(lanes[0], lanes[1]);
+        const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+        const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
     }
 
     static Float zero_float() { return _mm256_setzero_ps(); }

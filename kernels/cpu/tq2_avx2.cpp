@@ -3,16 +3,17 @@
 #include "kernels/cpu/ternary_direct.h"
 #include "kernels/cpu/ternary_kernels.h"
 #include "kernels/cpu/ternary_simd_avx2.h"
-#include "kernels/cpu/ternary_tiles.h"
+#include "kernels/cpu/tq2_tiles.h"
 
 namespace kern {
 namespace {
 
+// 8 of 16 registers are int16 sums: 16 rows x 4 columns.
 void run(const MulMatArgs& args) {
-    if (args.n_cols < 8) return tq2_direct_any<Avx2>(args, 0, args.n_cols);
+    if (args.n_cols < 8) return tq2_direct_any<Avx2>(args);
     const ActColumns columns(args);
     for (int64_t row = args.row_begin; row < args.row_end; row += 2 * Avx2::kLanes) {
-        tq2_tiles<Avx2, 2, 4>(args, columns, row, 0);
+        Tq2Strip<Avx2, 2, 4>(args, columns, row).run();
     }
 }
 

@@ -3,27 +3,26 @@
 #include "kernels/cpu/ternary_direct.h"
 #include "kernels/cpu/ternary_kernels.h"
 #include "kernels/cpu/ternary_simd_avx512vnni.h"
-#include "kernels/cpu/ternary_tiles.h"
+#include "kernels/cpu/tq2_tiles.h"
 
 namespace kern {
 namespace {
 
+// 24 of 32 registers are sums: 32 rows x 12 columns.
 void run(const MulMatArgs& args) {
-    if (args.n_cols < 8) return tq2_direct_any<Zmm>(args, 0, args.n_cols);
+    if (args.n_cols < 8) return tq2_direct_any<Zmm>(args);
     const ActColumns columns(args);
     for (int64_t row = args.row_begin; row < args.row_end; row += 2 * Zmm::kLanes) {
-        tq2_tiles<Zmm, 2, 12>(args, columns, row, 0);
+        Tq2Strip<Zmm, 2, 12>(args, columns, row).run();
     }
 }
-
-constexpr uint64_t kNeeds = CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI;
 
 }  // namespace
 
 constinit const MulMatKernel tq2_avx512vnni = {.name = "tq2_avx512vnni",
                                                .level = "avx512vnni",
                                                .type = QuantType::tq2_0,
-                                               .needs = kNeeds,
+                                               .needs = CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI,
                                                .exact = true,
                                                .act = &act_i8x64_avx512,
                                                .row_tile = 16,
@@ -34,7 +33,7 @@ constinit const MulMatKernel tq2_avx512vnni = {.name = "tq2_avx512vnni",
 constinit const MulMatKernel tq1_avx512vnni = {.name = "tq1_avx512vnni",
                                                .level = "avx512vnni",
                                                .type = QuantType::tq1_0,
-                                               .needs = kNeeds,
+                                               .needs = CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI,
                                                .exact = true,
                                                .act = &act_i8x64_avx512,
                                                .row_tile = 16,

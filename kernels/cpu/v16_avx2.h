@@ -27,13 +27,9 @@ constexpr int kTileCols = 2;
 constexpr int kStreams = 4;
 constexpr int kStreamCols = 1;
 
-inline V16 v16_set1(float f) {
-    return {_mm256_set1_ps(f), _mm256_set1_ps(f)};
-}
+inline V16 v16_set1(float f) { return {_mm256_set1_ps(f), _mm256_set1_ps(f)}; }
 
-inline V16 v16_load(const float* p) {
-    return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
-}
+inline V16 v16_load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 
 // All ones in the lanes first..first+7 that are below n.
 inline __m256i lanes_below(int first, int64_t n) {
@@ -59,29 +55,17 @@ inline void v16_store_part(float* p, V16 a, int64_t n) {
     _mm256_maskstore_ps(p + 8, lanes_below(8, n), a.high);
 }
 
-inline V16 v16_add(V16 a, V16 b) {
-    return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
-}
+inline V16 v16_add(V16 a, V16 b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
 
-inline V16 v16_sub(V16 a, V16 b) {
-    return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)};
-}
+inline V16 v16_sub(V16 a, V16 b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
 
-inline V16 v16_mul(V16 a, V16 b) {
-    return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
-}
+inline V16 v16_mul(V16 a, V16 b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
 
-inline V16 v16_div(V16 a, V16 b) {
-    return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)};
-}
+inline V16 v16_div(V16 a, V16 b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
 
-inline V16 v16_max(V16 a, V16 b) {
-    return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
-}
+inline V16 v16_max(V16 a, V16 b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 
-inline V16 v16_min(V16 a, V16 b) {
-    return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
-}
+inline V16 v16_min(V16 a, V16 b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
 
 inline V16 v16_abs(V16 a) {
     const __m256 sign = _mm256_set1_ps(-0.0f);
@@ -107,9 +91,7 @@ inline __m256 scale_by_power(__m256 a, __m256 n) {
     return _mm256_mul_ps(_mm256_mul_ps(a, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
 }
 
-inline V16 v16_scale_by_power(V16 a, V16 n) {
-    return {scale_by_power(a.low, n.low), scale_by_power(a.high, n.high)};
-}
+inline V16 v16_scale_by_power(V16 a, V16 n) { return {scale_by_power(a.low, n.low), scale_by_power(a.high, n.high)}; }
 
 inline float v16_tree(V16 a) {
     const __m256 eight = _mm256_add_ps(a.low, a.high);
@@ -162,9 +144,7 @@ inline void v16_to_f16_part(uint16_t* p, V16 a, int64_t n) {
     __builtin_memcpy(p, whole, static_cast<unsigned long>(n) * sizeof(uint16_t));
 }
 
-inline __m256 from_bf16(__m128i h) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
-}
+inline __m256 from_bf16(__m128i h) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16)); }
 
 inline V16 v16_from_bf16(const uint16_t* p) {
     const __m128i* halves = reinterpret_cast<const __m128i*>(p);
@@ -183,9 +163,7 @@ inline V16 from_bytes(__m128i bytes) {
             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes)))};
 }
 
-inline V16 v16_from_i8(const int8_t* p) {
-    return from_bytes(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
+inline V16 v16_from_i8(const int8_t* p) { return from_bytes(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
 
 inline void four_halves(uint64_t h, float* out) {
     _mm_storeu_ps(out, _mm_cvtph_ps(_mm_cvtsi64_si128(static_cast<long long>(h))));
@@ -216,17 +194,11 @@ inline void v16_store_pairs(float* p, V16 even, V16 odd) {
     v16_store(p + 16, interleave(even.high, odd.high));
 }
 
-inline I16 i16_zero() {
-    return {_mm256_setzero_si256(), _mm256_setzero_si256()};
-}
+inline I16 i16_zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
 
-inline I16 i16_from_v16(V16 a) {
-    return {_mm256_cvttps_epi32(a.low), _mm256_cvttps_epi32(a.high)};
-}
+inline I16 i16_from_v16(V16 a) { return {_mm256_cvttps_epi32(a.low), _mm256_cvttps_epi32(a.high)}; }
 
-inline I16 i16_add(I16 a, I16 b) {
-    return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
-}
+inline I16 i16_add(I16 a, I16 b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
 
 inline int32_t i16_sum(I16 a) {
     const __m256i eight = _mm256_add_epi32(a.low, a.high);

@@ -1,6 +1,6 @@
-// Sixteen floats as one 512-bit register: the vocabulary of v16_scalar.h (which defines it) for AVX-512 F, BW, VL, DQ.
-// Intrinsics only, no std templates, everything in an anonymous namespace (ODR trap). No fused multiply-add, and none of
-// the _reduce_ intrinsics, whose order of additions is not ours.
+// Sixteen floats as one 512-bit register: the vocabulary of v16_scalar.h (which defines it) for AVX-512 F, BW, VL and
+// DQ. Intrinsics only, no std templates, everything in an anonymous namespace (ODR trap). No fused multiply-add, and
+// none of the _reduce_ intrinsics, whose order of additions is not ours.
 #pragma once
 
 #include <cstdint>
@@ -29,70 +29,42 @@ constexpr int kStreams = 4;
 constexpr int kStreamCols = 4;
 
 // The first n (0..16) lanes.
-inline __mmask16 lanes_below(int64_t n) {
-    return static_cast<__mmask16>((1u << n) - 1u);
-}
+inline __mmask16 lanes_below(int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
 
-inline V16 v16_set1(float f) {
-    return {_mm512_set1_ps(f)};
-}
+inline V16 v16_set1(float f) { return {_mm512_set1_ps(f)}; }
 
-inline V16 v16_load(const float* p) {
-    return {_mm512_loadu_ps(p)};
-}
+inline V16 v16_load(const float* p) { return {_mm512_loadu_ps(p)}; }
 
 inline V16 v16_load_part(const float* p, int64_t n, float fill) {
     return {_mm512_mask_loadu_ps(_mm512_set1_ps(fill), lanes_below(n), p)};
 }
 
-inline void v16_store(float* p, V16 a) {
-    _mm512_storeu_ps(p, a.all);
-}
+inline void v16_store(float* p, V16 a) { _mm512_storeu_ps(p, a.all); }
 
-inline void v16_store_part(float* p, V16 a, int64_t n) {
-    _mm512_mask_storeu_ps(p, lanes_below(n), a.all);
-}
+inline void v16_store_part(float* p, V16 a, int64_t n) { _mm512_mask_storeu_ps(p, lanes_below(n), a.all); }
 
-inline V16 v16_add(V16 a, V16 b) {
-    return {_mm512_add_ps(a.all, b.all)};
-}
+inline V16 v16_add(V16 a, V16 b) { return {_mm512_add_ps(a.all, b.all)}; }
 
-inline V16 v16_sub(V16 a, V16 b) {
-    return {_mm512_sub_ps(a.all, b.all)};
-}
+inline V16 v16_sub(V16 a, V16 b) { return {_mm512_sub_ps(a.all, b.all)}; }
 
-inline V16 v16_mul(V16 a, V16 b) {
-    return {_mm512_mul_ps(a.all, b.all)};
-}
+inline V16 v16_mul(V16 a, V16 b) { return {_mm512_mul_ps(a.all, b.all)}; }
 
-inline V16 v16_div(V16 a, V16 b) {
-    return {_mm512_div_ps(a.all, b.all)};
-}
+inline V16 v16_div(V16 a, V16 b) { return {_mm512_div_ps(a.all, b.all)}; }
 
-inline V16 v16_max(V16 a, V16 b) {
-    return {_mm512_max_ps(a.all, b.all)};
-}
+inline V16 v16_max(V16 a, V16 b) { return {_mm512_max_ps(a.all, b.all)}; }
 
-inline V16 v16_min(V16 a, V16 b) {
-    return {_mm512_min_ps(a.all, b.all)};
-}
+inline V16 v16_min(V16 a, V16 b) { return {_mm512_min_ps(a.all, b.all)}; }
 
-inline V16 v16_abs(V16 a) {
-    return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.all)};
-}
+inline V16 v16_abs(V16 a) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.all)}; }
 
-inline V16 v16_negate(V16 a) {
-    return {_mm512_xor_ps(_mm512_set1_ps(-0.0f), a.all)};
-}
+inline V16 v16_negate(V16 a) { return {_mm512_xor_ps(_mm512_set1_ps(-0.0f), a.all)}; }
 
 inline V16 v16_if_number(V16 test, V16 a, V16 b) {
     return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(test.all, test.all, _CMP_ORD_Q), b.all, a.all)};
 }
 
 // VSCALEFPS rounds once, as the two products of the other levels do (their first is exact).
-inline V16 v16_scale_by_power(V16 a, V16 n) {
-    return {_mm512_scalef_ps(a.all, n.all)};
-}
+inline V16 v16_scale_by_power(V16 a, V16 n) { return {_mm512_scalef_ps(a.all, n.all)}; }
 
 inline float v16_tree(V16 a) {
     const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.all), _mm512_extractf32x8_ps(a.all, 1));
@@ -103,10 +75,10 @@ inline float v16_tree(V16 a) {
 
 inline void v16_tree4(const V16* a, float* out) {
     // Lanes 0..7 += 8..15 of two vectors at a time, then 0..3 += 4..7 of all four: a quarter of the register each.
-    const __m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4(a[0].all, a[1].all, 0x44),
-                                    _mm512_shuffle_f32x4(a[0].all, a[1].all, 0xee));
-    const __m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4(a[2].all, a[3].all, 0x44),
-                                    _mm512_shuffle_f32x4(a[2].all, a[3].all, 0xee));
+    const __m512 ab =
+        _mm512_add_ps(_mm512_shuffle_f32x4(a[0].all, a[1].all, 0x44), _mm512_shuffle_f32x4(a[0].all, a[1].all, 0xee));
+    const __m512 cd =
+        _mm512_add_ps(_mm512_shuffle_f32x4(a[2].all, a[3].all, 0x44), _mm512_shuffle_f32x4(a[2].all, a[3].all, 0xee));
     const __m512 four = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
     const __m512 two = _mm512_add_ps(four, _mm512_permute_ps(four, 0x4e));
     const __m512 one = _mm512_add_ps(two, _mm512_permute_ps(two, 0xb1));
@@ -130,21 +102,13 @@ inline V16 v16_from_f16_part(const uint16_t* p, int64_t n) {
     return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes_below(n), p))};
 }
 
-inline __m256i to_f16(V16 a) {
-    return _mm512_cvtps_ph(a.all, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
+inline __m256i to_f16(V16 a) { return _mm512_cvtps_ph(a.all, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 
-inline void v16_to_f16(uint16_t* p, V16 a) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), to_f16(a));
-}
+inline void v16_to_f16(uint16_t* p, V16 a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), to_f16(a)); }
 
-inline void v16_to_f16_part(uint16_t* p, V16 a, int64_t n) {
-    _mm256_mask_storeu_epi16(p, lanes_below(n), to_f16(a));
-}
+inline void v16_to_f16_part(uint16_t* p, V16 a, int64_t n) { _mm256_mask_storeu_epi16(p, lanes_below(n), to_f16(a)); }
 
-inline V16 from_bf16(__m256i h) {
-    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16))};
-}
+inline V16 from_bf16(__m256i h) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16))}; }
 
 inline V16 v16_from_bf16(const uint16_t* p) {
     return from_bf16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
@@ -154,13 +118,9 @@ inline V16 v16_from_bf16_part(const uint16_t* p, int64_t n) {
     return from_bf16(_mm256_maskz_loadu_epi16(lanes_below(n), p));
 }
 
-inline V16 from_bytes(__m128i bytes) {
-    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))};
-}
+inline V16 from_bytes(__m128i bytes) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))}; }
 
-inline V16 v16_from_i8(const int8_t* p) {
-    return from_bytes(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
+inline V16 v16_from_i8(const int8_t* p) { return from_bytes(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
 
 inline void four_halves(uint64_t h, float* out) {
     _mm_storeu_ps(out, _mm_cvtph_ps(_mm_cvtsi64_si128(static_cast<long long>(h))));
@@ -182,17 +142,11 @@ inline void v16_store_pairs(float* p, V16 even, V16 odd) {
     _mm512_storeu_ps(p + 16, _mm512_permutex2var_ps(even.all, next, odd.all));
 }
 
-inline I16 i16_zero() {
-    return {_mm512_setzero_si512()};
-}
+inline I16 i16_zero() { return {_mm512_setzero_si512()}; }
 
-inline I16 i16_from_v16(V16 a) {
-    return {_mm512_cvttps_epi32(a.all)};
-}
+inline I16 i16_from_v16(V16 a) { return {_mm512_cvttps_epi32(a.all)}; }
 
-inline I16 i16_add(I16 a, I16 b) {
-    return {_mm512_add_epi32(a.all, b.all)};
-}
+inline I16 i16_add(I16 a, I16 b) { return {_mm512_add_epi32(a.all, b.all)}; }
 
 inline int32_t i16_sum(I16 a) {
     const __m256i eight = _mm256_add_epi32(_mm512_castsi512_si256(a.all), _mm512_extracti32x8_epi32(a.all, 1));

@@ -1,7 +1,7 @@
-// Sixteen floats and sixteen int32 as plain arrays: the vocabulary of vec_generic.h and dense_generic.h in portable C++,
-// and the definition the other two forms (v16_avx2.h, v16_avx512.h) must match bit for bit. One loop per operation, which
-// the compiler turns into whatever vectors the base instruction set has.
-// Everything lives in an anonymous namespace: each file that includes this gets its own copy (ODR trap).
+// Sixteen floats and sixteen int32 as plain arrays: the vocabulary of vec_generic.h and dense_generic.h in portable
+// C++, and the definition the other two forms (v16_avx2.h, v16_avx512.h) must match bit for bit. One loop per
+// operation, which the compiler turns into whatever vectors the base instruction set has. Everything lives in an
+// anonymous namespace: each file that includes this gets its own copy (ODR trap).
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,13 @@ struct alignas(16) I16 {
 };
 
 // How many accumulators the register file carries: the blocking of the algorithms, never their results.
-constexpr int kMaxQueries = 4;   // attention: queries that share one conversion of K and V
-constexpr int kScoreCells = 4;   // attention: cells whose scores are summed together (v16_tree4 takes four)
+constexpr int kMaxQueries = 4;  // attention: queries that share one conversion of K and V
+constexpr int kScoreCells = 4;  // attention: cells whose scores are summed together (v16_tree4 takes four)
 constexpr int kValueChunks[kMaxQueries + 1] = {0, 1, 1, 1, 1};  // attention: chunks of 16 outputs, by number of queries
-constexpr int kTileRows = 2;     // matrix: rows x columns of a register block
+constexpr int kTileRows = 2;                                    // matrix: rows x columns of a register block
 constexpr int kTileCols = 2;
-constexpr int kStreams = 2;      // matrix: rows that stream side by side
-constexpr int kStreamCols = 1;   // matrix: up to this many columns are multiplied while the weights stream by
+constexpr int kStreams = 2;     // matrix: rows that stream side by side
+constexpr int kStreamCols = 1;  // matrix: up to this many columns are multiplied while the weights stream by
 
 #define V16_EACH for (int i = 0; i < 16; ++i)
 
@@ -50,9 +50,7 @@ inline V16 v16_load_part(const float* p, int64_t n, float fill) {
     return r;
 }
 
-inline void v16_store(float* p, V16 a) {
-    V16_EACH p[i] = a.lane[i];
-}
+inline void v16_store(float* p, V16 a) { V16_EACH p[i] = a.lane[i]; }
 
 inline void v16_store_part(float* p, V16 a, int64_t n) {
     for (int64_t i = 0; i < n; ++i) p[i] = a.lane[i];
@@ -158,17 +156,11 @@ inline V16 from_f16(Halves h) {
     return r;
 }
 
-inline V16 v16_from_f16(const uint16_t* p) {
-    return from_f16(load_halves(p));
-}
+inline V16 v16_from_f16(const uint16_t* p) { return from_f16(load_halves(p)); }
 
-inline V16 v16_from_f16_part(const uint16_t* p, int64_t n) {
-    return from_f16(load_halves_part(p, n));
-}
+inline V16 v16_from_f16_part(const uint16_t* p, int64_t n) { return from_f16(load_halves_part(p, n)); }
 
-inline void v16_to_f16(uint16_t* p, V16 a) {
-    V16_EACH p[i] = f32_to_f16_bits(a.lane[i]);
-}
+inline void v16_to_f16(uint16_t* p, V16 a) { V16_EACH p[i] = f32_to_f16_bits(a.lane[i]); }
 
 inline void v16_to_f16_part(uint16_t* p, V16 a, int64_t n) {
     for (int64_t i = 0; i < n; ++i) p[i] = f32_to_f16_bits(a.lane[i]);
@@ -180,13 +172,9 @@ inline V16 from_bf16(Halves h) {
     return r;
 }
 
-inline V16 v16_from_bf16(const uint16_t* p) {
-    return from_bf16(load_halves(p));
-}
+inline V16 v16_from_bf16(const uint16_t* p) { return from_bf16(load_halves(p)); }
 
-inline V16 v16_from_bf16_part(const uint16_t* p, int64_t n) {
-    return from_bf16(load_halves_part(p, n));
-}
+inline V16 v16_from_bf16_part(const uint16_t* p, int64_t n) { return from_bf16(load_halves_part(p, n)); }
 
 inline V16 v16_from_i8(const int8_t* p) {
     V16 r;
@@ -214,9 +202,7 @@ inline void v16_store_pairs(float* p, V16 even, V16 odd) {
     }
 }
 
-inline I16 i16_zero() {
-    return I16{};
-}
+inline I16 i16_zero() { return I16{}; }
 
 // For whole numbers.
 inline I16 i16_from_v16(V16 a) {
@@ -237,9 +223,7 @@ inline int32_t i16_sum(I16 a) {
 }
 
 // Each lane as int8 (values -128..127); the second form writes the first n only.
-inline void i16_store_i8(int8_t* p, I16 a) {
-    V16_EACH p[i] = static_cast<int8_t>(a.lane[i]);
-}
+inline void i16_store_i8(int8_t* p, I16 a) { V16_EACH p[i] = static_cast<int8_t>(a.lane[i]); }
 
 inline void i16_store_i8_part(int8_t* p, I16 a, int64_t n) {
     for (int64_t i = 0; i < n; ++i) p[i] = static_cast<int8_t>(a.lane[i]);

@@ -1,10 +1,9 @@
 // The vector kernels for AVX2 with F16C: vec_generic.h over pairs of 256-bit registers.
 // Runs only after the CPU check: constinit, no std templates, nothing outside the anonymous namespace but the table.
-// clang-format off: the vocabulary must come before the algorithms that use it
-#include "kernels/cpu/v16_avx2.h"
+#include "kernels/cpu/v16_avx2.h"  // first: the vocabulary the algorithms are written in
+
 #include "kernels/cpu/attend_generic.h"
 #include "kernels/cpu/vec_kernel_sets.h"
-// clang-format on
 
 namespace kern {
 

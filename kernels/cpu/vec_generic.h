@@ -17,18 +17,11 @@
 namespace kern {
 namespace {
 
-// Not literals in exp_coefficients.h because no header there may need a float's bits.
-inline float quiet_nan() {
-    return float_from_bits(kQuietNanBits);
-}
+inline float minus_infinity() { return float_from_bits(0xff800000u); }
 
-inline float minus_infinity() {
-    return float_from_bits(0xff800000u);
-}
+inline V16 v16_quiet_nan() { return v16_set1(float_from_bits(kQuietNanBits)); }
 
-inline V16 v16_canonical(V16 a) {
-    return v16_if_number(a, a, v16_set1(quiet_nan()));
-}
+inline V16 v16_canonical(V16 a) { return v16_if_number(a, a, v16_quiet_nan()); }
 
 // Half to even; for |a| < 2^22.
 inline V16 v16_round(V16 a) {
@@ -48,7 +41,7 @@ inline V16 v16_exp(V16 x) {
     p = v16_add(v16_mul(p, r), v16_set1(kP[3]));
     p = v16_add(v16_mul(p, r), v16_set1(kP[4]));
     const V16 y = v16_add(v16_set1(1.0f), v16_add(r, v16_mul(v16_mul(r, r), p)));
-    return v16_if_number(x, v16_scale_by_power(y, n), v16_set1(quiet_nan()));
+    return v16_if_number(x, v16_scale_by_power(y, n), v16_quiet_nan());
 }
 
 // out[i] = op(i) for i < n, NaNs made canonical. op(i, load) gets a function that loads sixteen values, or what is left
@@ -151,8 +144,8 @@ inline float vec_exp_sum(float* x, int64_t n) {
     return v16_tree(sum);
 }
 
-// exp(x - max) * (1 / sum). A row that holds a NaN or +inf, or nothing but -inf, becomes NaN throughout: x - max is then
-// NaN somewhere, and with it the sum. Every other row has a sum of at least 1.
+// exp(x - max) * (1 / sum). A row that holds a NaN or +inf, or nothing but -inf, becomes NaN throughout: x - max is
+// then NaN somewhere, and with it the sum. Every other row has a sum of at least 1.
 inline void vec_softmax(float* x, int64_t n) {
     const V16 factor = v16_set1(1.0f / vec_exp_sum(x, n));
     for_each_16(n, x, [=](auto load) { return v16_mul(load(x), factor); });
@@ -243,8 +236,8 @@ inline void vec_f16_to_f32(const uint16_t* x, float* out, int64_t n) {
 }  // namespace kern
 
 // The members of a VecKernels after name, level and needs, in their order.
-#define VEC_KERNELS                                                                                                 \
-    .abs_max = vec_abs_max, .quantize_i8 = vec_quantize_i8, .rms_norm = vec_rms_norm, .softmax = vec_softmax,       \
-    .rope_halves = vec_rope_halves, .rope_pairs = vec_rope_pairs, .relu2_mul = vec_relu2_mul,                       \
-    .silu_mul = vec_silu_mul, .add = vec_add, .scale = vec_scale, .dot = vec_dot, .f32_to_f16 = vec_f32_to_f16,     \
+#define VEC_KERNELS                                                                                                    \
+    .abs_max = vec_abs_max, .quantize_i8 = vec_quantize_i8, .rms_norm = vec_rms_norm, .softmax = vec_softmax,          \
+    .rope_halves = vec_rope_halves, .rope_pairs = vec_rope_pairs, .relu2_mul = vec_relu2_mul,                          \
+    .silu_mul = vec_silu_mul, .add = vec_add, .scale = vec_scale, .dot = vec_dot, .f32_to_f16 = vec_f32_to_f16,        \
     .f16_to_f32 = vec_f16_to_f32, .attend = vec_attend

@@ -1,9 +1,8 @@
 // The vector kernels in portable C++: the reference of the other levels, and what runs where none of them can.
-// clang-format off: the vocabulary must come before the algorithms that use it
-#include "kernels/cpu/v16_scalar.h"
+#include "kernels/cpu/v16_scalar.h"  // first: the vocabulary the algorithms are written in
+
 #include "kernels/cpu/attend_generic.h"
 #include "kernels/cpu/vec_kernel_sets.h"
-// clang-format on
 
 namespace kern {
 

@@ -1,0 +1,117 @@
+// I2_S times many columns: strips of rows, pieces of k, tiles of columns (ternary_tiles.h), int32 sums over all of k.
+// The sums of a strip wait on the stack from one piece of k to the next, not in the output, whose columns lie pages
+// apart. That bounds the columns met between two expansions of the same codes: about a hundred.
+#pragma once
+
+#include "kernels/cpu/ternary_tiles.h"
+
+namespace kern {
+namespace {
+
+// One strip: kRegs * kLanes rows, tiles of up to kMax columns. Measured on a core with 48 KiB of first-level cache:
+// 32 + 24 KiB beat every neighbour; more codes at a time push the activations out.
+template <class V, int kRegs, int kMax>
+class I2sStrip {
+public:
+    static constexpr int kRows = kRegs * V::kLanes;
+
+    I2sStrip(const MulMatArgs& args, const ActColumns& columns, int64_t row) : args_(args), columns_(columns), row_(row) {}
+
+    // All columns, in about equal parts of at most kCols.
+    void run() {
+        const int64_t parts = (args_.n_cols + kCols - 1) / kCols;
+        const int64_t part = ((args_.n_cols + parts - 1) / parts + kMax - 1) / kMax * kMax;
+        for (int64_t col = 0; col < args_.n_cols; col += part) {
+            run_columns(col, args_.n_cols - col < part ? args_.n_cols - col : part);
+        }
+    }
+
+private:
+    using Int = typename V::Int;
+    static constexpr int kCodeBytes = 32 * 1024;
+    static constexpr int kSumBytes = 24 * 1024;
+    static constexpr int kGroupWeights = 4 * V::kBytes;
+    static constexpr int64_t kGroups = kCodeBytes / (kGroupWeights * kRows);  // expanded at a time
+    static constexpr int kCols = kSumBytes / (kRegs * V::kBytes) / kMax * kMax;
+
+    void run_columns(int64_t col, int64_t n) {
+        const int64_t n_groups = (args_.k + kGroupWeights - 1) / kGroupWeights;
+        for (int64_t group = 0; group < n_groups; group += kGroups) {
+            const bool last = n_groups - group <= kGroups;
+            const int64_t end = last ? n_groups : group + kGroups;
+            expand_rows<V, I2sFields, kRegs>(args_, row_, group, end, codes_);
+            if (last) {
+                prefetch_codes(row_ + kRows, 0);
+            } else {
+                prefetch_codes(row_, end);
+            }
+            const int64_t steps = (end - group) * 4 * V::kLanes;
+            for_tiles<kMax>(col, n, [&](auto count, int64_t first, int64_t done) {
+                constexpr int kN = decltype(count)::value;
+                Int* tile = sums_ + done * kRegs;
+                const TileInput in = {codes_, steps, columns_.values(first) + group * kGroupWeights, columns_.stride};
+                if (last) prefetch_outputs(first, kN);
+                add_tile<kN>(in, group == 0, tile);
+                if (last) write_tile(first, kN, tile);
+            });
+        }
+    }
+
+    // tile[r * kN + c]: the sums so far; in the first piece they begin at 0.
+    template <int kN>
+    [[gnu::noinline]] static void add_tile(const TileInput& in, bool first, Int* tile) {
+        Int sums[kRegs][kN];
+#pragma GCC unroll 8
+        for (int r = 0; r < kRegs; ++r) {
+#pragma GCC unroll 32
+            for (int c = 0; c < kN; ++c) sums[r][c] = first ? V::zero() : tile[r * kN + c];
+        }
+        tile_dots<V, kRegs, kN>(in, sums);
+#pragma GCC unroll 8
+        for (int r = 0; r < kRegs; ++r) {
+#pragma GCC unroll 32
+            for (int c = 0; c < kN; ++c) tile[r * kN + c] = sums[r][c];
+        }
+    }
+
+    void write_tile(int64_t col, int n, const Int* tile) {
+        for (int c = 0; c < n; ++c) {
+            const ActColumn& header = columns_.header(col + c);
+            const Int sum = V::set32(header.sum);
+            const typename V::Float scale = V::set_float(args_.weight_scale / header.act_scale);
+            float* out = args_.out + (col + c) * args_.out_stride + row_;
+            for (int r = 0; r < kRegs; ++r) {
+                const int64_t left = args_.row_end - row_ - r * V::kLanes;
+                if (left <= 0) break;
+                V::store_lanes(out + r * V::kLanes, V::mul(V::to_float(V::sub32(tile[r * n + c], sum)), scale),
+                               left < V::kLanes ? left : V::kLanes);
+            }
+        }
+    }
+
+    // The output lines a tile will write, while it is computed: they lie in other pages than the last ones.
+    void prefetch_outputs(int64_t col, int n) {
+        for (int c = 0; c < n; ++c) {
+            const float* out = args_.out + (col + c) * args_.out_stride + row_;
+            for (int r = 0; r < kRegs; ++r) __builtin_prefetch(out + r * V::kLanes, 1);
+        }
+    }
+
+    // The packed codes expanded next, into the second-level cache.
+    void prefetch_codes(int64_t row, int64_t group) {
+        const int64_t row_bytes = I2sFields::row_bytes(args_.k);
+        const uint8_t* p = static_cast<const uint8_t*>(args_.weights) + row * row_bytes + group * V::kBytes;
+        for (int i = 0; i < kRows; ++i, p += row_bytes) {
+            for (int64_t byte = 0; byte < kGroups * V::kBytes; byte += 64) __builtin_prefetch(p + byte, 0, 2);
+        }
+    }
+
+    const MulMatArgs& args_;
+    const ActColumns& columns_;
+    int64_t row_;
+    alignas(64) uint8_t codes_[kCodeBytes];
+    alignas(64) Int sums_[kCols * kRegs];
+};
+
+}  // namespace
+}  // namespace kern
