@@ -14,6 +14,8 @@ namespace {
 
 std::string unwritten;  // standard output that waits for flush_out()
 
+constexpr size_t kLargestText = size_t{1} << 30;  // /dev/zero would never end
+
 constexpr int64_t kBarDelayMs = 300;  // quicker work shows no bar: a flash is only noise
 
 int32_t report_load(float progress, void* user_data) {
@@ -33,8 +35,10 @@ void check(bitnet_status status) {
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
     app.add_option("-m,--model", options.path, "GGUF file of the model")->type_name("FILE");
+    constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     app.add_option("-t,--threads", options.n_threads,
                    "threads; 0: as many as the process may use. Never changes a result")
+        ->transform(whole_number<int32_t>(-kLargest, kLargest))
         ->type_name("N");
     app.add_option("--kernel", options.kernel, "kernel or level to use, see: bitnet kernels")->type_name("NAME");
     app.add_flag("--no-mmap", options.no_mmap, "read the file into memory instead of mapping it");
@@ -144,10 +148,12 @@ std::string read_text(const std::string& path) {
     std::string text;
     char buffer[65536];
     size_t n = 0;
-    while ((n = std::fread(buffer, 1, sizeof buffer, file)) > 0) text.append(buffer, n);
+    while (text.size() <= kLargestText && (n = std::fread(buffer, 1, sizeof buffer, file)) > 0) text.append(buffer, n);
     const int error = std::ferror(file) != 0 ? errno : 0;
     if (!from_stdin) std::fclose(file);
     if (caught_signal() != 0) throw Failure{interrupted_exit_code(), ""};
+    if (text.size() > kLargestText)
+        throw Failure{kExitFailure, (from_stdin ? "standard input" : path) + ": larger than 1 GiB; cut the text"};
     if (error != 0)
         throw Failure{kExitFailure,
                       (from_stdin ? "standard input" : path) + ": cannot be read: " + std::strerror(error)};

@@ -2,8 +2,10 @@
 // Standard output carries results only; everything else goes to standard error.
 #pragma once
 
+#include <charconv>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -47,6 +49,22 @@ Command add_tokenize_command(CLI::App& app);
 Command add_inspect_command(CLI::App& app);
 Command add_perplexity_command(CLI::App& app);
 Command add_kernels_command(CLI::App& app);
+
+// For ->transform() of whole-number options: strict decimal within the range. CLI11 alone reads 010 as eight and turns
+// a number too large into the largest one, which would silently be another seed.
+template <typename Integer>
+CLI::Validator whole_number(Integer least, Integer most) {
+    const auto check_text = [least, most](std::string& text) -> std::string {
+        Integer value = 0;
+        const char* end = text.data() + text.size();
+        const auto result = std::from_chars(text.data(), end, value);
+        if (result.ec != std::errc() || result.ptr != end || value < least || value > most)
+            return "'" + text + "' is not a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+        text = std::to_string(value);
+        return "";
+    };
+    return CLI::Validator(check_text, "");
+}
 
 struct ModelOptions {
     std::string path;

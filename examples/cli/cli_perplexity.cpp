@@ -270,19 +270,22 @@ int run_perplexity(const PerplexityOptions& options) {
 Command add_perplexity_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand("perplexity", "Measure how well a model predicts a text");
     auto options = std::make_shared<PerplexityOptions>();
+    constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
     command->add_option("-f,--file", options->text_file, "text, - for standard input")->required()->type_name("TEXT");
     command->add_flag("--stories", options->stories, "the text is a list of stories, see below");
-    command->add_option("--limit", options->limit, "use only the first N stories or chunks; 0: all")->type_name("N");
+    command->add_option("--limit", options->limit, "use only the first N stories or chunks; 0: all")
+        ->transform(whole_number<uint64_t>(0, std::numeric_limits<uint64_t>::max()))
+        ->type_name("N");
     command->add_option("--ctx", options->n_ctx, "tokens of a story or chunk at most, BOS included")
         ->type_name("N")
-        ->check(CLI::Range(2, INT32_MAX))
+        ->transform(whole_number<int32_t>(2, kLargest))
         ->capture_default_str();
     command
         ->add_option("--batch", options->n_batch,
                      "tokens per decode call; 0: as 64 MiB of logits allow. Never changes a digit")
         ->type_name("N")
-        ->check(CLI::Range(0, INT32_MAX));
+        ->transform(whole_number<int32_t>(0, kLargest));
     command->add_flag("--json", options->json, "print one JSON object");
     command->footer(kConvention);
     return {command, [options] { return run_perplexity(*options); }};

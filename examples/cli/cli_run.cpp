@@ -88,6 +88,10 @@ std::vector<bitnet_token> encode_chat(const bitnet_tokenizer* tokenizer, const R
     std::vector<bitnet_chat_message> messages;
     if (!options.system.empty()) messages.push_back({"system", options.system.c_str()});
     messages.push_back({"user", prompt.c_str()});
+    size_t n_needed = 0;
+    if (bitnet_tokenizer_encode_chat(tokenizer, nullptr, messages.data(), messages.size(), 1, nullptr, 0, &n_needed) ==
+        BITNET_E_NOT_FOUND)
+        throw Failure{kExitFailure, "the model names no chat format that this build knows; run it without --chat"};
     return fetch<bitnet_token>(prompt.size() + options.system.size() + 64, [&](bitnet_token* out, size_t capacity,
                                                                                size_t* n) {
         return bitnet_tokenizer_encode_chat(tokenizer, nullptr, messages.data(), messages.size(), 1, out, capacity, n);
@@ -231,6 +235,8 @@ int run_model(const RunOptions& options) {
 Command add_run_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand("run", "Continue a text, or answer it with --chat");
     auto options = std::make_shared<RunOptions>();
+    // What a parameter may hold is the library's to say; here a number only has to be one.
+    constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
     CLI::Option* prompt = command->add_option("-p,--prompt", options->prompt, "text to continue; none: start from BOS");
     prompt->type_name("TEXT");
@@ -243,13 +249,14 @@ Command add_run_command(CLI::App& app) {
         ->add_option("-n,--predict", options->n_predict,
                      "tokens to generate; 0: only run the prompt, -1: until the text ends or the context is full")
         ->type_name("N")
-        ->check(CLI::Range(int64_t{-1}, INT64_MAX))
+        ->transform(whole_number<int64_t>(-1, std::numeric_limits<int64_t>::max()))
         ->capture_default_str();
     bitnet_sampler_params& sampler = options->sampler;
     command->add_option("--temp", sampler.temperature, "temperature; 0: always the best token")
         ->type_name("T")
         ->capture_default_str();
     command->add_option("--top-k", sampler.top_k, "draw from the K best; 0: off")
+        ->transform(whole_number<int32_t>(-kLargest, kLargest))
         ->type_name("K")
         ->capture_default_str();
     command->add_option("--top-p", sampler.top_p, "draw from the best that hold this probability; 1: off")
@@ -271,11 +278,14 @@ Command add_run_command(CLI::App& app) {
                 options->sampler.seed = seed;
             },
             "seed of the draws; without it $BITNET_SEED, or a fresh one, which the figures name")
+        ->transform(whole_number<uint64_t>(0, std::numeric_limits<uint64_t>::max()))
         ->type_name("S");
     command
         ->add_option("--ctx", options->n_ctx, "context size in tokens; 0: what the model was trained for, at most 4096")
+        ->transform(whole_number<int32_t>(-kLargest, kLargest))
         ->type_name("N");
     command->add_option("--ubatch", options->n_ubatch, "prompt tokens computed at once; never changes a result")
+        ->transform(whole_number<int32_t>(-kLargest, kLargest))
         ->type_name("N");
     command->add_flag("--special", options->special, "read control tokens in the prompt, and show those that come");
     command->add_flag("--json", options->json, "print one JSON object when done");

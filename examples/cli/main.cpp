@@ -38,7 +38,7 @@ int run(int argc, char** argv) {
         ->check(CLI::IsMember({"none", "error", "warning", "info", "debug"}))
         ->type_name("LEVEL")
         ->capture_default_str();
-    app.require_subcommand(1);
+    app.require_subcommand(0, 1);
     app.fallthrough();  // global options may also follow the subcommand
     app.footer("Help on one command: bitnet COMMAND --help");
     const std::vector<cli::Command> commands = {cli::add_run_command(app), cli::add_tokenize_command(app),
@@ -62,7 +62,7 @@ int run(int argc, char** argv) {
         cli::flush_out();
         return exit_code;
     }
-    return cli::kExitUsage;
+    return fail(cli::kExitUsage, "no command given (see bitnet --help)");
 }
 
 }  // namespace
