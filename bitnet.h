@@ -267,6 +267,22 @@ BITNET_API bitnet_status bitnet_model_get_metadata_key(const bitnet_model *model
 BITNET_API bitnet_status bitnet_model_get_metadata(const bitnet_model *model, const char *key, char *buffer,
                                                    size_t capacity, size_t *out_size);
 
+/* One tensor of the file. Strings live as long as the model. */
+typedef struct bitnet_tensor_info {
+    uint32_t struct_size;
+    const char *name;       /* "blk.0.attn_q.weight" */
+    const char *type;       /* as stored: "i2_s", "f16", ... */
+    int32_t n_dims;
+    int64_t shape[4];       /* shape[0] is the input width; unused ones are 1 */
+    uint64_t file_offset;   /* from the start of its file */
+    uint64_t n_bytes;       /* as stored, tail included */
+    int32_t part;           /* which file of a split model, from 0 */
+} bitnet_tensor_info;
+/* Tensors in the order of the file; none after vocab_only. BITNET_E_NOT_FOUND past the end. */
+BITNET_API size_t bitnet_model_get_tensor_count(const bitnet_model *model);
+BITNET_API bitnet_status bitnet_model_get_tensor(const bitnet_model *model, size_t index,
+                                                 bitnet_tensor_info *out_info);
+
 /* Bytes a model and a context over it hold. */
 typedef struct bitnet_memory_info {
     uint32_t struct_size;
@@ -277,7 +293,8 @@ typedef struct bitnet_memory_info {
     uint64_t scratch_bytes;        /* activations, logits, attention scores */
 } bitnet_memory_info;
 
-/* The tokenizer inside the model file; lives as long as the model. NULL when the file has none this build can run. */
+/* The tokenizer inside the model file; lives as long as the model. NULL when the file has none this build can run;
+ * bitnet_last_error() then says why. */
 BITNET_API const bitnet_tokenizer *bitnet_model_get_tokenizer(const bitnet_model *model);
 
 /* ---- 6. Tokenizer ------------------------------------------------------------------------------------------------- */
@@ -471,7 +488,8 @@ typedef struct bitnet_sampler_params {
     float frequency_penalty;   /* default 0; subtracted once per occurrence */
     float presence_penalty;    /* default 0; subtracted once */
     int32_t penalty_last_n;    /* accepted tokens that count; default 64; 0: none; -1: all */
-    int32_t has_seed;          /* 0 (default): a fresh seed from the operating system; 1: use seed */
+    int32_t has_seed;          /* 0 (default): $BITNET_SEED, or 42 with BITNET_DETERMINISTIC=1, or a fresh seed from the
+                                * operating system; 1: use seed */
     uint64_t seed;
     const bitnet_logit_bias *logit_bias; /* copied */
     size_t n_logit_bias;

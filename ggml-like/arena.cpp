@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "ggml-like/error.h"
+#include "ggml-like/tensor_error.h"
 
 namespace tg {
 

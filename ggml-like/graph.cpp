@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "ggml-like/error.h"
+#include "ggml-like/tensor_error.h"
 
 namespace tg {
 namespace {

@@ -93,6 +93,10 @@ struct Node {
 
 class Graph {
 public:
+    Graph() = default;
+    Graph(Graph&&) = default;  // nodes point into the graph's own lists, so it moves but is never copied
+    Graph& operator=(Graph&&) = default;
+
     // Each builder returns its output. Shapes that do not fit throw tg::Error(shape) naming the node.
     ValueId get_rows(const Weight& table, std::string name);
     ValueId rope_table(const RopeParams& rope, std::string name);

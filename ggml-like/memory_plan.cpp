@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "ggml-like/arena.h"
-#include "ggml-like/error.h"
+#include "ggml-like/tensor_error.h"
 #include "ggml-like/op_table.h"
 
 namespace tg {

@@ -3,7 +3,7 @@
 #include <string>
 #include <system_error>
 
-#include "ggml-like/error.h"
+#include "ggml-like/tensor_error.h"
 #include "ggml-like/float_environment.h"
 
 #if defined(__x86_64__) || defined(__i386__)

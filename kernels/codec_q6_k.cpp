@@ -1,5 +1,6 @@
-// Q6_K: 256 weights, 16 signed scales of 16 weights each, one half-precision scale over them (picture: block_layouts.h).
-// The encoder searches a scale for every 16 weights, then rounds the weights again with the scales as they will be read.
+// Q6_K: 256 weights, 16 signed scales of 16 weights each, one half-precision scale over them (picture:
+// block_layouts.h). The encoder searches a scale for every 16 weights, then rounds the weights again with the scales
+// as they will be read.
 #include <cstring>
 
 #include "kernels/block_layouts.h"
@@ -10,9 +11,9 @@
 namespace kern {
 namespace {
 
-constexpr int kGroup = 16;                     // weights that share one 8-bit scale
+constexpr int kGroup = 16;  // weights that share one 8-bit scale
 constexpr int kGroups = kQ6KBlock / kGroup;
-constexpr float kNoScaleBelow = 1e-15f;        // magnitudes below this count as an all-zero group
+constexpr float kNoScaleBelow = 1e-15f;  // magnitudes below this count as an all-zero group
 
 // The scale s for which 16 weights x ~ s * q, q in -32..31, are nearest in the sense of least x^2-weighted squares.
 // For given q the best s is sum(w x q) / sum(w q^2) with w = x^2, and the error it leaves falls as

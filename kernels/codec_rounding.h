@@ -7,9 +7,7 @@
 
 namespace kern {
 
-inline float finite_or_zero(float x) {
-    return (std::bit_cast<uint32_t>(x) & 0x7f800000u) == 0x7f800000u ? 0.0f : x;
-}
+inline float finite_or_zero(float x) { return (std::bit_cast<uint32_t>(x) & 0x7f800000u) == 0x7f800000u ? 0.0f : x; }
 
 // 1 / x, or 0 where that is not finite (x zero or so small that every quotient would overflow).
 inline float inverse_or_zero(float x) { return x == 0.0f ? 0.0f : finite_or_zero(1.0f / x); }

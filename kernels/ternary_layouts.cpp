@@ -52,8 +52,9 @@ bool tq2_0_blocks_valid(const void* blocks, size_t n_blocks) {
     return true;
 }
 
-// byte = ceil(256 v / 243) means 243 byte = 256 v + r with 0 <= r < 243, so a byte is one an encoder writes exactly when
-// (243 byte mod 256) < 243. With four trits and a zero v = 3 u, the byte is ceil(256 u / 81): (81 byte mod 256) < 81.
+// byte = ceil(256 v / 243) means 243 byte = 256 v + r with 0 <= r < 243, so a byte is one an encoder writes exactly
+// when (243 byte mod 256) < 243. With four trits and a zero v = 3 u, the byte is ceil(256 u / 81): (81 byte mod 256) <
+// 81.
 bool tq1_0_blocks_valid(const void* blocks, size_t n_blocks) {
     const unsigned char* p = static_cast<const unsigned char*>(blocks);
     for (size_t b = 0; b < n_blocks; ++b, p += sizeof(BlockTq1_0)) {
@@ -105,8 +106,8 @@ void tq1_0_repack_as_tq2_0(const void* src, size_t n_blocks, void* dst) {
         // Weights 0..127: trits 0..3 of qs[0..31] are the four fields of the first half.
         for (int m = 0; m < 32; ++m) {
             const unsigned byte = in.qs[m];
-            out.qs[m] = static_cast<uint8_t>(trit(byte, 1) | trit(byte, 3) << 2 | trit(byte, 9) << 4 |
-                                             trit(byte, 27) << 6);
+            out.qs[m] =
+                static_cast<uint8_t>(trit(byte, 1) | trit(byte, 3) << 2 | trit(byte, 9) << 4 | trit(byte, 27) << 6);
         }
         // Weights 128..159 are trit 4 of the same bytes; 160..239 come from qs[32..47], 240..255 from qh.
         for (int m = 0; m < 32; ++m) out.qs[32 + m] = static_cast<uint8_t>(trit(in.qs[m], 81));

@@ -10,6 +10,7 @@ namespace {
 struct InspectOptions {
     std::string path;
     bool json = false;
+    bool tensors = false;
 };
 
 // Texts of the interface come with a NUL that their size does not count.
@@ -56,6 +57,36 @@ nlohmann::ordered_json tokenizer_json(const bitnet_tokenizer* tokenizer) {
             {"add_eos", info.add_eos != 0}};
 }
 
+nlohmann::ordered_json tensors_json(const bitnet_model* model) {
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    const size_t n = bitnet_model_get_tensor_count(model);
+    for (size_t i = 0; i < n; ++i) {
+        bitnet_tensor_info info{};
+        info.struct_size = sizeof info;
+        check(bitnet_model_get_tensor(model, i, &info));
+        nlohmann::ordered_json shape = nlohmann::ordered_json::array();
+        for (int32_t d = 0; d < info.n_dims; ++d) shape.push_back(info.shape[d]);
+        rows.push_back({{"name", info.name},
+                        {"type", info.type},
+                        {"shape", shape},
+                        {"file_offset", info.file_offset},
+                        {"n_bytes", info.n_bytes},
+                        {"part", info.part}});
+    }
+    return rows;
+}
+
+void write_tensors(const nlohmann::ordered_json& tensors) {
+    write_out("tensors\n");
+    for (const nlohmann::ordered_json& row : tensors) {
+        std::string line = "  " + printable(row["name"].get<std::string>(), false);
+        line.resize(std::max<size_t>(line.size() + 2, 44), ' ');
+        line += row["type"].get<std::string>();
+        line.resize(std::max<size_t>(line.size() + 2, 52), ' ');
+        write_out(line + dump(row["shape"]) + "  " + std::to_string(row["n_bytes"].get<uint64_t>()) + " bytes\n");
+    }
+}
+
 // "key  value" lines, values as in JSON but texts without quotes.
 void write_section(const char* title, const nlohmann::ordered_json& section) {
     constexpr size_t kWidestKey = 44;
@@ -98,13 +129,15 @@ int run_inspect(const InspectOptions& options) {
     const nlohmann::ordered_json info = runs ? to_json(get_info(loaded.model.get())) : nlohmann::ordered_json();
     const nlohmann::ordered_json tokenizer = tokenizer_json(bitnet_model_get_tokenizer(loaded.model.get()));
     const nlohmann::ordered_json metadata = metadata_json(loaded.model.get());
+    const nlohmann::ordered_json tensors = options.json || options.tensors ? tensors_json(loaded.model.get()) : nullptr;
     if (options.json) {
         write_out(dump({{"file", options.path},
                         {"runs", runs},
                         {"problem", loaded.problem},
                         {"model", info},
                         {"tokenizer", tokenizer},
-                        {"metadata", metadata}}) +
+                        {"metadata", metadata},
+                        {"tensors", tensors}}) +
                   "\n");
         return kExitOk;
     }
@@ -117,6 +150,7 @@ int run_inspect(const InspectOptions& options) {
     else
         write_section("tokenizer", tokenizer);
     write_section("metadata", metadata);
+    if (options.tensors) write_tensors(tensors);
     return kExitOk;
 }
 
@@ -127,7 +161,8 @@ Command add_inspect_command(CLI::App& app) {
         app.add_subcommand("inspect", "Show a model file: shape, tokenizer, metadata, and whether it runs");
     auto options = std::make_shared<InspectOptions>();
     command->add_option("file", options->path, "GGUF file")->required()->type_name("FILE");
-    command->add_flag("--json", options->json, "print one JSON object");
+    command->add_flag("--json", options->json, "print one JSON object, tensors included");
+    command->add_flag("--tensors", options->tensors, "list the tensors too");
     return {command, [options] { return run_inspect(*options); }};
 }
 

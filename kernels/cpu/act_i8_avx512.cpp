@@ -17,9 +17,9 @@ void sum_and_reorder_blocks(int8_t* q, int64_t n_blocks, int32_t* block_sums) {
         const __m512i p23 = _mm512_load_si512(block + 64);
         const __m512i p45 = _mm512_load_si512(block + 128);
         const __m512i p67 = _mm512_load_si512(block + 192);
-        const __m512i sum16 = _mm512_add_epi16(
-            _mm512_add_epi16(_mm512_maddubs_epi16(ones8, p01), _mm512_maddubs_epi16(ones8, p23)),
-            _mm512_add_epi16(_mm512_maddubs_epi16(ones8, p45), _mm512_maddubs_epi16(ones8, p67)));
+        const __m512i sum16 =
+            _mm512_add_epi16(_mm512_add_epi16(_mm512_maddubs_epi16(ones8, p01), _mm512_maddubs_epi16(ones8, p23)),
+                             _mm512_add_epi16(_mm512_maddubs_epi16(ones8, p45), _mm512_maddubs_epi16(ones8, p67)));
         block_sums[b] = _mm512_reduce_add_epi32(_mm512_madd_epi16(sum16, ones16));
         // 0x44: lower halves of both operands, 0xee: upper halves
         _mm512_store_si512(block, _mm512_shuffle_i64x2(p01, p45, 0x44));

@@ -39,8 +39,8 @@ constexpr uint32_t kEdxAmx = bit32(24) | bit32(25);  // TILE, INT8
 // CPUID leaf 7.1, EAX
 constexpr uint32_t kEaxAvxVnni = bit32(4);
 // XCR0: what the operating system saves on a switch of threads
-constexpr uint64_t kSavesYmm = 0x6;      // SSE, AVX
-constexpr uint64_t kSavesZmm = 0xe6;     // and opmask, upper halves, registers 16..31
+constexpr uint64_t kSavesYmm = 0x6;   // SSE, AVX
+constexpr uint64_t kSavesZmm = 0xe6;  // and opmask, upper halves, registers 16..31
 constexpr uint64_t kSavesTiles = 0x60000;
 
 constexpr bool has_all(uint64_t word, uint64_t bits) { return (word & bits) == bits; }

@@ -7,11 +7,11 @@ namespace kern {
 
 enum CpuFeature : uint64_t {
     CPU_BASE = 0,
-    CPU_AVX2 = 1u << 0,         // with F16C and BMI2, and the OS saving 256-bit registers
+    CPU_AVX2 = 1u << 0,  // with F16C and BMI2, and the OS saving 256-bit registers
     CPU_AVXVNNI = 1u << 1,
-    CPU_AVX512 = 1u << 2,       // F, BW, VL, DQ, and the OS saving 512-bit registers
+    CPU_AVX512 = 1u << 2,  // F, BW, VL, DQ, and the OS saving 512-bit registers
     CPU_AVX512VNNI = 1u << 3,
-    CPU_AMX_INT8 = 1u << 4,     // and the OS saving tiles; Linux still wants a permission request per process
+    CPU_AMX_INT8 = 1u << 4,  // and the OS saving tiles; Linux still wants a permission request per process
     CPU_NEON = 1u << 5,
     CPU_DOTPROD = 1u << 6,
     CPU_I8MM = 1u << 7,

@@ -10,7 +10,7 @@ namespace {
 
 // 8 of 16 registers are int16 sums: 16 rows x 4 columns; their int32 sums stay in memory, touched every 16 steps.
 void run(const MulMatArgs& args) {
-    if (args.n_cols < 9) return i2s_direct_any<Avx2>(args);
+    if (args.n_cols <= kI2sDirectCols) return i2s_direct_any<Avx2>(args);
     const ActColumns columns(args);
     for (int64_t row = args.row_begin; row < args.row_end; row += 2 * Avx2::kLanes) {
         I2sStrip<Avx2, 2, 4>(args, columns, row).run();

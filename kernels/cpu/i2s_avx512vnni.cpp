@@ -10,7 +10,7 @@ namespace {
 
 // 24 of 32 registers are sums: 64 rows x 6 columns, 10 loads for 24 vpdpbusd; 16 rows where fewer are left.
 void run(const MulMatArgs& args) {
-    if (args.n_cols < 9) return i2s_direct_any<Zmm>(args);
+    if (args.n_cols <= kI2sDirectCols) return i2s_direct_any<Zmm>(args);
     const ActColumns columns(args);
     for (int64_t row = args.row_begin; row < args.row_end;) {
         if (args.row_end - row > 2 * Zmm::kLanes) {

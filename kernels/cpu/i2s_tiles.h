@@ -15,7 +15,8 @@ class I2sStrip {
 public:
     static constexpr int kRows = kRegs * V::kLanes;
 
-    I2sStrip(const MulMatArgs& args, const ActColumns& columns, int64_t row) : args_(args), columns_(columns), row_(row) {}
+    I2sStrip(const MulMatArgs& args, const ActColumns& columns, int64_t row)
+        : args_(args), columns_(columns), row_(row) {}
 
     // All columns, in about equal parts of at most kCols.
     void run() {

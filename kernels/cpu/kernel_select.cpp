@@ -33,8 +33,8 @@ struct Level {
     uint64_t features;  // all a kernel chosen at this level may need
 };
 
-// Rising. avx512 leaves AVX-VNNI out although most CPUs with AVX-512 VNNI have it: the level is there to show what a CPU
-// with AVX-512 and no VNNI of either kind gets.
+// Rising. avx512 leaves AVX-VNNI out although most CPUs with AVX-512 VNNI have it: the level is there to show what a
+// CPU with AVX-512 and no VNNI of either kind gets.
 constexpr Level kLevels[] = {
     {"scalar", CPU_BASE},
 #if defined(__x86_64__)

@@ -1,7 +1,8 @@
-// Ternary matrix times a few columns: packed codes go straight from memory into dot products, no row is stored unpacked.
-// For one column the run is bound by reading the weights, so the code is arranged around the memory:
-//  - a call's rows are cut into 2 or 4 contiguous parts and one row of each is walked together. The parts are far apart;
-//    neighbouring rows in flight are slower than one row alone, their short jumps defeat the hardware prefetcher;
+// Ternary matrix times a few columns: packed codes go straight from memory into dot products, no row is stored
+// unpacked. For one column the run is bound by reading the weights, so the code is arranged around the memory:
+//  - a call's rows are cut into 2 or 4 contiguous parts and one row of each is walked together. The parts are far
+//    apart; neighbouring rows in flight are slower than one row alone, their short jumps defeat the hardware
+//    prefetcher;
 //  - every stream prefetches 2 KiB ahead (into the rows that follow; past the end a prefetch does nothing);
 //  - codes are masked in place where that saves shifts (the vocabulary's Dot).
 // Vocabulary V: ternary_simd_avx2.h, _avxvnni.h, _avx512vnni.h. Many columns: ternary_tiles.h.
@@ -48,9 +49,8 @@ inline __attribute__((always_inline)) void step_row(Dot (&dots)[kCols], typename
 }
 
 template <class V, int kRows, int kCols, class Dot>
-inline __attribute__((always_inline)) void step_rows(Dot (&dots)[kRows][kCols],
-                                                     const typename V::Int (&packed)[kRows], const int8_t* acts,
-                                                     int64_t act_stride) {
+inline __attribute__((always_inline)) void step_rows(Dot (&dots)[kRows][kCols], const typename V::Int (&packed)[kRows],
+                                                     const int8_t* acts, int64_t act_stride) {
     if constexpr (V::kShareActs && kRows == 2 && kCols > 2) {
         const typename Dot::Fields fields[2] = {typename Dot::Fields(packed[0]), typename Dot::Fields(packed[1])};
         step_field<V, 0>(dots, fields, acts, act_stride);
@@ -100,7 +100,8 @@ inline void i2s_dots(const uint8_t* const (&rows)[kRows], const int8_t* acts, in
         if (k % kStepWeights != 0) {  // one last block of 128: half a register; the activations are padded with zeros
 #pragma GCC unroll 4
             for (int r = 0; r < kRows; ++r) {
-                step_row<V>(dots[r], V::load_half(rows[r] + steps * V::kBytes), acts + steps * kStepWeights, act_stride);
+                step_row<V>(dots[r], V::load_half(rows[r] + steps * V::kBytes), acts + steps * kStepWeights,
+                            act_stride);
             }
         }
     }
@@ -194,8 +195,8 @@ inline void tq2_direct_rows(const MulMatArgs& args, const ActColumns& columns, i
                 }
             }
         }
-        // Blocks that do not exist add float(0 - 0) * 0 = +0 to their lanes, which changes none: a lane is never -0, since
-        // all start at +0. (The block sums are padded with zeros to a multiple of sixteen.)
+        // Blocks that do not exist add float(0 - 0) * 0 = +0 to their lanes, which changes none: a lane is never -0,
+        // since all start at +0. (The block sums are padded with zeros to a multiple of sixteen.)
         for (int r = 0; r < kRows; ++r) {
             for (int b = n; b < 16; ++b) halves[r][b] = 0;
             for (int c = 0; c < kCols; ++c) {
@@ -205,7 +206,8 @@ inline void tq2_direct_rows(const MulMatArgs& args, const ActColumns& columns, i
                 const int32_t* act_sums = columns.block_sums(col + c) + first;
 #pragma GCC unroll 2
                 for (int i = 0; i < kLaneRegs; ++i) {
-                    const typename V::Int s = V::sub32(V::load(sums + i * V::kLanes), V::load(act_sums + i * V::kLanes));
+                    const typename V::Int s =
+                        V::sub32(V::load(sums + i * V::kLanes), V::load(act_sums + i * V::kLanes));
                     const Float d = V::halves_to_float(halves[r] + i * V::kLanes);
                     lanes[r][c][i] = V::add(lanes[r][c][i], V::mul(V::to_float(s), d));
                 }
@@ -221,7 +223,7 @@ inline void tq2_direct_rows(const MulMatArgs& args, const ActColumns& columns, i
 
 template <class V, int kCols>
 void tq2_direct(const MulMatArgs& args, int64_t col) {
-    constexpr int kStreams = V::direct_streams(kCols) < 2 ? 1 : 2;
+    constexpr int kStreams = V::direct_streams(kCols);
     const ActColumns columns(args);
     float scales[kCols];
     for (int c = 0; c < kCols; ++c) scales[c] = 1.0f / columns.header(col + c).act_scale;
@@ -234,18 +236,38 @@ void tq2_direct(const MulMatArgs& args, int64_t col) {
     }
 }
 
-// All columns, in passes over the weights of up to eight columns and about equal widths.
+// All columns, in passes of up to kMax columns and about equal widths. Where it takes several, the rows are cut into
+// pieces of half a megabyte, so that only the first pass over a piece reads memory.
+template <int kMax, class Pass>
+inline void direct_passes(const MulMatArgs& args, int64_t row_bytes, const Pass& pass) {
+    constexpr int64_t kPieceBytes = 512 * 1024;
+    const int64_t rows = args.row_end - args.row_begin;
+    int64_t piece = args.n_cols <= kMax ? rows : kPieceBytes / row_bytes;
+    if (piece < 16) piece = 16;
+    MulMatArgs part = args;
+    for (int64_t done = 0; done < rows; done += piece) {
+        part.row_begin = args.row_begin + done;
+        part.row_end = rows - done < piece ? args.row_end : part.row_begin + piece;
+        for_tiles<kMax>(0, args.n_cols, [&](auto count, int64_t col, int64_t) { pass(count, part, col); });
+    }
+}
+
+// Up to these many columns the passes here are faster than unpacking the rows for ternary_tiles.h: measured at every
+// level, the cross-over lies a little above.
+constexpr int64_t kI2sDirectCols = 16;
+constexpr int64_t kTq2DirectCols = 7;
+
 template <class V>
 void i2s_direct_any(const MulMatArgs& args) {
-    for_tiles<8>(0, args.n_cols, [&](auto count, int64_t col, int64_t) {
-        i2s_direct<V, decltype(count)::value>(args, col);
+    direct_passes<8>(args, I2sFields::row_bytes(args.k), [](auto count, const MulMatArgs& part, int64_t col) {
+        i2s_direct<V, decltype(count)::value>(part, col);
     });
 }
 
 template <class V>
 void tq2_direct_any(const MulMatArgs& args) {
-    for_tiles<4>(0, args.n_cols, [&](auto count, int64_t col, int64_t) {
-        tq2_direct<V, decltype(count)::value>(args, col);
+    direct_passes<4>(args, Tq2Fields::row_bytes(args.k), [](auto count, const MulMatArgs& part, int64_t col) {
+        tq2_direct<V, decltype(count)::value>(part, col);
     });
 }
 

@@ -2,7 +2,7 @@
 // reference) and in i2s_<level>.cpp and tq2_<level>.cpp. All are exact.
 //
 // What they compute, for a row of weight codes and a column of int8 activations q with scale act_scale:
-//   I2_S   isum = sum(code * q) - sum(q), an exact int32 for k <= 4 Mi;  out = float(isum) * (weight_scale / act_scale),
+//   I2_S   isum = sum(code * q) - sum(q), an exact int32 for k <= 4 Mi; out = float(isum) * (weight_scale / act_scale),
 //          the quotient rounded once per column
 //   TQ2_0  for every block b of 256:  s = the same integer sum over the block, |s| <= 2 * 127 * 256, exact in a float;
 //          lane b mod 16 += float(s) * d_b, in rising order of b, lanes starting at 0; the lanes are added in the fixed

@@ -40,8 +40,7 @@ struct ActColumns {
     int64_t sums_offset;
 
     explicit ActColumns(const MulMatArgs& args)
-        : base(static_cast<const uint8_t*>(args.acts)),
-          stride(act_column_bytes(args.k)),
+        : base(static_cast<const uint8_t*>(args.acts)), stride(act_column_bytes(args.k)),
           sums_offset(act_sums_offset(args.k)) {}
 
     const ActColumn& header(int64_t c) const { return *reinterpret_cast<const ActColumn*>(base + c * stride); }

@@ -76,8 +76,8 @@ void run_tq(const MulMatArgs& args) {
         const Column column = column_at(args, c);
         const float scale = 1.0f / column.act_scale;
         for (int64_t r = args.row_begin; r < args.row_end; ++r) {
-            const unsigned char* row = static_cast<const unsigned char*>(args.weights) +
-                                       r * n_blocks * static_cast<int64_t>(sizeof(Block));
+            const unsigned char* row =
+                static_cast<const unsigned char*>(args.weights) + r * n_blocks * static_cast<int64_t>(sizeof(Block));
             LaneSum sum;
             for (int64_t b = 0; b < n_blocks; ++b) {
                 Block block;

@@ -11,8 +11,8 @@ namespace {
 
 struct Avx2 : Ymm {
     static constexpr bool kSums16 = true;
-    static constexpr int kTileFold = 32;    // tile steps (one maddubs each) before widening: 32 * 762 = 24,384
-    static constexpr int kDirectFold = 8;   // direct steps (four maddubs each) before widening: the same 32
+    static constexpr int kTileFold = 32;   // tile steps (one maddubs each) before widening: 32 * 762 = 24,384
+    static constexpr int kDirectFold = 8;  // direct steps (four maddubs each) before widening: the same 32
 
     static Int widen16(Int sums16) { return _mm256_madd_epi16(sums16, _mm256_set1_epi16(1)); }
     // One tile step into int16 lanes.
@@ -46,7 +46,7 @@ struct Avx2 : Ymm {
     };
     template <class Layout, int kCols>
     using DotFor = Dot<Layout>;
-    static constexpr int direct_streams(int) { return 2; }
+    static constexpr int direct_streams(int cols) { return cols == 1 ? 4 : 2; }
 
     // A TQ2_0 block takes 8 maddubs a lane before its fold: |sum| <= 6096.
     static constexpr int kBlockRegs = 2;

@@ -14,9 +14,9 @@ namespace {
 struct Zmm {
     using Int = __m512i;
     using Float = __m512;
-    static constexpr int kBytes = 64;  // of a register
+    static constexpr int kBytes = 64;         // of a register
     static constexpr bool kShareActs = true;  // ternary_direct.h
-    static constexpr int kLanes = 16;  // of 32 bits
+    static constexpr int kLanes = 16;         // of 32 bits
     static constexpr bool kSums16 = false;
     static constexpr int kDirectFold = 1 << 30;  // vpdpbusd sums are int32 and never need widening
 
@@ -50,7 +50,8 @@ struct Zmm {
             const Int low = add_quarters(v[0], v[1], v[2], v[3]);
             const Int high = add_quarters(v[4], v[5], v[6], v[7]);
             // 128-bit pieces: two of low, two of high
-            const Int s = _mm512_add_epi32(_mm512_shuffle_i32x4(low, high, 0x44), _mm512_shuffle_i32x4(low, high, 0xee));
+            const Int s =
+                _mm512_add_epi32(_mm512_shuffle_i32x4(low, high, 0x44), _mm512_shuffle_i32x4(low, high, 0xee));
             const __m256i sums = _mm256_add_epi32(_mm512_castsi512_si256(_mm512_shuffle_i32x4(s, s, 0x08)),
                                                   _mm512_castsi512_si256(_mm512_shuffle_i32x4(s, s, 0x0d)));
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), sums);
@@ -116,17 +117,12 @@ struct Zmm {
     static Float to_float(Int v) { return _mm512_cvtepi32_ps(v); }
     static Float mul(Float a, Float b) { return _mm512_mul_ps(a, b); }
     static Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
-    static Float load_float(const float* p) { return _mm512_loadu_ps(p); }
-    static void store_float(float* p, Float v) { _mm512_storeu_ps(p, v); }
     static Float halves_to_float(const uint16_t* p) {
         return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
     }
     // The first n lanes, 1 <= n <= kLanes.
     static __mmask16 mask_of(int64_t n) { return static_cast<__mmask16>(0xffffu >> (16 - n)); }
     static void store_lanes(float* p, Float v, int64_t n) { _mm512_mask_storeu_ps(p, mask_of(n), v); }
-    static Float load_lanes(const float* p, int64_t n) { return _mm512_maskz_loadu_ps(mask_of(n), p); }
-    static Float as_float(Int v) { return _mm512_castsi512_ps(v); }
-    static Int as_int(Float v) { return _mm512_castps_si512(v); }
 
     static Int dot32(Int sums, Int codes, Int acts) { return _mm512_dpbusd_epi32(sums, codes, acts); }
 
@@ -179,8 +175,10 @@ struct Zmm {
         }
         void fold() {}
         Int total() const {
-            const Int a = add32(_mm512_srai_epi32(sums[0], Layout::shift(0)), _mm512_srai_epi32(sums[1], Layout::shift(1)));
-            const Int b = add32(_mm512_srai_epi32(sums[2], Layout::shift(2)), _mm512_srai_epi32(sums[3], Layout::shift(3)));
+            const Int a =
+                add32(_mm512_srai_epi32(sums[0], Layout::shift(0)), _mm512_srai_epi32(sums[1], Layout::shift(1)));
+            const Int b =
+                add32(_mm512_srai_epi32(sums[2], Layout::shift(2)), _mm512_srai_epi32(sums[3], Layout::shift(3)));
             return add32(a, b);
         }
     };

@@ -37,7 +37,7 @@ struct AvxVnni : Ymm {
     };
     template <class Layout, int kCols>
     using DotFor = Dot<Layout, kCols <= 4 ? 2 : 1>;
-    static constexpr int direct_streams(int) { return 2; }
+    static constexpr int direct_streams(int cols) { return cols == 1 ? 4 : 2; }
 
     static constexpr int kBlockRegs = 2;
     template <class Layout>

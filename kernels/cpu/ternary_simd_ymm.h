@@ -1,5 +1,5 @@
-// The register vocabulary of ternary_direct.h and ternary_tiles.h over 256-bit registers, except the dot products, which
-// the AVX2 and AVX-VNNI files add. Everything is in an anonymous namespace: each file owns its copy.
+// The register vocabulary of ternary_direct.h and ternary_tiles.h over 256-bit registers, except the dot products,
+// which the AVX2 and AVX-VNNI files add. Everything is in an anonymous namespace: each file owns its copy.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +14,9 @@ namespace {
 struct Ymm {
     using Int = __m256i;
     using Float = __m256;
-    static constexpr int kBytes = 32;  // of a register
+    static constexpr int kBytes = 32;          // of a register
     static constexpr bool kShareActs = false;  // ternary_direct.h
-    static constexpr int kLanes = 8;   // of 32 bits
+    static constexpr int kLanes = 8;           // of 32 bits
 
     static Int zero() { return _mm256_setzero_si256(); }
     static void keep(Int& v) { __asm__("" : "+x"(v)); }
@@ -91,8 +91,6 @@ struct Ymm {
     static Float to_float(Int v) { return _mm256_cvtepi32_ps(v); }
     static Float mul(Float a, Float b) { return _mm256_mul_ps(a, b); }
     static Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
-    static Float load_float(const float* p) { return _mm256_loadu_ps(p); }
-    static void store_float(float* p, Float v) { _mm256_storeu_ps(p, v); }
     static Float halves_to_float(const uint16_t* p) {
         return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
     }
@@ -107,11 +105,6 @@ struct Ymm {
             _mm256_maskstore_ps(p, mask_of(n), v);
         }
     }
-    static Float load_lanes(const float* p, int64_t n) {
-        return n == kLanes ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, mask_of(n));
-    }
-    static Float as_float(Int v) { return _mm256_castsi256_ps(v); }
-    static Int as_int(Float v) { return _mm256_castps_si256(v); }
 };
 
 }  // namespace

@@ -1,11 +1,11 @@
-// Ternary matrix times many columns, the part both types share: rows are unpacked to one byte a code, transposed so that
-// a register lane is a row, and every register of codes is used on a tile of columns.
+// Ternary matrix times many columns, the part both types share: rows are unpacked to one byte a code, transposed so
+// that a register lane is a row, and every register of codes is used on a tile of columns.
 //   codes, as expanded:  [k / 4][rows / kLanes][kLanes rows][4 codes]
 //   one tile step:       load kRegs registers of codes; for every column broadcast its four activations and add
 //                        code * q of four weights into lane "row" of kRegs accumulators
-// Nothing is added across lanes, outputs leave as kLanes neighbouring rows, and the activations stay as they were packed
-// (four neighbouring values are together in every order). The order of the k / 4 groups is that of the activations.
-// The loops around it: i2s_tiles.h, tq2_tiles.h. Few columns: ternary_direct.h.
+// Nothing is added across lanes, outputs leave as kLanes neighbouring rows, and the activations stay as they were
+// packed (four neighbouring values are together in every order). The order of the k / 4 groups is that of the
+// activations. The loops around it: i2s_tiles.h, tq2_tiles.h. Few columns: ternary_direct.h.
 #pragma once
 
 #include "kernels/cpu/ternary_layout_fields.h"
@@ -25,8 +25,8 @@ inline void expand_rows(const MulMatArgs& args, int64_t row, int64_t group_begin
 #pragma GCC unroll 1
         for (int reg = 0; reg < kRegs; ++reg) {
             const int64_t first = row + reg * V::kLanes;
-            const uint8_t* p = Layout::template step<V::kBytes>(
-                static_cast<const uint8_t*>(args.weights) + first * row_bytes, g);
+            const uint8_t* p =
+                Layout::template step<V::kBytes>(static_cast<const uint8_t*>(args.weights) + first * row_bytes, g);
             Int t[V::kLanes];
             if (first + V::kLanes <= args.row_end && !half) {
 #pragma GCC unroll 16
@@ -65,8 +65,8 @@ struct TileInput {
 };
 
 // sums[r][c] += codes of register r times column c.
-// The callers are functions of their own, and every sum passes V::keep: else g++ keeps the accumulators in memory beside
-// the registers and loses half the speed.
+// The callers are functions of their own, and every sum passes V::keep: else g++ keeps the accumulators in memory
+// beside the registers and loses half the speed.
 template <class V, int kRegs, int kCols>
 inline __attribute__((always_inline)) void tile_dots(const TileInput& in, typename V::Int (&sums)[kRegs][kCols]) {
     using Int = typename V::Int;

@@ -1,5 +1,5 @@
-// TQ1_0 weights become TQ2_0 blocks at load: pulling five base-3 digits out of a byte costs more than the memory traffic
-// it saves, and one set of fast kernels then serves both types.
+// TQ1_0 weights become TQ2_0 blocks at load: pulling five base-3 digits out of a byte costs more than the memory
+// traffic it saves, and one set of fast kernels then serves both types.
 #include "kernels/cpu/ternary_kernels.h"
 #include "kernels/ternary_layouts.h"
 

@@ -10,7 +10,7 @@ namespace {
 
 // 8 of 16 registers are int16 sums: 16 rows x 4 columns.
 void run(const MulMatArgs& args) {
-    if (args.n_cols < 8) return tq2_direct_any<Avx2>(args);
+    if (args.n_cols <= kTq2DirectCols) return tq2_direct_any<Avx2>(args);
     const ActColumns columns(args);
     for (int64_t row = args.row_begin; row < args.row_end; row += 2 * Avx2::kLanes) {
         Tq2Strip<Avx2, 2, 4>(args, columns, row).run();

@@ -10,7 +10,7 @@ namespace {
 
 // 24 of 32 registers are sums: 32 rows x 12 columns.
 void run(const MulMatArgs& args) {
-    if (args.n_cols < 8) return tq2_direct_any<Zmm>(args);
+    if (args.n_cols <= kTq2DirectCols) return tq2_direct_any<Zmm>(args);
     const ActColumns columns(args);
     for (int64_t row = args.row_begin; row < args.row_end; row += 2 * Zmm::kLanes) {
         Tq2Strip<Zmm, 2, 12>(args, columns, row).run();

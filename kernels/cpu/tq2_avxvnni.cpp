@@ -10,7 +10,7 @@ namespace {
 
 // 12 of 16 registers are sums: 16 rows x 6 columns.
 void run(const MulMatArgs& args) {
-    if (args.n_cols < 8) return tq2_direct_any<AvxVnni>(args);
+    if (args.n_cols <= kTq2DirectCols) return tq2_direct_any<AvxVnni>(args);
     const ActColumns columns(args);
     for (int64_t row = args.row_begin; row < args.row_end; row += 2 * AvxVnni::kLanes) {
         Tq2Strip<AvxVnni, 2, 6>(args, columns, row).run();

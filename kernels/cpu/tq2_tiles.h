@@ -19,7 +19,8 @@ class Tq2Strip {
 public:
     static constexpr int kRows = kRegs * V::kLanes;
 
-    Tq2Strip(const MulMatArgs& args, const ActColumns& columns, int64_t row) : args_(args), columns_(columns), row_(row) {
+    Tq2Strip(const MulMatArgs& args, const ActColumns& columns, int64_t row)
+        : args_(args), columns_(columns), row_(row) {
         n_rows_ = args.row_end - row < kRows ? args.row_end - row : kRows;
     }
 
@@ -49,8 +50,9 @@ private:
         for (int i = 0; i < 16; ++i) {
             for (int64_t b = kLaneOrder[i]; b < n_blocks; b += 16) add_block(b, col, n, waiting_[depth]);
             filled[depth++] = kLaneOrder[i] < n_blocks;
-            // Every trailing one bit of i says that this leaf completes a subtree. A right half without blocks would add
-            // +0 to values that are never -0, so it is left out; its left half has the lower lanes and fills up first.
+            // Every trailing one bit of i says that this leaf completes a subtree. A right half without blocks would
+            // add +0 to values that are never -0, so it is left out; its left half has the lower lanes and fills up
+            // first.
             for (int bits = i; (bits & 1) != 0; bits >>= 1) {
                 --depth;
                 if (!filled[depth]) continue;
@@ -74,8 +76,7 @@ private:
         for (int64_t i = 0; i < n_rows_; ++i) std::memcpy(&halves[i], d_of_row + i * row_bytes, sizeof(uint16_t));
         for_tiles<kMax>(col, n, [&](auto count, int64_t first, int64_t done) {
             const TileInput in = {codes_, kTqBlock / 4, columns_.values(first) + b * kActBlock, columns_.stride};
-            add_tile<decltype(count)::value>(in, columns_.block_sums(first) + b, halves, b < 16,
-                                                lane + done * kRegs);
+            add_tile<decltype(count)::value>(in, columns_.block_sums(first) + b, halves, b < 16, lane + done * kRegs);
         });
     }
 
@@ -109,7 +110,8 @@ private:
             for (int r = 0; r < kRegs; ++r) {
                 const int64_t left = n_rows_ - r * V::kLanes;
                 if (left <= 0) break;
-                V::store_lanes(out + r * V::kLanes, V::mul(values[r * n + c], scale), left < V::kLanes ? left : V::kLanes);
+                V::store_lanes(out + r * V::kLanes, V::mul(values[r * n + c], scale),
+                               left < V::kLanes ? left : V::kLanes);
             }
         }
     }

@@ -25,7 +25,8 @@ void init_batch(bitnet_batch* batch, uint32_t struct_size) { write_params(batch,
 extern "C" {
 
 void bitnet_context_params_init(bitnet_context_params* params, uint32_t struct_size) {
-    bitnet_context_params defaults{};
+    bitnet_context_params defaults;
+    std::memset(&defaults, 0, sizeof defaults);
     defaults.n_ubatch = 512;
     defaults.n_seq_max = 1;
     write_params(params, struct_size, defaults);
@@ -68,7 +69,8 @@ bitnet_status bitnet_context_get_memory(const bitnet_context* context, bitnet_me
         bitnet_memory_info info{};
         info.weights_mapped_bytes = model.mapped_bytes;
         info.weights_owned_bytes = model.owned_bytes;
-        info.vocabulary_bytes = model.tokenizer != nullptr ? model.tokenizer->bytes_used() : 0;
+        const auto& tokenizer = context->state->tokenizer.tokenizer;
+        info.vocabulary_bytes = tokenizer != nullptr ? tokenizer->bytes_used() : 0;
         info.kv_bytes = context->context.cache().bytes();
         info.scratch_bytes = context->context.scratch_bytes();
         write_info(out_info, info);

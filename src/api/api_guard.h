@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "bitnet.h"
-#include "ggml-like/error.h"
+#include "ggml-like/tensor_error.h"
 #include "ggml-like/float_environment.h"
 #include "src/api/last_error.h"
 
@@ -78,25 +78,26 @@ Params read_params(const Params* params, void (*init)(Params*, uint32_t)) {
     return full;
 }
 
-// Writes defaults into the first struct_size bytes.
+// Writes defaults into the first struct_size bytes. By reference, and defaults cleared with memset: a copy need not keep
+// the padding, and what the caller gets should be the same bytes every time.
 template <typename Params>
-void write_params(Params* params, uint32_t struct_size, Params defaults) noexcept {
+void write_params(Params* params, uint32_t struct_size, const Params& defaults) noexcept {
     if (params == nullptr || struct_size < sizeof(uint32_t)) return;
-    defaults.struct_size = struct_size;
     if (struct_size > sizeof defaults) {
         std::memset(reinterpret_cast<char*>(params) + sizeof defaults, 0, struct_size - sizeof defaults);
     }
     std::memcpy(params, &defaults, std::min<size_t>(struct_size, sizeof defaults));
+    std::memcpy(params, &struct_size, sizeof struct_size);  // every such struct begins with it
 }
 
 // Fills a caller's info struct as far as he knows it; struct_size stays his.
 template <typename Info>
-void write_info(Info* out, Info info) {
+void write_info(Info* out, const Info& info) {
     require(out != nullptr, "the out_info pointer is NULL");
     const uint32_t size = out->struct_size;
     if (size < sizeof(uint32_t)) throw Error(BITNET_E_ARGUMENT, "struct_size of the info struct is 0; set it before the call");
-    info.struct_size = size;
     std::memcpy(out, &info, std::min<size_t>(size, sizeof info));
+    std::memcpy(out, &size, sizeof size);
 }
 
 // The two-call pattern: *out_size always gets the needed count; nothing else is written when the buffer is too small.

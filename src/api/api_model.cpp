@@ -3,9 +3,11 @@
 #include "src/api/api_guard.h"
 #include "src/api/handles.h"
 #include "src/base/environment.h"
+#include "src/base/log.h"
 #include "src/gguf/byte_source.h"
 #include "src/gguf/gguf_reader.h"
 #include "src/load/model_load.h"
+#include "src/tokenizer/tokenizer_load.h"
 
 using namespace bitnet;
 
@@ -34,6 +36,23 @@ LoadOptions options_of(const bitnet_model_params& params) {
     return options;
 }
 
+// A model without a usable tokenizer can still be fed with ids; whoever asks for the tokenizer is told what is wrong.
+void read_tokenizer(ModelState& state) {
+    const int64_t n_vocab = state.model.hparams.n_vocab;
+    try {
+        state.tokenizer.tokenizer = load_tokenizer(*state.model.file);
+    } catch (const Error& error) {
+        if (error.status() == BITNET_E_OUT_OF_MEMORY) throw;
+        state.tokenizer_problem = error.message();
+        log_message(BITNET_LOG_WARNING, "no tokenizer: " + error.message());
+        return;
+    }
+    if (const int64_t n = state.tokenizer.tokenizer->n_vocab(); n_vocab != 0 && n != n_vocab) {
+        log_message(BITNET_LOG_WARNING, "the tokenizer has " + std::to_string(n) + " tokens, the embedding " +
+                                            std::to_string(n_vocab) + " rows");
+    }
+}
+
 // open(params, read_options) gives the parsed file.
 template <typename Open>
 bitnet_status load(const bitnet_model_params* params, bitnet_model** out_model, Open&& open) {
@@ -46,7 +65,7 @@ bitnet_status load(const bitnet_model_params* params, bitnet_model** out_model, 
         read_options.metadata_only = options.vocab_only;
         auto state = std::make_shared<ModelState>();
         load_model(open(full, read_options), options, &state->model);
-        state->tokenizer.tokenizer = state->model.tokenizer;
+        read_tokenizer(*state);
         *out_model = new bitnet_model{std::move(state)};
     });
 }
@@ -58,12 +77,25 @@ const Model& checked(const bitnet_model* model) {
 
 constexpr size_t kMaxMetadataElements = 64;
 
+bitnet_tensor_info tensor_row(const GgufTensor& tensor) {
+    bitnet_tensor_info info{};
+    info.name = tensor.name.c_str();
+    info.type = kern::quant_type_info(tensor.type).name;
+    info.n_dims = static_cast<int32_t>(tensor.n_dims);
+    std::copy(std::begin(tensor.ne), std::end(tensor.ne), info.shape);
+    info.file_offset = tensor.offset;
+    info.n_bytes = tensor.n_bytes;
+    info.part = static_cast<int32_t>(tensor.part);
+    return info;
+}
+
 }  // namespace
 
 extern "C" {
 
 void bitnet_model_params_init(bitnet_model_params* params, uint32_t struct_size) {
-    bitnet_model_params defaults{};
+    bitnet_model_params defaults;
+    std::memset(&defaults, 0, sizeof defaults);
     defaults.use_mmap = 1;
     defaults.check_weights = 1;
     write_params(params, struct_size, defaults);
@@ -114,7 +146,8 @@ bitnet_status bitnet_model_get_info(const bitnet_model* model, bitnet_model_info
         if (const kern::QuantTypeInfo* type = kern::find_quant_type_by_name(m.quantization.c_str()); type != nullptr) {
             info.kernel = m.kernels.for_type(type->type).name;
         }
-        const int64_t n_tokens = m.tokenizer != nullptr ? m.tokenizer->n_vocab() : 0;
+        const auto& tokenizer = model->state->tokenizer.tokenizer;
+        const int64_t n_tokens = tokenizer != nullptr ? tokenizer->n_vocab() : 0;
         info.n_vocab = static_cast<int32_t>(h.n_vocab != 0 ? h.n_vocab : n_tokens);
         info.n_ctx_train = static_cast<int32_t>(std::min<int64_t>(h.n_ctx_train, INT32_MAX));
         info.n_embd = static_cast<int32_t>(h.n_embd);
@@ -160,9 +193,26 @@ bitnet_status bitnet_model_get_metadata(const bitnet_model* model, const char* k
     });
 }
 
+size_t bitnet_model_get_tensor_count(const bitnet_model* model) {
+    return model != nullptr ? model->state->model.file->tensors().size() : 0;
+}
+
+bitnet_status bitnet_model_get_tensor(const bitnet_model* model, size_t index, bitnet_tensor_info* out_info) {
+    return api_call([&] {
+        const std::vector<GgufTensor>& tensors = checked(model).file->tensors();
+        if (index >= tensors.size()) {
+            throw Error(BITNET_E_NOT_FOUND, "the model has " + std::to_string(tensors.size()) + " tensors, none with index " +
+                                                std::to_string(index));
+        }
+        write_info(out_info, tensor_row(tensors[index]));
+    });
+}
+
 const bitnet_tokenizer* bitnet_model_get_tokenizer(const bitnet_model* model) {
-    if (model == nullptr || model->state->tokenizer.tokenizer == nullptr) return nullptr;
-    return &model->state->tokenizer;
+    if (model == nullptr) return nullptr;
+    if (model->state->tokenizer.tokenizer != nullptr) return &model->state->tokenizer;
+    api_call([&] { throw Error(BITNET_E_TOKENIZER, model->state->tokenizer_problem); });
+    return nullptr;
 }
 
 }  // extern "C"

@@ -30,7 +30,8 @@ extern "C" {
 
 void bitnet_sampler_params_init(bitnet_sampler_params* params, uint32_t struct_size) {
     const SamplerConfig config;
-    bitnet_sampler_params defaults{};
+    bitnet_sampler_params defaults;
+    std::memset(&defaults, 0, sizeof defaults);
     defaults.temperature = config.temperature;
     defaults.top_k = config.top_k;
     defaults.top_p = config.top_p;

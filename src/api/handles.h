@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "src/context/context.h"
 #include "src/model/model.h"
@@ -17,7 +18,8 @@ namespace bitnet {
 // A model and the tokenizer handle that is lent from it: they live and die together, with the last handle or context.
 struct ModelState {
     Model model;
-    bitnet_tokenizer tokenizer;  // empty when the file has none
+    bitnet_tokenizer tokenizer;     // empty when the file has none that this build can run
+    std::string tokenizer_problem;  // why, in that case
 };
 
 }  // namespace bitnet

@@ -35,7 +35,8 @@ private:
     std::string name_;
 };
 
-// [offset, offset + length) of a file in memory, length >= 1, offset of any alignment. The file may be closed afterwards.
+// [offset, offset + length) of a file in memory, length >= 1, offset of any alignment. The file may be closed
+// afterwards.
 class MappedRange {
 public:
     // Throws BITNET_E_GGUF_MAP.

@@ -3,7 +3,7 @@
 #ifndef _WIN32
 
 #ifndef _FILE_OFFSET_BITS
-#define _FILE_OFFSET_BITS 64
+#define _FILE_OFFSET_BITS 64  // NOLINT(bugprone-reserved-identifier): it is the C library's name
 #endif
 
 #include "src/base/mapped_file.h"
@@ -118,8 +118,8 @@ MappedRange::MappedRange(const ReadableFile& file, uint64_t offset, uint64_t len
     if (!checked_add(length, lead, &total) || total > std::numeric_limits<size_t>::max()) {
         why = "it is larger than this process's address space";
     } else {
-        void* base = ::mmap(nullptr, static_cast<size_t>(total), PROT_READ, MAP_PRIVATE,
-                            static_cast<int>(file.handle_), static_cast<off_t>(offset - lead));
+        void* base = ::mmap(nullptr, static_cast<size_t>(total), PROT_READ, MAP_PRIVATE, static_cast<int>(file.handle_),
+                            static_cast<off_t>(offset - lead));
         if (base == MAP_FAILED)
             why = reason(errno);
         else

@@ -89,8 +89,7 @@ ReadableFile ReadableFile::open(const std::string& path, const std::string& name
     if (handle == INVALID_HANDLE_VALUE) {
         const DWORD error = GetLastError();
         const bool absent = error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND ||
-                            error == ERROR_ACCESS_DENIED || error == ERROR_INVALID_NAME ||
-                            error == ERROR_BAD_PATHNAME;
+                            error == ERROR_ACCESS_DENIED || error == ERROR_INVALID_NAME || error == ERROR_BAD_PATHNAME;
         throw Error(absent ? BITNET_E_FILE_NOT_FOUND : BITNET_E_IO,
                     name + ": the file cannot be opened: " + reason(error) +
                         (absent ? "; check the path and its permissions" : ""))
@@ -150,8 +149,7 @@ MappedRange::MappedRange(const ReadableFile& file, uint64_t offset, uint64_t len
     std::string why;
     if (!checked_add(length, lead, &total) || total > std::numeric_limits<size_t>::max()) {
         why = "it is larger than this process's address space";
-    } else if (HANDLE mapping =
-                   CreateFileMappingW(as_handle(file.handle_), nullptr, PAGE_READONLY, 0, 0, nullptr)) {
+    } else if (HANDLE mapping = CreateFileMappingW(as_handle(file.handle_), nullptr, PAGE_READONLY, 0, 0, nullptr)) {
         base_ = MapViewOfFile(mapping, FILE_MAP_READ, static_cast<DWORD>(start >> 32), static_cast<DWORD>(start),
                               static_cast<size_t>(total));
         if (base_ == nullptr) why = reason(GetLastError());

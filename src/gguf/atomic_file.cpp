@@ -1,6 +1,6 @@
 // AtomicFile over the platform's descriptors. The few calls that differ are named once at the top.
 #ifndef _FILE_OFFSET_BITS
-#define _FILE_OFFSET_BITS 64
+#define _FILE_OFFSET_BITS 64  // NOLINT(bugprone-reserved-identifier): it is the C library's name
 #endif
 
 #include "src/gguf/atomic_file.h"

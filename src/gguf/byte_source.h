@@ -32,14 +32,14 @@ protected:
     std::string name_;
 };
 
-// path (UTF-8): mapped when use_mmap, else read through the descriptor. Only regular files are accepted, and opening one
-// never waits. Throws BITNET_E_FILE_NOT_FOUND; _IO for a directory, pipe or device; _GGUF_TRUNCATED when it is empty;
-// _GGUF_MAP.
+// path (UTF-8): mapped when use_mmap, else read through the descriptor. Only regular files are accepted, and opening
+// one never waits. Throws BITNET_E_FILE_NOT_FOUND; _IO for a directory, pipe or device; _GGUF_TRUNCATED when it is
+// empty; _GGUF_MAP.
 std::unique_ptr<ByteSource> open_file_source(const std::string& path, bool use_mmap);
 // data stays the caller's and must outlive the source. Throws BITNET_E_ARGUMENT for NULL.
 std::unique_ptr<ByteSource> open_memory_source(const void* data, size_t size);
-// length 0: to the end of the file; offset of any alignment. The descriptor is duplicated (or mapped), so the caller may
-// close his, and its file position is neither used nor moved. Throws BITNET_E_ARGUMENT when fd is not open,
+// length 0: to the end of the file; offset of any alignment. The descriptor is duplicated (or mapped), so the caller
+// may close his, and its file position is neither used nor moved. Throws BITNET_E_ARGUMENT when fd is not open,
 // _GGUF_TRUNCATED when the range leaves the file, and as open_file_source.
 std::unique_ptr<ByteSource> open_fd_source(int fd, uint64_t offset, uint64_t length, bool use_mmap);
 // The callback is called during reads only, on the reading thread. Throws BITNET_E_ARGUMENT when it is NULL.

@@ -1,5 +1,5 @@
-// What a GGUF file may ask for. Every number is checked before memory is reserved for it, and the defaults lie far above
-// any published model; an application that loads files of strangers may lower them.
+// What a GGUF file may ask for. Every number is checked before memory is reserved for it, and the defaults lie far
+// above any published model; an application that loads files of strangers may lower them.
 #pragma once
 
 #include <cstdint>
@@ -7,16 +7,16 @@
 namespace bitnet {
 
 struct GgufLimits {
-    uint64_t max_tensors = 65536;                        // over all parts of a split model
-    uint64_t max_keys = 65536;                           // metadata entries of one file
-    uint64_t max_key_bytes = 65535;                      // the format's own limit
+    uint64_t max_tensors = 65536;    // over all parts of a split model
+    uint64_t max_keys = 65536;       // metadata entries of one file
+    uint64_t max_key_bytes = 65535;  // the format's own limit
     uint64_t max_string_bytes = uint64_t{1} << 30;
     uint64_t max_array_elements = uint64_t{1} << 30;
-    uint64_t max_string_array_bytes = UINT32_MAX;        // strings of arrays are indexed by 32-bit offsets
-    uint64_t max_tensor_name_bytes = 63;                 // ggml keeps 64 bytes with the final NUL
+    uint64_t max_string_array_bytes = UINT32_MAX;  // strings of arrays are indexed by 32-bit offsets
+    uint64_t max_tensor_name_bytes = 63;           // ggml keeps 64 bytes with the final NUL
     uint64_t max_dims = 4;
-    uint64_t max_owned_head_bytes = uint64_t{1} << 31;   // metadata copied to memory when the source is not mapped
-    uint64_t max_parts = 1024;                           // files of a split model
+    uint64_t max_owned_head_bytes = uint64_t{1} << 31;  // metadata copied to memory when the source is not mapped
+    uint64_t max_parts = 1024;                          // files of a split model
 };
 
 struct GgufReadOptions {

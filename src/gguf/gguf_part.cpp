@@ -43,8 +43,8 @@ struct RawKey {
     GgufType type = GgufType::u8;
     bool is_array = false;
     uint64_t count = 1;
-    uint64_t data = 0;             // offset of the first element
-    int64_t string_offsets = -1;   // index into GgufPart::string_offsets
+    uint64_t data = 0;            // offset of the first element
+    int64_t string_offsets = -1;  // index into GgufPart::string_offsets
 };
 
 class PartParser {
@@ -90,7 +90,7 @@ private:
         // A file of less than four bytes that begins right is truncated, not of another kind.
         if (text.substr(0, 4) == std::string_view("GGUF").substr(0, text.size())) return;
         const char* what = n > 8 && text[8] == '{' ? "this is a safetensors checkpoint; convert it to GGUF"
-                                                    : "check the path, or convert the model to GGUF";
+                                                   : "check the path, or convert the model to GGUF";
         for (const Lookalike& row : kLookalikes)
             if (text.substr(0, row.start.size()) == row.start) what = row.what;
         uint32_t found = 0;
@@ -113,9 +113,9 @@ private:
                 .with_numbers(3, swapped)
                 .with_offset(4);
         }
-        throw Error(BITNET_E_GGUF_VERSION, "GGUF version " + std::to_string(version) +
-                                               " is not supported; this build reads 1, 2 and 3; " +
-                                               (version == 0 ? "the file is corrupt" : "update bitnet, or the file is corrupt"))
+        throw Error(BITNET_E_GGUF_VERSION,
+                    "GGUF version " + std::to_string(version) + " is not supported; this build reads 1, 2 and 3; " +
+                        (version == 0 ? "the file is corrupt" : "update bitnet, or the file is corrupt"))
             .with_numbers(3, version)
             .with_offset(4);
     }
@@ -130,8 +130,8 @@ private:
         const uint64_t fitting = cursor_.remaining() / min_bytes;
         if (count <= fitting) return;
         throw Error(status, "the file claims " + std::to_string(count) + " " + what + ", but its remaining " +
-                                std::to_string(cursor_.remaining()) + " bytes hold at most " +
-                                std::to_string(fitting) + "; the file is truncated or corrupt, download it again")
+                                std::to_string(cursor_.remaining()) + " bytes hold at most " + std::to_string(fitting) +
+                                "; the file is truncated or corrupt, download it again")
             .with_numbers(fitting, count)
             .with_offset(8);
     }
@@ -169,10 +169,9 @@ private:
             if (key.type == GgufType::array) fail_metadata("is an array of arrays, which no reader accepts", 0, 9);
             key.count = cursor_.length();
             if (key.count > limits_.max_array_elements) {
-                throw Error(BITNET_E_LIMIT, cursor_.where() + " claims " + std::to_string(key.count) +
-                                                " elements; the limit is " +
-                                                std::to_string(limits_.max_array_elements) +
-                                                "; the file is corrupt, download it again")
+                throw Error(BITNET_E_LIMIT,
+                            cursor_.where() + " claims " + std::to_string(key.count) + " elements; the limit is " +
+                                std::to_string(limits_.max_array_elements) + "; the file is corrupt, download it again")
                     .with_numbers(limits_.max_array_elements, key.count)
                     .with_offset(cursor_.position())
                     .with_subject(cursor_.name());
@@ -239,22 +238,23 @@ private:
         for (const RawKey& key : raw_keys_) {
             const uint32_t* offsets =
                 key.string_offsets < 0 ? nullptr : part_.string_offsets[static_cast<size_t>(key.string_offsets)].data();
-            part_.keys.push_back({{reinterpret_cast<const char*>(base) + key.name.offset,
-                                   static_cast<size_t>(key.name.length)},
-                                  GgufValue(key.type, key.is_array, static_cast<size_t>(key.count), base + key.data,
-                                            offsets, cursor_.length_bytes())});
+            part_.keys.push_back(
+                {{reinterpret_cast<const char*>(base) + key.name.offset, static_cast<size_t>(key.name.length)},
+                 GgufValue(key.type, key.is_array, static_cast<size_t>(key.count), base + key.data, offsets,
+                           cursor_.length_bytes())});
         }
     }
 
-    // A sorted index instead of a hash table: its time cannot be spoiled by chosen keys, and equal keys become neighbours.
+    // A sorted index instead of a hash table: its time cannot be spoiled by chosen keys, and equal keys become
+    // neighbours.
     void index_keys() {
         std::vector<uint32_t>& order = part_.keys_by_name;
         order.resize(part_.keys.size());
         std::iota(order.begin(), order.end(), 0u);
         const auto name = [&](uint32_t i) { return part_.keys[i].name; };
         std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return name(a) < name(b); });
-        const auto same = std::adjacent_find(order.begin(), order.end(),
-                                             [&](uint32_t a, uint32_t b) { return name(a) == name(b); });
+        const auto same =
+            std::adjacent_find(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return name(a) == name(b); });
         if (same == order.end()) return;
         const std::string shown = for_message(name(*same));
         throw Error(BITNET_E_GGUF_METADATA, "metadata key '" + shown + "' is there twice; convert the model again")
@@ -321,8 +321,8 @@ private:
     }
 
     [[noreturn]] void fail_shape(const std::string& what, uint64_t expected, uint64_t actual) const {
-        throw Error(BITNET_E_GGUF_TENSOR_SHAPE, cursor_.where() + " has " + what +
-                                                    "; the file is corrupt or not a language model")
+        throw Error(BITNET_E_GGUF_TENSOR_SHAPE,
+                    cursor_.where() + " has " + what + "; the file is corrupt or not a language model")
             .with_numbers(expected, actual)
             .with_offset(cursor_.position())
             .with_subject(cursor_.name());

@@ -22,8 +22,8 @@ namespace {
 
 // The scalar under key through one of GgufValue's conversions.
 template <typename T>
-std::optional<T> scalar(const GgufFile& file, std::string_view key, std::optional<T> (GgufValue::*convert)(size_t) const,
-                        const char* wanted) {
+std::optional<T> scalar(const GgufFile& file, std::string_view key,
+                        std::optional<T> (GgufValue::*convert)(size_t) const, const char* wanted) {
     const GgufValue* value = file.find(key);
     if (value == nullptr) return std::nullopt;
     const std::optional<T> result = value->is_array() ? std::nullopt : (value->*convert)(0);
@@ -69,18 +69,16 @@ std::shared_ptr<const GgufFile> GgufFile::read(std::shared_ptr<const ByteSource>
     parts.push_back(read_gguf_part(std::move(source), options, {}));
     const SplitInfo split = split_info(*parts.front());
     if (split.count > 1 && !(options.metadata_only && split.number == 0)) {
-        throw Error(BITNET_E_GGUF_METADATA, parts.front()->source->name() + ": this is part " +
-                                                std::to_string(split.number + 1) + " of " +
-                                                std::to_string(split.count) +
-                                                " of a split model; load it by the path of its first part")
+        throw Error(BITNET_E_GGUF_METADATA,
+                    parts.front()->source->name() + ": this is part " + std::to_string(split.number + 1) + " of " +
+                        std::to_string(split.count) + " of a split model; load it by the path of its first part")
             .with_numbers(split.count, 1)
             .with_subject(gguf_key::kSplitCount);
     }
     return std::shared_ptr<const GgufFile>(new GgufFile(std::move(parts)));
 }
 
-std::shared_ptr<const GgufFile> GgufFile::open(const std::string& path, bool use_mmap,
-                                               const GgufReadOptions& options) {
+std::shared_ptr<const GgufFile> GgufFile::open(const std::string& path, bool use_mmap, const GgufReadOptions& options) {
     std::vector<std::unique_ptr<GgufPart>> parts;
     parts.push_back(read_gguf_part(open_file_source(path, use_mmap), options, {}));
     const SplitInfo split = split_info(*parts.front());
@@ -115,8 +113,9 @@ std::string_view GgufFile::require_string(std::string_view key) const { return r
 const GgufValue* GgufFile::get_array(std::string_view key, GgufType element) const {
     const GgufValue* value = find(key);
     if (value == nullptr || (value->is_array() && value->type() == element)) return value;
-    fail_key(*this, key, "is " + value->description() + "; it must be an array of " + gguf_type_name(element) +
-                             "; convert the model again");
+    fail_key(*this, key,
+             "is " + value->description() + "; it must be an array of " + gguf_type_name(element) +
+                 "; convert the model again");
 }
 
 const GgufTensor* GgufFile::find_tensor(std::string_view name) const noexcept {

@@ -1,7 +1,6 @@
 // A GGUF model file (v1 read-only, v2, v3), or all parts of a split one: metadata and tensor table, every limit checked
-// before any allocation and before any tensor data is touched. The file layout is described in docs and FORMATS; one
-// newcomer's trap: a tensor's size depends on its type, and fork dialects give one type id several meanings
-// (tensor_type.h).
+// before any allocation and before any tensor data is touched. The layout of the file is in gguf_part.h; one newcomer's
+// trap: a tensor's size depends on its type, and fork dialects give one type id several meanings (tensor_type.h).
 #pragma once
 
 #include <cstddef>

@@ -2,7 +2,6 @@
 // a wrong part beside the right ones would otherwise give a model that loads and talks nonsense.
 #include "src/gguf/gguf_split.h"
 
-#include <cstdio>
 #include <utility>
 
 #include "src/base/error.h"
@@ -13,10 +12,11 @@ namespace bitnet {
 namespace {
 
 std::string part_suffix(uint64_t part, uint64_t count) {
-    char text[64];
-    std::snprintf(text, sizeof text, "-%05llu-of-%05llu.gguf", static_cast<unsigned long long>(part + 1),
-                  static_cast<unsigned long long>(count));
-    return text;
+    const auto five_digits = [](uint64_t n) {
+        const std::string digits = std::to_string(n);
+        return std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
+    };
+    return "-" + five_digits(part + 1) + "-of-" + five_digits(count) + ".gguf";
 }
 
 std::optional<uint64_t> split_number(const GgufPart& part, const char* key) {
@@ -25,8 +25,7 @@ std::optional<uint64_t> split_number(const GgufPart& part, const char* key) {
     const std::optional<uint64_t> number = value->is_array() ? std::nullopt : value->as_uint();
     if (!number) {
         throw Error(BITNET_E_GGUF_METADATA, part.source->name() + ": metadata key '" + key + "' is " +
-                                                value->description() +
-                                                "; it must be a count; split the model again")
+                                                value->description() + "; it must be a count; split the model again")
             .with_subject(key);
     }
     return number;

@@ -13,8 +13,8 @@
 namespace bitnet {
 
 struct SplitInfo {
-    uint64_t number = 0;  // of this part, from 0
-    uint64_t count = 1;   // of all parts
+    uint64_t number = 0;                // of this part, from 0
+    uint64_t count = 1;                 // of all parts
     std::optional<uint64_t> n_tensors;  // of all parts together
 };
 // The split.* keys of a part; the defaults when it is a whole model. Throws BITNET_E_GGUF_METADATA when they are wrong.

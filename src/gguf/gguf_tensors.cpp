@@ -1,6 +1,6 @@
 // Placing tensors in the data section. ggml demands that tensors follow each other in table order with nothing between
-// them. We only demand that each lies inside the file and that no two overlap: that is all that safety needs, files with
-// gaps or another order exist, and the gap to the next tensor is also what tells some types apart.
+// them. We only demand that each lies inside the file and that no two overlap: that is all that safety needs, files
+// with gaps or another order exist, and the gap to the next tensor is also what tells some types apart.
 #include "src/gguf/gguf_tensors.h"
 
 #include <algorithm>
@@ -19,8 +19,8 @@ std::string quoted(const GgufTensor& tensor) { return "tensor '" + for_message(t
 void check_alignment(const GgufTensor& tensor, uint64_t alignment) {
     if (tensor.offset % alignment == 0) return;
     throw Error(BITNET_E_GGUF_ALIGNMENT, quoted(tensor) + " begins at offset " + std::to_string(tensor.offset) +
-                                             ", which is not a multiple of the alignment " +
-                                             std::to_string(alignment) + "; convert the model again")
+                                             ", which is not a multiple of the alignment " + std::to_string(alignment) +
+                                             "; convert the model again")
         .with_numbers(alignment, tensor.offset)
         .with_offset(tensor.offset)
         .with_subject(for_message(tensor.name));

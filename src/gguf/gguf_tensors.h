@@ -15,9 +15,9 @@ struct GgufTensor {
     kern::QuantType type;
     uint32_t file_type_id;
     uint32_t n_dims;
-    int64_t ne[4];        // ne[0] is the input dimension K; unused dimensions are 1
-    uint32_t part;        // index of the file of a split model
-    uint64_t offset;      // absolute position in that part
+    int64_t ne[4];    // ne[0] is the input dimension K; unused dimensions are 1
+    uint32_t part;    // index of the file of a split model
+    uint64_t offset;  // absolute position in that part
     uint64_t n_bytes;
 
     // The product of the dimensions behind ne[0] and of all of them; the reader has checked that both fit.
@@ -27,14 +27,15 @@ struct GgufTensor {
 
 // What the file says about its tensors as a whole.
 struct GgufDataSection {
-    uint64_t start = 0;      // absolute position of the data section
+    uint64_t start = 0;  // absolute position of the data section
     uint64_t file_size = 0;
     uint64_t alignment = 32;
     std::optional<uint64_t> file_type;  // general.file_type of the model
 };
 
 // Completes tensors that have name, file_type_id, n_dims, ne and an offset relative to the data section: sets type,
-// n_bytes and the absolute offset. Throws BITNET_E_GGUF_TENSOR_TYPE, _TENSOR_SHAPE, _ALIGNMENT, _TRUNCATED, _TENSOR_DATA.
+// n_bytes and the absolute offset. Throws BITNET_E_GGUF_TENSOR_TYPE, _TENSOR_SHAPE, _ALIGNMENT, _TRUNCATED,
+// _TENSOR_DATA.
 void place_tensors(std::vector<GgufTensor>& tensors, const GgufDataSection& section);
 
 }  // namespace bitnet

@@ -22,12 +22,10 @@ struct TypeRow {
 
 // Indexed by the type's id in the file.
 constexpr TypeRow kTypes[] = {
-    {"u8", "u8", Kind::natural, 1},      {"i8", "i8", Kind::whole, 1},
-    {"u16", "u16", Kind::natural, 2},    {"i16", "i16", Kind::whole, 2},
-    {"u32", "u32", Kind::natural, 4},    {"i32", "i32", Kind::whole, 4},
-    {"f32", "f32", Kind::real, 4},       {"bool", "bools", Kind::truth, 1},
-    {"string", "strings", Kind::text, 0}, {"array", "arrays", Kind::none, 0},
-    {"u64", "u64", Kind::natural, 8},    {"i64", "i64", Kind::whole, 8},
+    {"u8", "u8", Kind::natural, 1},     {"i8", "i8", Kind::whole, 1},      {"u16", "u16", Kind::natural, 2},
+    {"i16", "i16", Kind::whole, 2},     {"u32", "u32", Kind::natural, 4},  {"i32", "i32", Kind::whole, 4},
+    {"f32", "f32", Kind::real, 4},      {"bool", "bools", Kind::truth, 1}, {"string", "strings", Kind::text, 0},
+    {"array", "arrays", Kind::none, 0}, {"u64", "u64", Kind::natural, 8},  {"i64", "i64", Kind::whole, 8},
     {"f64", "f64", Kind::real, 8},
 };
 constexpr TypeRow kUnknown = {"unknown", "unknown", Kind::none, 0};
@@ -103,25 +101,25 @@ void GgufValue::append_element(std::string& out, size_t i) const {
     const TypeRow& row = row_of(type_);
     const uint8_t* p = data_ + i * row.bytes;
     switch (row.kind) {
-    case Kind::natural: out += std::to_string(load_natural(p, row.bytes)); break;
-    case Kind::whole: out += std::to_string(load_whole(p, row.bytes)); break;
-    case Kind::truth: out += *p != 0 ? "true" : "false"; break;
-    case Kind::real: {
-        const bool single = row.bytes == 4;
-        // JSON has no infinities and no NaN.
-        if (is_array_ && !std::isfinite(single ? double{load_le<float>(p)} : load_le<double>(p)))
-            out += "null";
-        else
-            out += single ? float_text(load_le<float>(p)) : float_text(load_le<double>(p));
-        break;
-    }
-    case Kind::text:
-        if (is_array_)
-            append_json_string(out, *as_string(i));
-        else
-            out += *as_string(i);
-        break;
-    case Kind::none: break;
+        case Kind::natural: out += std::to_string(load_natural(p, row.bytes)); break;
+        case Kind::whole: out += std::to_string(load_whole(p, row.bytes)); break;
+        case Kind::truth: out += *p != 0 ? "true" : "false"; break;
+        case Kind::real: {
+            const bool single = row.bytes == 4;
+            // JSON has no infinities and no NaN.
+            if (is_array_ && !std::isfinite(single ? double{load_le<float>(p)} : load_le<double>(p)))
+                out += "null";
+            else
+                out += single ? float_text(load_le<float>(p)) : float_text(load_le<double>(p));
+            break;
+        }
+        case Kind::text:
+            if (is_array_)
+                append_json_string(out, *as_string(i));
+            else
+                out += *as_string(i);
+            break;
+        case Kind::none: break;
     }
 }
 

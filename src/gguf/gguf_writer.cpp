@@ -35,9 +35,8 @@ void put_bytes(std::vector<uint8_t>& out, const void* data, size_t n) {
 }
 
 void check_name(std::string_view name, uint64_t max_bytes) {
-    const bool plain = std::none_of(name.begin(), name.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
+    const bool plain = std::none_of(name.begin(), name.end(),
+                                    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
     if (name.empty() || name.size() > max_bytes || !plain)
         misuse(name, "is not a name of 1 to " + std::to_string(max_bytes) + " bytes without control characters");
 }
@@ -76,13 +75,13 @@ void GgufWriter::add_numbers(std::string_view key, GgufType type, std::span<cons
 }
 
 // add_NAME and add_NAME_array of the numeric types.
-#define BITNET_GGUF_ADD(name, T)                                                                     \
-    void GgufWriter::add_##name(std::string_view key, T value) {                                     \
-        begin_key(key, GgufType::name);                                                              \
-        put(metadata_, value);                                                                       \
-    }                                                                                                \
-    void GgufWriter::add_##name##_array(std::string_view key, std::span<const T> values) {           \
-        add_numbers(key, GgufType::name, values);                                                    \
+#define BITNET_GGUF_ADD(name, T)                                                                                       \
+    void GgufWriter::add_##name(std::string_view key, T value) {                                                       \
+        begin_key(key, GgufType::name);                                                                                \
+        put(metadata_, value);                                                                                         \
+    }                                                                                                                  \
+    void GgufWriter::add_##name##_array(std::string_view key, std::span<const T> values) {                             \
+        add_numbers(key, GgufType::name, values);                                                                      \
     }
 BITNET_GGUF_ADD(u8, uint8_t)
 BITNET_GGUF_ADD(i8, int8_t)
@@ -138,8 +137,7 @@ void GgufWriter::add_string_array(std::string_view key, std::span<const std::str
 
 void GgufWriter::add_value(std::string_view key, const GgufValue& value) {
     if (key == gguf_key::kAlignment) {
-        if (value.is_array() || value.type() != GgufType::u32)
-            misuse(key, "is " + value.description() + ", not a u32");
+        if (value.is_array() || value.type() != GgufType::u32) misuse(key, "is " + value.description() + ", not a u32");
         return set_alignment(static_cast<uint32_t>(*value.as_uint()));
     }
     if (value.is_array())
@@ -153,8 +151,8 @@ void GgufWriter::add_value(std::string_view key, const GgufValue& value) {
 GgufWriter::Tensor& GgufWriter::new_tensor(std::string_view name, kern::QuantType type, std::span<const int64_t> ne) {
     check_name(name, GgufLimits{}.max_tensor_name_bytes);
     if (ne.size() < 1 || ne.size() > 4) misuse(name, "has " + std::to_string(ne.size()) + " dimensions, not 1 to 4");
-    Tensor tensor{std::string(name), type, static_cast<uint32_t>(ne.size()), {1, 1, 1, 1}, data_bytes_, 0, nullptr, {},
-                  1.0f};
+    Tensor tensor{
+        std::string(name), type, static_cast<uint32_t>(ne.size()), {1, 1, 1, 1}, data_bytes_, 0, nullptr, {}, 1.0f};
     uint64_t elements = 1;
     for (size_t d = 0; d < ne.size(); ++d) {
         if (ne[d] < 1 || !checked_mul(elements, static_cast<uint64_t>(ne[d]), &elements) || elements > INT64_MAX)
@@ -226,7 +224,8 @@ void GgufWriter::write_tensor(const Tensor& tensor, const Sink& sink) const {
     const uint64_t row_bytes = kern::quant_row_bytes(tensor.type, tensor.ne[0]);
     const int64_t n_rows = tensor.ne[1] * tensor.ne[2] * tensor.ne[3];
     const int64_t rows_per_block = static_cast<int64_t>(std::max<uint64_t>(1, kBlockBytes / row_bytes));
-    std::vector<uint8_t> block(static_cast<size_t>(static_cast<uint64_t>(std::min(rows_per_block, n_rows)) * row_bytes));
+    std::vector<uint8_t> block(
+        static_cast<size_t>(static_cast<uint64_t>(std::min(rows_per_block, n_rows)) * row_bytes));
     for (int64_t row = 0; row < n_rows; row += rows_per_block) {
         const int64_t n = std::min(rows_per_block, n_rows - row);
         tensor.write_rows(row, n, block.data());

@@ -1,6 +1,6 @@
-// Builds a GGUF file of version 2 or 3, in memory or on disk. The same calls give the same bytes: keys and tensors in the
-// order they were added, tensors packed one after the other, padding zero. Tensor data may be larger than memory: it
-// can be produced row by row while the file is written.
+// Builds a GGUF file of version 2 or 3, in memory or on disk. The same calls give the same bytes: keys and tensors in
+// the order they were added, tensors packed one after the other, padding zero. Tensor data may be larger than memory:
+// it can be produced row by row while the file is written.
 #pragma once
 
 #include <cstdint>

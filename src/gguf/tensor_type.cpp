@@ -1,5 +1,5 @@
-// The table of tensor types by id and dialect, and the rule that picks a row. To teach the reader a new type, add its row
-// to kernels/quant_types.cpp; the row here is there already, or tells which ids it competes with.
+// The table of tensor types by id and dialect, and the rule that picks a row. To teach the reader a new type, add its
+// row to kernels/quant_types.cpp; the row here is there already, or tells which ids it competes with.
 #include "src/gguf/tensor_type.h"
 
 #include <string>
@@ -32,15 +32,16 @@ bool block_bytes(uint64_t k, uint64_t n_rows, uint64_t* out) {
 // bitnet.cpp reserves by this formula, whatever the tiles really need: all but 256 columns at 5 bits per 3 weights, 256
 // columns at 2 bits, rounded up to 32, and 32 bytes for the scale. Its divisions are integer ones, left to right.
 bool tl2_bytes(uint64_t k, uint64_t n_rows, uint64_t* out) {
-    uint64_t triples = 0, pairs = 0, sum = 0;
+    uint64_t triples = 0, pairs = 0;
     if (k < 256 || !checked_mul(k - 256, n_rows, &triples) || !checked_mul(256, n_rows, &pairs)) return false;
     if (!checked_mul(triples / 3, 5, &triples) || !checked_mul(pairs / 2, 4, &pairs)) return false;
-    if (!checked_add(triples / 8, pairs / 8, &sum) || !checked_align_up(sum, 32, &sum)) return false;
-    return checked_add(sum, 32, out);
+    const uint64_t sum = triples / 8 + pairs / 8;  // each below 2^61
+    *out = (sum + 31) / 32 * 32 + 32;
+    return true;
 }
 
-// Sorted by id. FORMATS rulings in short: 36 is i2_s always, because ggml removed its own 36 before any file had it; 38
-// is tl1 for the same reason; 22 is iq2_s, a non-ternary type easily confused with i2_s by name.
+// Sorted by id. Where a dialect is settled for good: 36 is i2_s always, because ggml removed its own 36 before any file
+// had it; 38 is tl1 for the same reason; 22 is iq2_s, a non-ternary type easily confused with i2_s by name.
 constexpr TensorTypeRow kRows[] = {
     {0, "f32", kGgml, kReadable},
     {1, "f16", kGgml, kReadable},

@@ -1,6 +1,7 @@
-// Which storage type a tensor really has. The numeric type ids of GGUF collide between the dialects of ggml, bitnet.cpp,
-// ik_llama.cpp and others: 39 is MXFP4 in one and TL2 in another. So an id alone is never believed where it has two
-// readings: general.file_type and the bytes the tensor occupies decide, and when they do not, the file is refused.
+// Which storage type a tensor really has. The numeric type ids of GGUF collide between the dialects of ggml,
+// bitnet.cpp, ik_llama.cpp and others: 39 is MXFP4 in one and TL2 in another. So an id alone is never believed where it
+// has two readings: general.file_type and the bytes the tensor occupies decide, and when they do not, the file is
+// refused.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@ struct TensorTypeRow {
     const char* name;     // lower case, as kern::QuantTypeInfo::name where this build reads the type
     const char* dialect;  // whose meaning this is
     const char* advice;   // what to do with a file that has it; unused for types this build reads
-    // Only for ids with several rows. claimed_by: the general.file_type that names this row, 0 for none; is_default: the
-    // row to take when neither file type nor size says anything; bytes: size of a tensor, nullptr when not known.
+    // Only for ids with several rows. claimed_by: the general.file_type that names this row, 0 for none; is_default:
+    // the row to take when neither file type nor size says anything; bytes: size of a tensor, nullptr when not known.
     uint32_t claimed_by = 0;
     bool is_default = false;
     bool (*bytes)(uint64_t k, uint64_t n_rows, uint64_t* out) = nullptr;

@@ -134,12 +134,13 @@ private:
     void read_vocabulary() {
         const GgufTensor* embedding = file_.find_tensor("token_embd.weight");
         const std::optional<uint64_t> stated = number(key(gguf_key::kVocabSize));
-        const uint64_t rows = embedding != nullptr ? static_cast<uint64_t>(embedding->ne[1]) : stated.value_or(1);
+        const uint64_t rows = embedding != nullptr ? static_cast<uint64_t>(embedding->ne[1]) : stated.value_or(0);
         if (stated && *stated != rows) {
             throw misfit("key '" + key(gguf_key::kVocabSize) + "' says " + std::to_string(*stated) + ", token_embd.weight has " +
                          std::to_string(rows) + " rows");
         }
-        h_.n_vocab = in_range("vocabulary size", rows, kMaxVocabulary);
+        // Without an embedding (a vocabulary alone, or a damaged file) and without the key it stays 0.
+        h_.n_vocab = rows == 0 ? 0 : in_range("vocabulary size", rows, kMaxVocabulary);
     }
 
     const GgufFile& file_;

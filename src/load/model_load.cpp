@@ -13,7 +13,6 @@
 #include "src/load/hparams_read.h"
 #include "src/load/tensor_place.h"
 #include "src/load/weight_check.h"
-#include "src/tokenizer/tokenizer_load.h"
 
 namespace bitnet {
 namespace {
@@ -31,20 +30,13 @@ void choose_kernels(const std::string& name, kern::KernelSet* out) {
     }
 }
 
-void read_tokenizer(const GgufFile& file, Model& model) {
+// For vocab_only: a file this build cannot run may still tell its shape.
+void read_hparams_if_possible(Model& model) {
     try {
-        model.tokenizer = load_tokenizer(file);
+        model.hparams = read_hparams(*model.file);
     } catch (const Error& error) {
-        if (error.status() == BITNET_E_OUT_OF_MEMORY) throw;
-        // A model without a usable tokenizer can still be fed with ids; those who ask for the tokenizer are told.
-        model.tokenizer_problem = error.message();
-        log_message(BITNET_LOG_WARNING, "no tokenizer: " + error.message());
-        return;
-    }
-    const int64_t n = model.tokenizer->n_vocab();
-    if (model.hparams.n_vocab != 0 && n != model.hparams.n_vocab) {
-        log_message(BITNET_LOG_WARNING, "the tokenizer has " + std::to_string(n) + " tokens, the embedding " +
-                                            std::to_string(model.hparams.n_vocab) + " rows");
+        model.hparams.architecture = model.file->get_string(gguf_key::kArchitecture).value_or("");
+        log_message(BITNET_LOG_WARNING, error.message());
     }
 }
 
@@ -147,12 +139,10 @@ void load_weights(const GgufFile& file, const LoadOptions& options, Model& model
 void load_all(const LoadOptions& options, Model& model) {
     model.name = model.file->get_string(gguf_key::kName).value_or("");
     if (options.vocab_only) {
-        model.hparams.architecture = model.file->get_string(gguf_key::kArchitecture).value_or("");
-        read_tokenizer(*model.file, model);
+        read_hparams_if_possible(model);
     } else {
         model.hparams = read_hparams(*model.file);
         model.arch = find_arch(model.hparams.architecture);
-        read_tokenizer(*model.file, model);
         summarize(*model.file, options, model);
         load_weights(*model.file, options, model);
     }

@@ -14,13 +14,10 @@
 namespace bitnet {
 
 class GgufFile;
-class Tokenizer;
 struct ArchRow;
 
 struct Model {
     std::shared_ptr<const GgufFile> file;        // metadata, and the bytes that weights point into
-    std::shared_ptr<const Tokenizer> tokenizer;  // null when the file has none this build can run
-    std::string tokenizer_problem;               // why, in that case
     const ArchRow* arch = nullptr;               // null for vocab_only
     Hparams hparams;
     ModelWeights weights;

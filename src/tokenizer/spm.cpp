@@ -215,6 +215,9 @@ std::string SpmEncoder::normalize(std::string_view text, bool at_start) const {
         }
         previous = c;
     }
+    if (remove_extra_whitespaces_) {
+        while (out.ends_with(kSpaceMark)) out.resize(out.size() - kSpaceMark.size());  // marks that stood in the text
+    }
     return out;
 }
 

@@ -43,9 +43,8 @@ private:
 class OffsetBytes {
 public:
     OffsetBytes(size_t size, size_t offset)
-        : memory_(static_cast<unsigned char*>(::operator new(size + offset, std::align_val_t{64}))),
-          data_(memory_.get() + offset),
-          size_(size) {
+        : memory_(static_cast<unsigned char*>(::operator new (size + offset, std::align_val_t{64}))),
+          data_(memory_.get() + offset), size_(size) {
         std::memset(memory_.get(), 0xa5, size + offset);
     }
     OffsetBytes(const void* bytes, size_t size, size_t offset) : OffsetBytes(size, offset) {
@@ -57,7 +56,7 @@ public:
 
 private:
     struct Free {
-        void operator()(unsigned char* p) const { ::operator delete(p, std::align_val_t{64}); }
+        void operator()(unsigned char* p) const { ::operator delete (p, std::align_val_t{64}); }
     };
     std::unique_ptr<unsigned char, Free> memory_;
     unsigned char* data_;
@@ -73,8 +72,8 @@ struct Matrix {
     OffsetBytes bytes;
 };
 
-// Packed bytes of ternary types are random codes 0..2 (0..max_code where asked), scales included; other types are encoded
-// from random floats.
+// Packed bytes of ternary types are random codes 0..2 (0..max_code where asked), scales included; other types are
+// encoded from random floats.
 inline Matrix random_matrix(kern::QuantType type, int64_t n_rows, int64_t k, uint64_t seed, size_t offset = 0,
                             int max_code = 2) {
     const kern::QuantTypeInfo& info = kern::quant_type_info(type);

@@ -1,6 +1,6 @@
-// A file laid out exactly like the official BitNet-b1.58-2B-4T GGUF: the same 24 metadata keys, 332 tensors, offsets and
-// sizes, 1.19 GB long, but sparse, so that it takes only about 10 MB of disk. Its weights are holes (zeros: I2_S code 0,
-// weight -1) except for the few bytes that make a decode give finite, non-trivial numbers.
+// A file laid out exactly like the official BitNet-b1.58-2B-4T GGUF: the same 24 metadata keys, 332 tensors, offsets
+// and sizes, 1.19 GB long, but sparse, so that it takes only about 10 MB of disk. Its weights are holes (zeros: I2_S
+// code 0, weight -1) except for the few bytes that make a decode give finite, non-trivial numbers.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ struct OfficialLayoutOptions {
 
 struct OfficialLayout {
     std::filesystem::path path;
-    // True when the LLaMA-3 vocabulary was found in the test data: then the head, too, has the official size to the byte.
-    // Otherwise the vocabulary is made up (128,256 tokens that obey the byte-level BPE rules).
+    // True when the LLaMA-3 vocabulary was found in the test data: then the head, too, has the official size to the
+    // byte. Otherwise the vocabulary is made up (128,256 tokens that obey the byte-level BPE rules).
     bool real_vocabulary = false;
 };
 

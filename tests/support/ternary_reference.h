@@ -1,5 +1,5 @@
-// Ternary arithmetic derived a second time from the format descriptions, sharing no code with kernels/: plain loops over
-// one weight at a time, 64-bit sums, halves and roundings done by hand.
+// Ternary arithmetic derived a second time from the format descriptions, sharing no code with kernels/: plain loops
+// over one weight at a time, 64-bit sums, halves and roundings done by hand.
 #pragma once
 
 #include <cmath>
@@ -28,8 +28,8 @@ inline double half_value(unsigned half) {
 inline double half_at(const unsigned char* p) { return half_value(p[0] | p[1] << 8); }
 
 struct TernaryRow {
-    bool block_scales;          // TQ types: one scale per 256 weights
-    std::vector<int> weights;   // -1, 0, 1 (2 for the invalid code 3)
+    bool block_scales;         // TQ types: one scale per 256 weights
+    std::vector<int> weights;  // -1, 0, 1 (2 for the invalid code 3)
     std::vector<double> scales;
 };
 
