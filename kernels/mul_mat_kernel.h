@@ -29,7 +29,7 @@ struct MulMatArgs {
     int64_t act_stride;     // floats between columns; "f32" format only
     float* out;             // out[c * out_stride + r]
     int64_t out_stride;
-    int64_t k;              // input width
+    int64_t k;              // input width; ternary types: at most 4 Mi, so that int32 sums are exact
     int64_t n_rows;         // rows of the whole matrix
     int64_t n_cols;         // tokens
     int64_t row_begin;      // the part to compute; a multiple of row_tile

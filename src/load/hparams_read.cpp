@@ -140,7 +140,7 @@ private:
                          std::to_string(rows) + " rows");
         }
         // Without an embedding (a vocabulary alone, or a damaged file) and without the key it stays 0.
-        h_.n_vocab = rows == 0 ? 0 : in_range("vocabulary size", rows, kMaxVocabulary);
+        if (embedding != nullptr || stated) h_.n_vocab = in_range("vocabulary size", rows, kMaxVocabulary);
     }
 
     const GgufFile& file_;

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "src/base/error.h"
+#include "src/tokenizer/quote_text.h"
 
 namespace bitnet {
 namespace {
@@ -43,13 +44,13 @@ ClassRegex::ClassRegex(std::string_view regex) : compiled_(std::make_unique<Comp
                                         PCRE2_NO_AUTO_CAPTURE, &error, &offset, nullptr));
     if (compiled_->code == nullptr) {
         throw Error(BITNET_E_TOKENIZER, "the pre-tokenizer's regular expression does not compile (" +
-                                            pcre_message(error) + "): " + std::string(regex.substr(0, 120)));
+                                            pcre_message(error) + "): " + quote_text(regex, 120));
     }
     uint32_t may_match_empty = 0;
     pcre2_pattern_info(compiled_->code.get(), PCRE2_INFO_MATCHEMPTY, &may_match_empty);
     if (may_match_empty != 0) {
         throw Error(BITNET_E_TOKENIZER, "the pre-tokenizer's regular expression can match nothing at all, which is not "
-                                        "supported: " + std::string(regex.substr(0, 120)));
+                                        "supported: " + quote_text(regex, 120));
     }
     compiled_->has_jit = pcre2_jit_compile(compiled_->code.get(), PCRE2_JIT_COMPLETE) == 0;
 }

@@ -100,8 +100,11 @@ void MergeTable::merge_short(std::vector<uint32_t>& symbols, Scratch& scratch) c
 
 void MergeTable::merge_long(std::vector<uint32_t>& symbols, Scratch& scratch) const {
     const uint32_t n = static_cast<uint32_t>(symbols.size());
-    auto& [ranks, previous, next, heap, origins] = scratch;
-    ranks.assign(n, kNoRank);  // of the pair that begins here
+    std::vector<uint32_t>& ranks = scratch.ranks;  // of the pair that begins at a position
+    std::vector<uint32_t>& previous = scratch.previous;
+    std::vector<uint32_t>& next = scratch.next;
+    std::vector<uint64_t>& heap = scratch.heap;
+    ranks.assign(n, kNoRank);
     previous.resize(n);
     next.resize(n);
     heap.clear();

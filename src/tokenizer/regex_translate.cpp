@@ -5,6 +5,7 @@
 
 #include "src/base/error.h"
 #include "src/tokenizer/class_regex.h"
+#include "src/tokenizer/quote_text.h"
 #include "src/tokenizer/unicode_classes.h"
 
 namespace bitnet {
@@ -33,9 +34,8 @@ public:
 
 private:
     [[noreturn]] void fail(const std::string& what) const {
-        const std::string shown(regex_.substr(0, 120));
         throw Error(BITNET_E_TOKENIZER, "the pre-tokenizer's regular expression uses " + what + " at byte " +
-                                            std::to_string(at_) + ", which is not supported: " + shown);
+                                            std::to_string(at_) + ", which is not supported: " + quote_text(regex_, 120));
     }
 
     bool more() const { return at_ < regex_.size(); }
@@ -82,7 +82,7 @@ private:
             ignore_case = true;
             out_ += "(?:";
         } else if (peek("(?")) {
-            fail("the group '" + std::string(regex_.substr(at_, 4)) + "'");
+            fail("the group " + quote_text(regex_.substr(at_, 4)));
         } else {
             ++at_;
             out_ += "(?:";  // captures are of no use here
@@ -164,7 +164,7 @@ private:
         ByteSet set;
         const bool allowed = name.size() <= 2 || name == "hf_punctuation" || name == "hf_digit";
         if (end == std::string_view::npos || !allowed || !property_bytes(name, set)) {
-            fail("the property '" + name.substr(0, 20) + "'");
+            fail("the property " + quote_text(name, 20));
         }
         at_ = end + 1;
         return negate ? all_class_bytes() & ~set : set;
@@ -195,7 +195,7 @@ private:
         }
         if (std::isalnum(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80) {
             --at_;
-            fail(std::string("the escape '\\") + c + "'");
+            fail("the escape " + quote_text(regex_.substr(at_ - 1, 2)));
         }
         return letter(c, ignore_case);
     }

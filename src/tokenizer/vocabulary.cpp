@@ -33,20 +33,6 @@ int byte_of_token_text(std::string_view text) noexcept {
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-std::string quote_text(std::string_view text) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    std::string out = "'";
-    for (const char c : text.substr(0, 80)) {
-        const uint8_t byte = static_cast<uint8_t>(c);
-        if (byte < 0x20 || byte == 0x7F) {
-            out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
-        } else {
-            out.push_back(c);
-        }
-    }
-    return out + (text.size() > 80 ? "...'" : "'");
-}
-
 void check_vocabulary(const Vocabulary& v) {
     const size_t n = v.tokens.size();
     if (n == 0) refuse("the vocabulary is empty; the file is damaged, convert it again");

@@ -9,6 +9,7 @@
 
 #include "bitnet.h"
 #include "src/tokenizer/pretokenize.h"
+#include "src/tokenizer/quote_text.h"
 
 namespace bitnet {
 
@@ -78,9 +79,6 @@ inline constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581, a spa
 void check_vocabulary(const Vocabulary& vocabulary);
 // The byte of a token text like <0x0A>; -1 for any other text.
 int byte_of_token_text(std::string_view text) noexcept;
-
-// Text of a file as messages show it: at most 80 bytes, in quotes, on one line.
-std::string quote_text(std::string_view text);
 
 // The metadata of a GGUF file. Throws BITNET_E_TOKENIZER (also when the file has no vocabulary).
 Vocabulary read_vocabulary_gguf(const GgufFile& file);

@@ -72,7 +72,7 @@ TEST_CASE("a shape that does not fit throws a shape error that names the node an
         {"picking twice", [&] { g.pick_rows(picked, "bad"); }},
     };
     for (const auto& row : rows) {
-        CAPTURE(row.what);
+        CAPTURE(std::string(row.what));
         try {
             row.build();
             FAIL("no exception");

@@ -1,5 +1,5 @@
-// The ternary matrix kernels: the scalar one against a plain triple loop over decoded codes, every other one against the
-// scalar one, bit for bit.
+// The ternary matrix kernels: the scalar one against a plain triple loop over decoded codes, every other one against
+// the scalar one, bit for bit.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -65,10 +65,10 @@ TEST_CASE("the scalar ternary kernels equal a triple loop over decoded codes") {
                 const test::QuantisedColumn column = test::quantise_column(x.data() + c * k, k);
                 for (int64_t r = 0; r < 5; ++r) {
                     INFO(kern::quant_type_info(type).name, " k = ", k, " row ", r, " column ", c);
-                    const test::TernaryRow row =
-                        test::unpack_row(type, m.bytes.data() + r * static_cast<int64_t>(kern::quant_row_bytes(type, k)), k);
-                    CHECK(test::same_bits(out[static_cast<size_t>(c * 5 + r)],
-                                          test::ternary_dot(row, m.scale, column)));
+                    const test::TernaryRow row = test::unpack_row(
+                        type, m.bytes.data() + r * static_cast<int64_t>(kern::quant_row_bytes(type, k)), k);
+                    CHECK(
+                        test::same_bits(out[static_cast<size_t>(c * 5 + r)], test::ternary_dot(row, m.scale, column)));
                 }
             }
         }
@@ -178,7 +178,8 @@ TEST_CASE("kernels agree on files whose codes nobody checked") {
     Matrix tq1 = test::random_matrix(QuantType::tq1_0, 50, 2560, 32);
     test::Random random(33);
     for (size_t b = 0; b < tq1.bytes.size() / 54; ++b) {  // any byte at all in the codes
-        for (int i = 0; i < 52; ++i) tq1.bytes.data()[b * 54 + static_cast<size_t>(i)] = static_cast<unsigned char>(random.bits());
+        for (int i = 0; i < 52; ++i)
+            tq1.bytes.data()[b * 54 + static_cast<size_t>(i)] = static_cast<unsigned char>(random.bits());
     }
     check_against_scalar(tq1, x, {{50, 1}, {50, 2}, {50, 7}, {50, 25}});
 }
@@ -188,10 +189,10 @@ TEST_CASE("activations of zero, infinities and NaNs give the scalar kernel's ans
     const float inf = std::numeric_limits<float>::infinity();
     const float nan = std::numeric_limits<float>::quiet_NaN();
     std::vector<float> x = test::Random(40).reals(10 * k);
-    std::fill(x.begin(), x.begin() + k, 0.0f);            // column 0: all zero
-    x[k + 5] = nan;                                       // 1: one NaN counts as 0
-    std::fill(x.begin() + 2 * k, x.begin() + 3 * k, nan); // 2: only NaNs
-    x[3 * k + 7] = inf;                                   // 3: an infinity makes the scale 0 and the outputs NaN
+    std::fill(x.begin(), x.begin() + k, 0.0f);             // column 0: all zero
+    x[k + 5] = nan;                                        // 1: one NaN counts as 0
+    std::fill(x.begin() + 2 * k, x.begin() + 3 * k, nan);  // 2: only NaNs
+    x[3 * k + 7] = inf;                                    // 3: an infinity makes the scale 0 and the outputs NaN
     x[4 * k + 9] = -inf;
     std::fill(x.begin() + 5 * k, x.begin() + 6 * k, -0.0f);
     for (int64_t i = 0; i < k; ++i) x[static_cast<size_t>(6 * k + i)] *= 1e-30f;  // below the epsilon of the scale

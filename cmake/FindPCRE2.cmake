@@ -1,0 +1,25 @@
+# PCRE2 (8-bit) as the target PCRE2::8: Debian's libpcre2-dev, or any build of PCRE2 >= 10.36 under PCRE2_ROOT or
+# CMAKE_PREFIX_PATH. Installed beside bitnet-config.cmake for programs that link the static libbitnet.
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+    pkg_check_modules(PC_PCRE2 QUIET libpcre2-8)
+endif()
+find_path(PCRE2_INCLUDE_DIR pcre2.h HINTS ${PC_PCRE2_INCLUDE_DIRS})
+find_library(PCRE2_LIBRARY NAMES pcre2-8 pcre2-8-static HINTS ${PC_PCRE2_LIBRARY_DIRS})
+if(PCRE2_INCLUDE_DIR)
+    file(STRINGS ${PCRE2_INCLUDE_DIR}/pcre2.h pcre2_version_lines REGEX "^#define PCRE2_(MAJOR|MINOR)[ \t]+[0-9]+")
+    list(TRANSFORM pcre2_version_lines REPLACE "^#define PCRE2_[A-Z]+[ \t]+([0-9]+).*" "\\1")
+    list(JOIN pcre2_version_lines "." PCRE2_VERSION)
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(PCRE2 REQUIRED_VARS PCRE2_LIBRARY PCRE2_INCLUDE_DIR VERSION_VAR PCRE2_VERSION
+    REASON_FAILURE_MESSAGE "Debian and Ubuntu: apt-get install libpcre2-dev. Elsewhere: -DPCRE2_ROOT=<prefix>")
+if(PCRE2_FOUND AND NOT TARGET PCRE2::8)
+    add_library(PCRE2::8 UNKNOWN IMPORTED)
+    set_target_properties(PCRE2::8 PROPERTIES IMPORTED_LOCATION ${PCRE2_LIBRARY}
+        INTERFACE_INCLUDE_DIRECTORIES ${PCRE2_INCLUDE_DIR})
+    if(PCRE2_LIBRARY MATCHES "\\.a$")
+        target_compile_definitions(PCRE2::8 INTERFACE PCRE2_STATIC)
+    endif()
+endif()
+mark_as_advanced(PCRE2_INCLUDE_DIR PCRE2_LIBRARY)

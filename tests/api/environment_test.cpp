@@ -1,0 +1,101 @@
+// Environment variables are read once per process, so each setting is looked at by a child process: this program again,
+// running one of the skipped test cases below, which print what they saw.
+#include <doctest/doctest.h>
+
+#include <climits>
+#include <cstdio>
+#include <string>
+
+#include <unistd.h>
+
+#include "tests/support/api_fixture.h"
+
+namespace {
+
+// What the test case prints behind "SEEN " when it runs with these variables; they begin with the setting under test.
+std::string seen_by_child(const std::string& variables, const std::string& test_case) {
+    char path[PATH_MAX] = {};
+    REQUIRE(::readlink("/proc/self/exe", path, sizeof path - 1) > 0);
+    const std::string command = "env -u BITNET_KERNEL -u BITNET_NUM_THREADS " + variables + " '" + path + "' --no-skip --test-case='" + test_case + "'";
+    FILE* pipe = ::popen(command.c_str(), "r");
+    REQUIRE(pipe != nullptr);
+    std::string output;
+    for (int c; (c = std::fgetc(pipe)) != EOF;) output += static_cast<char>(c);
+    const int status = ::pclose(pipe);
+    INFO(output);
+    REQUIRE(status == 0);
+    const size_t begin = output.find("SEEN ");
+    REQUIRE(begin != std::string::npos);
+    return output.substr(begin + 5, output.find('\n', begin) - begin - 5);
+}
+
+void tell(const std::string& text) { std::printf("SEEN %s\n", text.c_str()); }
+
+std::string kernel_of(const char* parameter) {
+    const bitnet_model_params params = test::model_params([&](bitnet_model_params& p) { p.kernel = parameter; });
+    bitnet_model* model = nullptr;
+    const bitnet_status status = bitnet_model_load(test::golden_model("b158-i2s").c_str(), &params, &model);
+    if (status != BITNET_OK) return test::name_of(status) + " " + test::last_error();
+    const test::ModelHandle owner(model);
+    return test::info_of(owner).kernel;
+}
+
+}  // namespace
+
+TEST_CASE("child: kernel by default" * doctest::skip()) { tell(kernel_of(nullptr)); }
+
+TEST_CASE("child: kernel by parameter" * doctest::skip()) { tell(kernel_of("scalar")); }
+
+TEST_CASE("child: kernel marked as selected" * doctest::skip()) {
+    for (size_t i = 0; i < bitnet_kernel_get_count(); ++i) {
+        bitnet_kernel_info info = {};
+        info.struct_size = sizeof info;
+        test::must(bitnet_kernel_get_info(i, &info));
+        if (info.selected != 0 && std::string(info.type) == "i2_s") tell(info.name);
+    }
+}
+
+TEST_CASE("child: threads of a context" * doctest::skip()) {
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) { p.n_threads = 1; });
+    bitnet_context* context = nullptr;
+    const bitnet_status status = bitnet_context_create(model.get(), nullptr, &context);
+    tell(status == BITNET_OK ? std::to_string(bitnet_context_get_n_threads(context)) : test::name_of(status) + " " + test::last_error());
+    bitnet_context_free(context);
+}
+
+TEST_CASE("child: threads asked for by parameter" * doctest::skip()) {
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) { p.n_threads = 1; });
+    const test::ContextHandle context = test::make_context(model, [](bitnet_context_params& p) { p.n_threads = 1; });
+    tell(std::to_string(bitnet_context_get_n_threads(context.get())));
+}
+
+TEST_CASE("BITNET_KERNEL chooses the level where the parameter is NULL, and a parameter wins over it") {
+    const std::string best = seen_by_child("BITNET_KERNEL=", "child: kernel by default");
+    CHECK(best.substr(0, 4) == "i2s_");
+    CHECK(seen_by_child("BITNET_KERNEL=scalar", "child: kernel by default") == "i2s_scalar");
+    CHECK(seen_by_child("BITNET_KERNEL=i2s_scalar", "child: kernel by default") == "i2s_scalar");
+    CHECK(seen_by_child("BITNET_KERNEL=" + best, "child: kernel by parameter") == "i2s_scalar");
+    CHECK(seen_by_child("BITNET_KERNEL=nonsense", "child: kernel by parameter") == "i2s_scalar");
+    CHECK(seen_by_child("BITNET_KERNEL=scalar", "child: kernel marked as selected") == "i2s_scalar");
+    CHECK(seen_by_child("BITNET_KERNEL=nonsense", "child: kernel marked as selected") == best);
+    for (const std::string& level : test::runnable_levels()) {
+        CHECK(seen_by_child("BITNET_KERNEL=" + level, "child: kernel by default").substr(0, 4) == "i2s_");
+    }
+    const std::string refused = seen_by_child("BITNET_KERNEL=nonsense", "child: kernel by default");
+    CHECK(refused.find("BITNET_E_CONFIG") == 0);
+    CHECK(refused.find("'nonsense'") != std::string::npos);
+    CHECK(refused.find("scalar") != std::string::npos);
+}
+
+TEST_CASE("BITNET_NUM_THREADS counts where the parameter is 0, and nonsense in it is an error with its name") {
+    CHECK(seen_by_child("BITNET_NUM_THREADS=1", "child: threads of a context") == "1");
+    CHECK(seen_by_child("BITNET_NUM_THREADS=1024", "child: threads of a context") == std::to_string(bitnet_cpu_get_thread_limit()));
+    CHECK(seen_by_child("BITNET_NUM_THREADS=", "child: threads of a context") == std::to_string(bitnet_cpu_get_thread_limit()));
+    for (const char* bad : {"0", "-1", "1025", "two", "2x", "' 2'", "99999999999"}) {
+        CAPTURE(std::string(bad));
+        const std::string refused = seen_by_child(std::string("BITNET_NUM_THREADS=") + bad, "child: threads of a context");
+        CHECK(refused.find("BITNET_E_CONFIG") == 0);
+        CHECK(refused.find("BITNET_NUM_THREADS") != std::string::npos);
+        CHECK(seen_by_child(std::string("BITNET_NUM_THREADS=") + bad, "child: threads asked for by parameter") == "1");
+    }
+}

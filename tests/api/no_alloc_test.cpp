@@ -1,0 +1,159 @@
+// "Decoding allocates nothing more": malloc and its kin are replaced in this program and counted while tokens are decoded
+// and sampled. glibc only, and not under a sanitizer, which replaces them itself.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include "tests/support/api_fixture.h"
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define COUNTS_ALLOCATIONS 1
+
+namespace {
+std::atomic<bool> counting{false};
+std::atomic<long> n_calls{0};
+
+void note() {
+    if (counting.load(std::memory_order_relaxed)) n_calls.fetch_add(1, std::memory_order_relaxed);
+}
+}  // namespace
+
+extern "C" {
+void* __libc_malloc(size_t size);
+void* __libc_calloc(size_t n, size_t size);
+void* __libc_realloc(void* memory, size_t size);
+void* __libc_memalign(size_t alignment, size_t size);
+void __libc_free(void* memory);
+
+void* malloc(size_t size) {
+    note();
+    return __libc_malloc(size);
+}
+void* calloc(size_t n, size_t size) {
+    note();
+    return __libc_calloc(n, size);
+}
+void* realloc(void* memory, size_t size) {
+    note();
+    return __libc_realloc(memory, size);
+}
+void* memalign(size_t alignment, size_t size) {
+    note();
+    return __libc_memalign(alignment, size);
+}
+void* aligned_alloc(size_t alignment, size_t size) {
+    note();
+    return __libc_memalign(alignment, size);
+}
+int posix_memalign(void** out, size_t alignment, size_t size) {
+    note();
+    *out = __libc_memalign(alignment, size);
+    return *out != nullptr ? 0 : ENOMEM;
+}
+void free(void* memory) {
+    note();  // giving memory back counts as well: it takes locks and can return pages to the system
+    __libc_free(memory);
+}
+}
+#endif
+
+namespace {
+
+// Calls of the allocator during body, or -1 where they cannot be counted.
+template <typename Body>
+long allocations(Body&& body) {
+#if COUNTS_ALLOCATIONS
+    n_calls = 0;
+    counting = true;
+    body();
+    counting = false;
+    return n_calls;
+#else
+    body();
+    return -1;
+#endif
+}
+
+bool can_count() {
+#if COUNTS_ALLOCATIONS
+    return true;
+#else
+    std::fprintf(stderr, "SKIPPED: allocations cannot be counted in this build (sanitizer, or another C library)\n");
+    return false;
+#endif
+}
+
+}  // namespace
+
+TEST_CASE("the counter sees allocations of this program and of the library") {
+    if (!can_count()) return;
+    CHECK(allocations([] { std::vector<int>(100); }) >= 2);
+    bitnet_sampler* sampler = nullptr;
+    CHECK(allocations([&] { bitnet_sampler_create(nullptr, &sampler); }) >= 1);
+    CHECK(allocations([&] { bitnet_sampler_free(sampler); }) >= 1);
+    CHECK(allocations([] {}) == 0);
+}
+
+TEST_CASE("after the first step decoding and sampling allocate nothing") {
+    if (!can_count()) return;
+    for (const char* name : {"b158-i2s", "b158-tq1", "llama-q4", "bitnet-i2s-silu"}) {
+        const test::ModelHandle model = test::load_model(test::golden_model(name));
+        for (const int32_t n_threads : {1, 2}) {
+            for (const float temperature : {0.0f, 0.8f}) {
+                CAPTURE(std::string(name));
+                CAPTURE(n_threads);
+                CAPTURE(temperature);
+                const test::ContextHandle context = test::make_context(model, [&](bitnet_context_params& p) { p.n_threads = n_threads; });
+                bitnet_sampler_params params = bitnet_sampler_default_params();
+                params.temperature = temperature;
+                params.has_seed = 1;
+                bitnet_sampler* sampler = nullptr;
+                test::must(bitnet_sampler_create(&params, &sampler));
+                const test::SamplerHandle owner(sampler);
+                bitnet_token token = 1;
+                int failures = 0;
+                const auto step = [&] {
+                    failures += bitnet_context_decode_tokens(context.get(), 0, &token, 1) != BITNET_OK;
+                    failures += bitnet_sampler_sample_context(sampler, context.get(), -1, &token) != BITNET_OK;
+                };
+                step();
+                const long n = allocations([&] {
+                    for (int i = 0; i < 50; ++i) step();
+                });
+                CHECK(n == 0);
+                CHECK(failures == 0);
+            }
+        }
+    }
+}
+
+TEST_CASE("prompts, removals and further sequences allocate nothing once each was used") {
+    if (!can_count()) return;
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
+    const test::ContextHandle context = test::make_context(model, [](bitnet_context_params& p) {
+        p.n_seq_max = 3;
+        p.n_ubatch = 4;
+        p.embeddings = 1;
+        p.trace = 1;
+    });
+    const test::Tokens tokens = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    int failures = 0;
+    const auto round = [&] {
+        failures += bitnet_context_decode_tokens(context.get(), 0, tokens.data(), tokens.size()) != BITNET_OK;
+        failures += bitnet_sequence_copy(context.get(), 0, 1, -1, 5) != BITNET_OK;
+        failures += bitnet_context_decode_tokens(context.get(), 1, tokens.data(), 3) != BITNET_OK;
+        failures += bitnet_context_decode_tokens(context.get(), 2, tokens.data(), 7) != BITNET_OK;
+        failures += bitnet_sequence_remove(context.get(), 0, 2, 6) != BITNET_OK;
+        failures += bitnet_sequence_keep(context.get(), 2) != BITNET_OK;
+        failures += bitnet_sequence_remove(context.get(), -1, -1, -1) != BITNET_OK;
+    };
+    round();
+    CHECK(allocations([&] {
+              for (int i = 0; i < 10; ++i) round();
+          }) == 0);
+    CHECK(failures == 0);
+}

@@ -1,0 +1,32 @@
+"""Every header of ours compiles alone: headers_alone.py <c++ compiler> [root]. So a file needs to include only what it uses,
+and the order of includes never matters. Except kernels/**/*_generic.h: kernels written once over the vector type that the file
+including them has just defined."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import source_tree
+
+
+def check(compiler: str, root: Path) -> tuple[list[str], int]:
+    headers = [name for name in source_tree.code_files(root) if name.endswith(".h") and name != "bitnet.h"
+               and not (name.startswith("kernels/") and name.endswith("_generic.h"))]
+
+    def compile_alone(name: str) -> str | None:
+        done = subprocess.run([compiler, "-std=c++20", "-fsyntax-only", "-I", str(root), "-x", "c++", "-"],
+                              input=f'#include "{name}"\n', capture_output=True, text=True, check=False)
+        lines = [line for line in done.stderr.splitlines() if "error" in line]
+        return f"{name}: {lines[0] if lines else done.stderr.strip()}" if done.returncode != 0 else None
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return [problem for problem in pool.map(compile_alone, headers) if problem], len(headers)
+
+
+if __name__ == "__main__":
+    top = Path(sys.argv[2] if len(sys.argv) > 2 else Path(__file__).parents[2])
+    source_tree.report("headers_alone", *check(sys.argv[1], top))

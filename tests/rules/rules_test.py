@@ -1,0 +1,258 @@
+"""Each rule must fail when it is broken: small trees and objects with one fault each, and one without."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import docs_rules
+import exported_symbols
+import header_is_c
+import headers_alone
+import include_rules
+import isa_objects
+import no_abort_no_print
+import tree_rules
+
+HEADER = """/* a header */
+#ifndef H
+#define H
+#include <stdint.h>
+#define BITNET_API
+#define API_CALL BITNET_API int not_this(void)
+/* BITNET_API void nor_this(void); */
+BITNET_API int bitnet_one(int
+                          a);
+BITNET_API const char *bitnet_two(void (*callback)(int));
+#endif
+"""
+GOOD = {
+    "bitnet.h": HEADER,
+    "CMakeLists.txt": "# build\noption(BITNET_X \"x\" ON)\n",
+    "CMakePresets.json": json.dumps({"workflowPresets": [{"name": "dev"}]}),
+    "cmake/isa_flags.cmake": "# flags\nset(BITNET_ISA_FLAGS_avx2 -mavx2)\n",
+    "kernels/dot.h": "// dot\n#pragma once\n#include <cstdint>\nint dot(int);\n",
+    "kernels/cpu/dot_avx2.cpp": '// fast\n#include <immintrin.h>\n#include "kernels/dot.h"\n',
+    "ggml-like/tensor.h": '// tensor\n#pragma once\n#include <vector>\n#include "kernels/dot.h"\n',
+    "src/base/text.h": '// text\n#pragma once\n#include <string>\n#include "bitnet.h"\n#include "ggml-like/tensor.h"\n',
+    "src/sampler/pick.cpp": '// pick\n#include "src/base/text.h"\n',
+    "src/tokenizer/split.cpp": "// split\n#include <pcre2.h>\n",
+    "examples/simple.c": '/* simple */\n#include <stdio.h>\n#include "bitnet.h"\n',
+    "tests/support/data.h": "// data\n#pragma once\n#include <cstdlib>\n",
+    "tests/api/load.cpp": '// load\n#include "bitnet.h"\n#include "tests/support/data.h"\n',
+    "scripts/go": "#!/bin/sh\n# go\n",
+    "README.md": "# R\n```sh\n./scripts/go\ncmake --workflow --preset dev\n```\n"
+                 "<!-- same as examples/simple.c -->\n```c\n/* simple */\n#include <stdio.h>\n#include \"bitnet.h\"\n```\n"
+                 "[the map](CMakeLists.txt), `kernels/*.h`, `src/base/text.h`, `and/or`\n",
+}
+
+
+class Tree:
+    """GOOD with some files replaced (None: taken away), in a folder of its own."""
+
+    def __init__(self, changes: dict[str, str | None] | None = None):
+        self.folder = tempfile.TemporaryDirectory()
+        self.root = Path(self.folder.name)
+        for name, text in {**GOOD, **(changes or {})}.items():
+            if text is not None:
+                path = self.root / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+                path.chmod(0o755 if name.startswith("scripts/") else 0o644)
+
+    def __enter__(self) -> Path:
+        return self.root
+
+    def __exit__(self, *_: object) -> None:
+        self.folder.cleanup()
+
+
+class RulesAboutText(unittest.TestCase):
+    def broken(self, rule, changes: dict[str, str | None], expected: str) -> None:
+        """The rule finds exactly one fault, and says expected."""
+        with Tree(changes) as root:
+            problems, _ = rule(root)
+        self.assertEqual(len(problems), 1, problems)
+        self.assertIn(expected, problems[0])
+
+    def test_a_good_tree_passes(self):
+        with Tree() as root:
+            for rule in (include_rules.check, tree_rules.check, docs_rules.check):
+                self.assertEqual(rule(root)[0], [])
+                self.assertGreater(rule(root)[1], 0)
+
+    def test_layers(self):
+        for name, line, expected in (
+            ("kernels/dot.h", '#include "ggml-like/tensor.h"', "may not include ggml-like/tensor.h"),
+            ("kernels/dot.h", '#include "bitnet.h"', "may not include bitnet.h"),
+            ("ggml-like/plan.cpp", '#include "src/base/text.h"', "may not include src/base/text.h"),
+            ("ggml-like/plan.cpp", '  #  include "bitnet.h"', "may not include bitnet.h"),
+            ("src/base/low.cpp", '#include "src/gguf/file.h"', "may not include src/gguf/file.h"),
+            ("src/gguf/use.cpp", '#include "src/tokenizer/t.h"', "may not include src/tokenizer/t.h"),
+            ("src/model/use.cpp", '#include "src/gguf/file.h"', "may not include src/gguf/file.h"),
+            ("src/arch/use.cpp", '#include "src/context/c.h"', "may not include src/context/c.h"),
+            ("src/sampler/use.cpp", '#include "src/model/m.h"', "may not include src/model/m.h"),
+            ("examples/use.c", '#include "tests/support/data.h"', "may not include tests/support/data.h"),
+            ("tests/kernels/use.cpp", '#include "ggml-like/tensor.h"', "may not include ggml-like/tensor.h"),
+        ):
+            headers = {f"{layer}.h": "// it\n#pragma once\n" for layer in
+                       ("src/gguf/file", "src/tokenizer/t", "src/context/c", "src/model/m")}
+            with self.subTest(name):
+                with Tree({**headers, name: f"// x\n{line}\n"}) as root:
+                    problems, _ = include_rules.check(root)
+                self.assertIn(expected, "\n".join(problems))
+
+    def test_what_an_arrow_skips_is_allowed(self):
+        with Tree({"src/model/m.h": '// m\n#include "kernels/dot.h"\n', "src/load/l.cpp": '// l\n#include "src/base/text.h"\n'
+                   '#include "src/model/m.h"\n#include "kernels/dot.h"\n'}) as root:
+            self.assertEqual(include_rules.check(root)[0], [])
+
+    def test_consumers_see_the_header_only(self):
+        for folder in ("examples", "server", "tests/api"):
+            with self.subTest(folder), Tree({f"{folder}/use.cpp": '// x\n#include "src/base/text.h"\n'}) as root:
+                self.assertIn("may not include", include_rules.check(root)[0][0])
+        with Tree({"tests/support/data.h": '// d\n#include "kernels/dot.h"\n'}) as root:
+            self.assertIn("reaches kernels/dot.h through tests/support/data.h", include_rules.check(root)[0][0])
+
+    def test_consumers_name_their_own_files_from_beside(self):
+        use = '// x\n#include "part.h"\n#include "bitnet.h"\n'
+        with Tree({"examples/cli/use.cpp": use, "examples/cli/part.h": "// x\n"}) as root:
+            self.assertEqual(include_rules.check(root)[0], [])
+        self.broken(include_rules.check, {"src/base/use.cpp": use, "src/base/part.h": "// x\n"}, "not a path from the root")
+
+    def test_headers_from_outside(self):
+        for name, header, expected in (
+            ("kernels/io.cpp", "cstdio", "does not belong into kernels"),
+            ("kernels/io.cpp", "thread", "does not belong into kernels"),
+            ("kernels/io.cpp", "fcntl.h", "neither standard nor"),
+            ("ggml-like/io.cpp", "boost/any.hpp", "neither a standard"),
+            ("src/gguf/io.cpp", "nlohmann/json.hpp", "may be used in"),
+            ("src/sampler/io.cpp", "pcre2.h", "may be used in"),
+            ("src/base/io.cpp", "doctest/doctest.h", "may be used in"),
+            ("src/base/io.cpp", "src/base/text.h", 'write #include "src/base/text.h"'),
+        ):
+            self.broken(include_rules.check, {name: f"// x\n#include <{header}>\n"}, expected)
+        self.broken(include_rules.check, {"bitnet.h": HEADER.replace("stdint.h", "stdbool.h")}, "stddef.h and stdint.h only")
+        self.broken(include_rules.check, {"src/base/io.cpp": '// x\n#include "text.h"\n'}, "not a path from the root")
+        self.broken(include_rules.check, {"src/base/io.cpp": "// x\n#include CONFIG_FILE\n"}, "which no rule can follow")
+        self.broken(include_rules.check, {"src/other/io.cpp": "// x\n"}, "no layer")
+
+    def test_isa_files_see_no_shared_inline_functions(self):
+        for header in ("algorithm", "cmath", "type_traits"):
+            self.broken(include_rules.check, {"kernels/cpu/dot_avx2.cpp": f"// x\n#include <{header}>\n"}, f"sees <{header}>")
+            self.broken(include_rules.check, {"kernels/dot.h": f"// x\n#include <{header}>\n"}, f"sees <{header}> through")
+
+    def test_tree(self):
+        self.broken(tree_rules.check, {"src/base/dot.h": "// x\n"}, "same file name")
+        self.broken(tree_rules.check, {"src/base/Dot.h": "// x\n"}, "same file name")
+        self.broken(tree_rules.check, {"src/base/long.cpp": "// x\n" * 701}, "701 lines")
+        self.broken(tree_rules.check, {"src/base/bare.cpp": "int x;\n"}, "does not open with a comment")
+        self.broken(tree_rules.check, {"src/base/tab.cpp": "// x\n\tint x;\n"}, "tab")
+        for word in ("TO" "DO", "FIX" "ME"):
+            self.broken(tree_rules.check, {"src/base/later.cpp": f"// x\n// {word}: more\n"}, "later.cpp:2: promises")
+            self.broken(tree_rules.check, {"NOTES.md": f"{word}\n"}, "promises")
+        self.broken(tree_rules.check, {"src/base/end.cpp": "// x\nvoid f() { std::terminate(); }\n"}, "may end the program")
+        self.broken(tree_rules.check, {f"top{i}/file{i}.txt": "x" for i in range(12)}, "top level has")
+
+    def test_documents(self):
+        for line, expected in (
+            ("```sh\n./scripts/missing\n```", "runs scripts/missing, which does not exist"),
+            ("```sh\ncmake --workflow --preset turbo\n```", "preset turbo"),
+            ("```sh\nbuild/turbo/bin/bitnet\n```", "preset turbo"),
+            ("```sh\ncmake -DBITNET_WINGS=ON\n```", "BITNET_WINGS"),
+            ("<!-- same as examples/simple.c -->\n```c\n/* other */\n```", "now reads differently"),
+            ("<!-- same as examples/none.c -->\n```c\n/* other */\n```", "does not exist"),
+            ("[x](docs/none.md)", "links to docs/none.md"),
+            ("see `kernels/none.h`", "names `kernels/none.h`"),
+        ):
+            self.broken(docs_rules.check, {"README.md": f"# R\n{line}\n"}, expected)
+        with Tree() as root:
+            (root / "scripts/go").chmod(0o644)
+            self.assertIn("not executable", docs_rules.check(root)[0][0])
+
+    def test_headers_alone(self):
+        with Tree({"kernels/lame.h": "// x\n#pragma once\nstd::string x();\n"}) as root:
+            problems, count = headers_alone.check("c++", root)
+        self.assertEqual(count, 5)
+        self.assertEqual(len(problems), 1, problems)
+        self.assertIn("kernels/lame.h", problems[0])
+
+    def test_header_is_c(self):
+        real = (Path(__file__).parents[2] / "bitnet.h").read_text(encoding="utf-8")
+        for broken in (real.replace("#define BITNET_H\n", "#define BITNET_H\n#include <string>\n"),
+                       real.replace("#define BITNET_H\n", "#define BITNET_H\nint bitnet_here = 1;\n"),
+                       real.replace("static inline bitnet_model_params", "bitnet_model_params"),
+                       real.replace("#define BITNET_H\n", "#define BITNET_H\nenum bitnet_e { BITNET_A, };\n//x\n")
+                           .replace("/* ---- 1.", "int bitnet_old();\n/* ---- 1.")):
+            self.assertNotEqual(broken, real)
+            with Tree({"bitnet.h": broken}) as root:
+                self.assertNotEqual(header_is_c.check(str(root))[0], [])
+
+
+class RulesAboutBinaries(unittest.TestCase):
+    def build(self, folder: str, source: str, name: str, shared: bool = False) -> str:
+        """An archive with one object, or a shared library."""
+        Path(folder, f"{name}.cpp").write_text(source, encoding="utf-8")
+        output = str(Path(folder, f"{name}.cpp.o"))
+        mode = ["-shared", "-o", str(Path(folder, f"lib{name}.so"))] if shared else ["-c", "-o", output]
+        subprocess.run(["c++", "-std=c++20", "-O0", "-fPIC", *mode, str(Path(folder, f"{name}.cpp"))], check=True)
+        if shared:
+            return mode[-1]
+        archive = str(Path(folder, f"lib{name}.a"))
+        subprocess.run(["ar", "rcs", archive, output], check=True)
+        return archive
+
+    def test_exported_symbols(self):
+        self.assertEqual(exported_symbols.declared(HEADER), ["bitnet_one", "bitnet_two"])
+        self.assertEqual(exported_symbols.check(HEADER, ["bitnet_one", "bitnet_two"], None), [])
+        self.assertIn("lacks bitnet_three", exported_symbols.check(HEADER, ["bitnet_one", "bitnet_three", "bitnet_two"], None)[0])
+        self.assertIn("has bitnet_two", exported_symbols.check(HEADER, ["bitnet_one"], None)[0])
+        self.assertIn("not sorted", exported_symbols.check(HEADER, ["bitnet_two", "bitnet_one"], None)[0])
+        with tempfile.TemporaryDirectory() as folder:
+            good = self.build(folder, 'extern "C" int bitnet_one() { return 1; } extern "C" int bitnet_two() { return 2; }',
+                              "good", shared=True)
+            self.assertEqual(exported_symbols.check(HEADER, ["bitnet_one", "bitnet_two"], good), [])
+            leaky = self.build(folder, 'extern "C" int bitnet_one() { return 1; } int helper() { return 2; }', "leaky",
+                               shared=True)
+            problems = exported_symbols.check(HEADER, ["bitnet_one", "bitnet_two"], leaky)
+            self.assertEqual(len(problems), 2, problems)
+            self.assertIn("has _Z6helperv", problems[0])
+            self.assertIn("lacks bitnet_two", problems[1])
+
+    def test_no_abort_no_print(self):
+        with tempfile.TemporaryDirectory() as folder:
+            good = self.build(folder, "#include <cstdio>\n#include <string>\n#include <thread>\n"
+                              "std::string f(int x) { char b[9]; std::snprintf(b, 9, \"%d\", x); return b; }\n"
+                              "void g() { std::thread t([] { throw 1; }); t.join(); }", "good")
+            self.assertEqual(no_abort_no_print.check([good], debug=False)[0], [])
+            for number, (code, expected) in enumerate((
+                ("std::printf(\"%d\", x);", "printf"), ("std::fputs(\"x\", stderr);", "stderr"), ("std::abort();", "abort"),
+                ("std::exit(x);", "exit"), ("std::quick_exit(x);", "quick_exit"), ("assert(x);", "__assert_fail"),
+                ("std::cout << x;", "std::cout"), ("std::cerr << x;", "std::cerr"), ("std::perror(\"x\");", "perror"),
+                ("_exit(x);", "_exit"),
+            )):
+                bad = self.build(folder, "#undef NDEBUG\n#include <cassert>\n#include <cstdio>\n#include <cstdlib>\n"
+                                 f"#include <iostream>\n#include <unistd.h>\nvoid f(int x) {{ {code} }}", f"bad{number}")
+                problems = no_abort_no_print.check([bad], debug=False)[0]
+                self.assertIn(f"refers to {expected} ", "\n".join(problems))
+                if "assert" in code:
+                    self.assertNotIn("__assert_fail", "\n".join(no_abort_no_print.check([bad], debug=True)[0]))
+
+    def test_isa_objects(self):
+        flags = "set(BITNET_ISA_FLAGS_avx2 -mavx2)\n"
+        inline = "inline int shared(int x) { return x + 1; }\nint f(int x) { return shared(x); }\n"
+        start = "int g();\nint at_start = g();\n"
+        with tempfile.TemporaryDirectory() as folder:
+            good = self.build(folder, f"namespace {{ {inline} }} int h(int x) {{ return f(x); }}", "good_avx2")
+            self.assertEqual(isa_objects.check(flags, good)[0], [])
+            self.assertIn("shares shared(int)", isa_objects.check(flags, self.build(folder, inline, "weak_avx2"))[0][0])
+            self.assertIn("before main", isa_objects.check(flags, self.build(folder, start, "start_avx2"))[0][0])
+            other = isa_objects.check(flags, self.build(folder, inline + start, "plain"))
+            self.assertEqual(other, ([], 0))
+
+
+if __name__ == "__main__":
+    unittest.main()
