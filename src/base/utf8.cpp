@@ -46,7 +46,8 @@ Utf8Char utf8_decode(std::string_view text) noexcept {
     const LeadByte lead = lead_byte(first);
     if (lead.n_bytes == 0 || matching_bytes(text, lead) != lead.n_bytes) return {kInvalidCodePoint, 1};
     uint32_t code_point = first & (0x7Fu >> lead.n_bytes);
-    for (uint32_t i = 1; i < lead.n_bytes; ++i) code_point = (code_point << 6) | (static_cast<uint8_t>(text[i]) & 0x3Fu);
+    for (uint32_t i = 1; i < lead.n_bytes; ++i)
+        code_point = (code_point << 6) | (static_cast<uint8_t>(text[i]) & 0x3Fu);
     return {code_point, lead.n_bytes};
 }
 

@@ -1,5 +1,6 @@
 // UTF-8 as the tokenizers and streaming output need it: decoding that never fails. A byte that does not take part in a
-// well-formed character (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF) counts as a character of its own.
+// well-formed character (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF) counts as a character of its
+// own.
 #pragma once
 
 #include <cstddef>

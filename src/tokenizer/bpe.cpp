@@ -20,13 +20,15 @@ bool is_text_token(const Vocabulary& vocabulary, uint32_t id) {
 std::vector<PretokenizeStage> stages_for(const Vocabulary& vocabulary) {
     if (vocabulary.pre == "custom") return vocabulary.stages;
     if (const PretokenizerRow* row = find_pretokenizer(vocabulary.pre)) return stages_of(*row);
-    throw Error(BITNET_E_TOKENIZER, "unknown pre-tokenizer " + quote_text(vocabulary.pre) + " (tokenizer.ggml.pre); "
-                                        "this build knows " + known_pretokenizers())
+    throw Error(BITNET_E_TOKENIZER, "unknown pre-tokenizer " + quote_text(vocabulary.pre) +
+                                        " (tokenizer.ggml.pre); "
+                                        "this build knows " +
+                                        known_pretokenizers())
         .with_subject(vocabulary.pre.substr(0, 80));
 }
 
-constexpr size_t kSeenSlots = 1024;       // power of two
-constexpr size_t kSeenMinText = 4096;     // below this the table costs more than it saves
+constexpr size_t kSeenSlots = 1024;    // power of two
+constexpr size_t kSeenMinText = 4096;  // below this the table costs more than it saves
 constexpr size_t kSeenMaxPiece = 64;
 
 }  // namespace
@@ -50,7 +52,8 @@ BpeEncoder::BpeEncoder(const Vocabulary& vocabulary, StringTable& outputs)
     for (int byte = 0; byte < 256; ++byte) {
         const char c = static_cast<char>(byte);
         const uint32_t id = outputs.find({&c, 1});
-        byte_token_[static_cast<size_t>(byte)] = id == StringTable::kNotFound ? vocabulary.unk : static_cast<int32_t>(id);
+        byte_token_[static_cast<size_t>(byte)] =
+            id == StringTable::kNotFound ? vocabulary.unk : static_cast<int32_t>(id);
         if (byte_token_[static_cast<size_t>(byte)] >= 0) continue;
         throw Error(BITNET_E_TOKENIZER, "the byte-level vocabulary has no token for byte " + std::to_string(byte) +
                                             " and no unknown token, so it cannot encode every text");
@@ -60,7 +63,6 @@ BpeEncoder::BpeEncoder(const Vocabulary& vocabulary, StringTable& outputs)
 
 void BpeEncoder::read_merges(const Vocabulary& vocabulary) {
     merges_.reserve(vocabulary.merges.size());
-    std::unordered_map<std::string, uint32_t> virtual_symbols;  // by bytes
     std::string bytes;
     const auto symbol_of = [&](std::string_view stored, size_t index) {
         bytes.clear();
@@ -72,9 +74,13 @@ void BpeEncoder::read_merges(const Vocabulary& vocabulary) {
                                                 ", which is not in the vocabulary");
         }
         if (!in_alphabet) return kNoSymbol;
-        const auto [entry, is_new] = virtual_symbols.try_emplace(bytes, n_tokens_ + virtual_bytes_.size());
-        if (is_new) virtual_bytes_.add(bytes);
-        return entry->second;
+        uint32_t virtual_symbol = virtual_bytes_.find(bytes);
+        if (virtual_symbol == StringTable::kNotFound) {
+            virtual_symbol = virtual_bytes_.size();
+            virtual_bytes_.add(bytes);
+            virtual_bytes_.index(virtual_symbol);
+        }
+        return n_tokens_ + virtual_symbol;
     };
     for (size_t i = 0; i < vocabulary.merges.size(); ++i) {
         const std::string_view text = vocabulary.merges[i].text;
@@ -88,7 +94,8 @@ void BpeEncoder::read_merges(const Vocabulary& vocabulary) {
         const uint32_t result = symbol_of(text, i);
         if (left == kNoSymbol || right == kNoSymbol || result == kNoSymbol) continue;
         if (!merges_.insert(left, right, static_cast<uint32_t>(i), result) && vocabulary.strict_merges) {
-            throw Error(BITNET_E_TOKENIZER, "merge " + std::to_string(i) + " (" + quote_text(text) + ") is there twice");
+            throw Error(BITNET_E_TOKENIZER,
+                        "merge " + std::to_string(i) + " (" + quote_text(text) + ") is there twice");
         }
     }
 }

@@ -1,5 +1,5 @@
-// Byte-level BPE (GPT-2, Llama 3): text is cut into pieces, the bytes of a piece are merged by rank, and every result is
-// a token. Any bytes can be encoded, and the tokens' bytes put together are the text again.
+// Byte-level BPE (GPT-2, Llama 3): text is cut into pieces, the bytes of a piece are merged by rank, and every result
+// is a token. Any bytes can be encoded, and the tokens' bytes put together are the text again.
 #pragma once
 
 #include <array>
@@ -37,7 +37,8 @@ public:
         };
         std::vector<Seen> seen;
     };
-    // Appends the tokens of text, which is at most 1 GiB long and stays valid while scratch is used. Throws BITNET_E_TEXT.
+    // Appends the tokens of text, which is at most 1 GiB long and stays valid while scratch is used. Throws
+    // BITNET_E_TEXT.
     void encode(std::string_view text, Scratch& scratch, std::vector<bitnet_token>& out) const;
 
     size_t bytes_used() const noexcept;

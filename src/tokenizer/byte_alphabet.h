@@ -1,5 +1,6 @@
-// GPT-2's way to write bytes as printable text: byte-level vocabularies store every byte as one character, the printable
-// Latin-1 bytes as themselves and the other 68 as U+0100 .. U+0143 in byte order, so a space is stored as U+0120.
+// GPT-2's way to write bytes as printable text: byte-level vocabularies store every byte as one character, the
+// printable Latin-1 bytes as themselves and the other 68 as U+0100 .. U+0143 in byte order, so a space is stored as
+// U+0120.
 #pragma once
 
 #include <cstdint>

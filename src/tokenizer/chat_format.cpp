@@ -1,5 +1,5 @@
-// One row per format. The row says which marks the vocabulary must have and how one message is written; the rest, BOS and
-// the checks, is the same for all.
+// One row per format. The row says which marks the vocabulary must have and how one message is written; the rest, BOS
+// and the checks, is the same for all.
 #include "src/tokenizer/chat_format.h"
 
 #include <algorithm>
@@ -179,16 +179,18 @@ std::vector<bitnet_token> encode_chat(const Tokenizer& tokenizer, std::string_vi
     if (name.empty()) {
         name = detect_chat_format(tokenizer);
         if (name.empty()) {
-            throw Error(BITNET_E_NOT_FOUND, "the model's chat format is not recognised; name one of " + known_chat_formats());
+            throw Error(BITNET_E_NOT_FOUND,
+                        "the model's chat format is not recognised; name one of " + known_chat_formats());
         }
     }
     const ChatFormat* format = find_format(name);
     if (format == nullptr) {
-        throw Error(BITNET_E_ARGUMENT, "unknown chat format " + quote_text(name) + "; known are " + known_chat_formats());
+        throw Error(BITNET_E_ARGUMENT,
+                    "unknown chat format " + quote_text(name) + "; known are " + known_chat_formats());
     }
     if (const std::string_view mark = missing_mark(tokenizer, *format); !mark.empty()) {
-        throw Error(BITNET_E_NOT_FOUND, "the chat format " + std::string(name) + " needs the token " + std::string(mark) +
-                                            ", which this vocabulary lacks; use another format")
+        throw Error(BITNET_E_NOT_FOUND, "the chat format " + std::string(name) + " needs the token " +
+                                            std::string(mark) + ", which this vocabulary lacks; use another format")
             .with_subject(std::string(mark));
     }
     ChatWriter out(tokenizer);
@@ -196,7 +198,8 @@ std::vector<bitnet_token> encode_chat(const Tokenizer& tokenizer, std::string_vi
     if (info.bos >= 0 && (format->always_bos || info.add_bos)) out.token(info.bos);
     for (const ChatMessage& message : messages) {
         if (std::find(std::begin(kRoles), std::end(kRoles), message.role) == std::end(kRoles)) {
-            throw Error(BITNET_E_ARGUMENT, "unknown role " + quote_text(message.role) + "; use system, user or assistant");
+            throw Error(BITNET_E_ARGUMENT,
+                        "unknown role " + quote_text(message.role) + "; use system, user or assistant");
         }
         format->message(out, message);
     }

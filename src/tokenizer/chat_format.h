@@ -1,5 +1,5 @@
-// Chat formats: a conversation -> the tokens a model was trained to continue. Contents are encoded as plain text, so they
-// cannot contain control tokens; the marks between them are looked up in the vocabulary.
+// Chat formats: a conversation -> the tokens a model was trained to continue. Contents are encoded as plain text, so
+// they cannot contain control tokens; the marks between them are looked up in the vocabulary.
 #pragma once
 
 #include <span>

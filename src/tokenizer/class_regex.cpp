@@ -49,8 +49,10 @@ ClassRegex::ClassRegex(std::string_view regex) : compiled_(std::make_unique<Comp
     uint32_t may_match_empty = 0;
     pcre2_pattern_info(compiled_->code.get(), PCRE2_INFO_MATCHEMPTY, &may_match_empty);
     if (may_match_empty != 0) {
-        throw Error(BITNET_E_TOKENIZER, "the pre-tokenizer's regular expression can match nothing at all, which is not "
-                                        "supported: " + quote_text(regex, 120));
+        throw Error(BITNET_E_TOKENIZER,
+                    "the pre-tokenizer's regular expression can match nothing at all, which is not "
+                    "supported: " +
+                        quote_text(regex, 120));
     }
     compiled_->has_jit = pcre2_jit_compile(compiled_->code.get(), PCRE2_JIT_COMPLETE) == 0;
 }
@@ -101,7 +103,8 @@ bool RegexMatcher::find(std::string_view subject, size_t from, size_t& begin, si
     if (rc == PCRE2_ERROR_NOMEMORY) throw std::bad_alloc();
     if (rc < 0) {
         throw Error(BITNET_E_TEXT, "the tokenizer's regular expression gave up on this text at character " +
-                                       std::to_string(from) + " (" + pcre_message(rc) + "); encode it in smaller parts");
+                                       std::to_string(from) + " (" + pcre_message(rc) +
+                                       "); encode it in smaller parts");
     }
     const PCRE2_SIZE* where = pcre2_get_ovector_pointer(state.data.get());
     begin = where[0];

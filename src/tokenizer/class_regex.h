@@ -11,8 +11,8 @@
 
 namespace bitnet {
 
-// The expression rewritten for class bytes. Throws BITNET_E_TOKENIZER naming the construct when it holds one that is not
-// known to mean the same in both dialects; nothing is passed through unread.
+// The expression rewritten for class bytes. Throws BITNET_E_TOKENIZER naming the construct when it holds one that is
+// not known to mean the same in both dialects; nothing is passed through unread.
 std::string translate_regex(std::string_view regex);
 
 class RegexMatcher;

@@ -1,6 +1,6 @@
-// "normalizer", "pre_tokenizer", "post_processor" and "decoder" of a tokenizer.json. Two families are understood: byte-level
-// BPE behind any sequence of splits, and SentencePiece's way with spaces. Everything else is refused by name, because a
-// step that is ignored gives tokens the model has never seen.
+// "normalizer", "pre_tokenizer", "post_processor" and "decoder" of a tokenizer.json. Two families are understood:
+// byte-level BPE behind any sequence of splits, and SentencePiece's way with spaces. Everything else is refused by
+// name, because a step that is ignored gives tokens the model has never seen.
 #include "src/base/error.h"
 #include "src/tokenizer/tokenizer_json.h"
 
@@ -113,7 +113,8 @@ bool read_space_normalizers(const json& root, Vocabulary& v) {
     for (const json* normalizer : components(json_member(root, "normalizer"), "normalizers")) {
         const std::string type = type_of(*normalizer);
         if (type == "Prepend") {
-            if (json_string(*normalizer, "prepend", "") != kSpaceMark) unsupported("a Prepend of something else than U+2581");
+            if (json_string(*normalizer, "prepend", "") != kSpaceMark)
+                unsupported("a Prepend of something else than U+2581");
             v.space_prefix = SpacePrefix::each_fragment;
         } else if (type == "Replace") {
             if (json_string(json_member(*normalizer, "pattern"), "String", "") != " " ||
@@ -131,7 +132,8 @@ bool read_space_normalizers(const json& root, Vocabulary& v) {
 }
 
 void read_metaspace(const json& component, Vocabulary& v) {
-    if (json_string(component, "replacement", kSpaceMark) != kSpaceMark) unsupported("Metaspace with another mark than U+2581");
+    if (json_string(component, "replacement", kSpaceMark) != kSpaceMark)
+        unsupported("Metaspace with another mark than U+2581");
     const bool legacy_prefix = json_bool(component, "add_prefix_space", true);
     const std::string scheme = json_string(component, "prepend_scheme", legacy_prefix ? "always" : "never");
     if (scheme == "always") {
@@ -208,8 +210,8 @@ void check_json_decoder(const json& root, VocabularyKind kind) {
     for (const json* decoder : components(json_member(root, "decoder"), "decoders")) {
         const std::string type = type_of(*decoder);
         const bool known = kind == VocabularyKind::bpe ? type == "ByteLevel"
-                                                       : type == "Replace" || type == "ByteFallback" || type == "Fuse" ||
-                                                             type == "Strip" || type == "Metaspace";
+                                                       : type == "Replace" || type == "ByteFallback" ||
+                                                             type == "Fuse" || type == "Strip" || type == "Metaspace";
         if (!known) unsupported("the decoder " + quote_text(type));
     }
 }

@@ -89,7 +89,8 @@ void MergeTable::merge_short(std::vector<uint32_t>& symbols, Scratch& scratch) c
         if (pairs[best].rank == kNoRank) break;
         symbols[best] = pairs[best].result;
         std::copy(symbols.begin() + static_cast<std::ptrdiff_t>(best) + 2,
-                  symbols.begin() + static_cast<std::ptrdiff_t>(n), symbols.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+                  symbols.begin() + static_cast<std::ptrdiff_t>(n),
+                  symbols.begin() + static_cast<std::ptrdiff_t>(best) + 1);
         std::copy(pairs + best + 1, pairs + n - 1, pairs + best);
         --n;
         if (best > 0) pairs[best - 1] = look_up(symbols[best - 1], symbols[best], scratch);

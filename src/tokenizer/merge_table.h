@@ -1,6 +1,6 @@
 // The merging of neighbours that byte-level BPE and SentencePiece BPE share: a table of the pairs that may merge, each
-// with a rank, and the merging itself - always the pair with the lowest rank in the whole sequence, the leftmost of equal
-// ones. Time is O(n log n) for any sequence; memory is at most about 36 bytes per symbol.
+// with a rank, and the merging itself - always the pair with the lowest rank in the whole sequence, the leftmost of
+// equal ones. Time is O(n log n) for any sequence; memory is at most about 36 bytes per symbol.
 #pragma once
 
 #include <cstddef>

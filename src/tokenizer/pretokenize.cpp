@@ -12,25 +12,30 @@
 namespace bitnet {
 namespace {
 
-constexpr std::string_view kGpt2 =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kLlama3 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+)"
+    R"(|\s+(?!\S)|\s+)";
 constexpr std::string_view kQwen2 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+)"
+    R"(|\s+(?!\S)|\s+)";
 
 const std::vector<PretokenizerRow>& pretokenizer_table() {
     static const std::vector<PretokenizerRow> table = {
         {{"llama-bpe", "llama3", "llama-v3", "falcon3"}, {kLlama3}, true, true},
         {{"gpt-2", "phi-2", "roberta-bpe", "gigachat", "jina-es", "jina-de", "jina-v1-en", "jina-v2-es", "jina-v2-de",
           "jina-v2-code", "mpt", "olmo", "jais"},
-         {kGpt2}, false, false},
+         {kGpt2},
+         false,
+         false},
         {{"falcon"}, {R"([\p{P}\$\+<=>\^~\|`]+)", kGpt2, "[0-9][0-9][0-9]"}, false, false},
         {{"default"}, {R"([\p{P}\$\+<=>\^~\|]+)", kGpt2, R"(\p{N}+)", "[0-9][0-9][0-9]"}, false, false},
         {{"qwen2", "stablelm2", "megrez"}, {kQwen2}, false, false},
         {{"smaug-bpe", "dbrx", "chatglm-bpe"}, {kLlama3}, false, false},
         {{"starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b"},
-         {R"(\p{N})", kGpt2}, false, false},
+         {R"(\p{N})", kGpt2},
+         false,
+         false},
     };
     return table;
 }
@@ -58,9 +63,7 @@ public:
     void match(size_t begin, size_t end) {
         if (begin > at_) gap(begin);
         switch (behavior_) {
-            case SplitBehavior::isolated:
-                emit(end);
-                break;
+            case SplitBehavior::isolated: emit(end); break;
             case SplitBehavior::contiguous:
                 if (pending_ == Pending::match) {
                     ends_.back() = static_cast<uint32_t>(end);
@@ -149,8 +152,9 @@ public:
                                 std::chrono::microseconds(20) * static_cast<int64_t>(n_bytes)) {}
     void check() {
         if (!active_ || ++calls_ % 64 != 0 || std::chrono::steady_clock::now() < end_) return;
-        throw Error(BITNET_E_TEXT,
-                    "the tokenizer file's own regular expression takes too long on this text; encode it in smaller parts");
+        throw Error(
+            BITNET_E_TEXT,
+            "the tokenizer file's own regular expression takes too long on this text; encode it in smaller parts");
     }
 
 private:

@@ -35,7 +35,8 @@ public:
 private:
     [[noreturn]] void fail(const std::string& what) const {
         throw Error(BITNET_E_TOKENIZER, "the pre-tokenizer's regular expression uses " + what + " at byte " +
-                                            std::to_string(at_) + ", which is not supported: " + quote_text(regex_, 120));
+                                            std::to_string(at_) +
+                                            ", which is not supported: " + quote_text(regex_, 120));
     }
 
     bool more() const { return at_ < regex_.size(); }

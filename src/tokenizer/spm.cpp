@@ -1,9 +1,9 @@
 // SentencePiece merges the pair whose concatenation is the token with the best score; here every token is cut at every
-// character once, at load, into the pairs that make it, so that encoding works on ids only. Equal scores get equal ranks.
+// character once, at load, into the pairs that make it, so that encoding works on ids only. Equal scores get equal
+// ranks.
 #include "src/tokenizer/spm.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "src/base/error.h"
 #include "src/base/utf8.h"
@@ -11,8 +11,10 @@
 namespace bitnet {
 namespace {
 
-// The longest token that is cut into pairs: the cutting is quadratic in the length (every prefix is looked up).
+// Cutting a token into pairs is quadratic in its length (every prefix is looked up); real vocabularies need some 10^7
+// bytes of looking up.
 constexpr size_t kMaxTokenBytes = 4096;
+constexpr uint64_t kMaxCutting = uint64_t{1} << 30;
 
 bool is_text_token(const Vocabulary& vocabulary, size_t id) {
     if (vocabulary.tokens[id].empty()) return false;
@@ -26,24 +28,32 @@ bool is_text_token(const Vocabulary& vocabulary, size_t id) {
     }
 }
 
-using TokenIndex = std::unordered_map<std::string_view, uint32_t>;
-
-TokenIndex index_text_tokens(const Vocabulary& vocabulary) {
-    TokenIndex index;
-    index.reserve(vocabulary.tokens.size());
+// The texts of the vocabulary by id, findable where text can become them.
+StringTable index_text_tokens(const Vocabulary& vocabulary) {
+    StringTable index;
+    for (const std::string& text : vocabulary.tokens) index.add(text);
+    index.reserve_index(vocabulary.tokens.size());
     // Unused tokens come last: one that equals a token in use is as good as not there.
     for (const bool unused : {false, true}) {
         for (uint32_t id = 0; id < vocabulary.tokens.size(); ++id) {
             if (!is_text_token(vocabulary, id)) continue;
             if ((vocabulary.attributes[id] == BITNET_TOKEN_UNUSED) != unused) continue;
-            const auto [entry, is_new] = index.try_emplace(vocabulary.tokens[id], id);
-            if (is_new || unused) continue;
-            throw Error(BITNET_E_TOKENIZER, "tokens " + std::to_string(entry->second) + " and " + std::to_string(id) +
-                                                " are both " + quote_text(vocabulary.tokens[id]) +
+            if (index.index(id) || unused) continue;
+            throw Error(BITNET_E_TOKENIZER, "tokens " + std::to_string(index.find(vocabulary.tokens[id])) + " and " +
+                                                std::to_string(id) + " are both " + quote_text(vocabulary.tokens[id]) +
                                                 "; a vocabulary with duplicate tokens cannot encode text");
         }
     }
     return index;
+}
+
+// The ids that index finds, in order.
+std::vector<uint32_t> indexed_ids(const StringTable& index) {
+    std::vector<uint32_t> ids;
+    for (uint32_t id = 0; id < index.size(); ++id) {
+        if (index.find(index[id]) == id) ids.push_back(id);
+    }
+    return ids;
 }
 
 // The code point of a text of one character; kInvalidCodePoint for any other text.
@@ -90,7 +100,8 @@ void SpmEncoder::read_bytes(const Vocabulary& vocabulary) {
         const int byte = byte_of_token_text(vocabulary.tokens[id]);
         if (byte < 0) {
             throw Error(BITNET_E_TOKENIZER, "the byte token " + std::to_string(id) + " is " +
-                                                quote_text(vocabulary.tokens[id]) + " instead of something like <0x0A>");
+                                                quote_text(vocabulary.tokens[id]) +
+                                                " instead of something like <0x0A>");
         }
         bitnet_token& token = byte_token_[static_cast<size_t>(byte)];
         if (token < 0) token = static_cast<bitnet_token>(id);
@@ -109,26 +120,24 @@ void SpmEncoder::read_bytes(const Vocabulary& vocabulary) {
 }
 
 void SpmEncoder::read_scores(const Vocabulary& vocabulary) {
-    const TokenIndex index = index_text_tokens(vocabulary);
-    std::vector<uint32_t> order;  // text tokens, best score first
-    size_t n_cuts = 0;
-    for (const auto& [text, id] : index) {
-        if (text.size() > kMaxTokenBytes) {
-            throw Error(BITNET_E_TOKENIZER, "token " + std::to_string(id) + " is " + std::to_string(text.size()) +
-                                                " bytes long; at most 4096 are supported")
-                .with_numbers(kMaxTokenBytes, text.size());
-        }
-        n_cuts += text.size() - 1;
-        order.push_back(id);
+    const StringTable index = index_text_tokens(vocabulary);
+    std::vector<uint32_t> order = indexed_ids(index);
+    uint64_t work = 0;
+    for (const uint32_t id : order) {
+        const uint64_t size = index[id].size();
+        work += size * size;
+        if (size <= kMaxTokenBytes && work <= kMaxCutting) continue;
+        throw Error(BITNET_E_TOKENIZER, "token " + std::to_string(id) + " is " + std::to_string(size) +
+                                            " bytes long; no more than 4096, and few that long, are supported")
+            .with_numbers(kMaxTokenBytes, size);
     }
-    if (n_cuts > kMaxMerges) throw Error(BITNET_E_TOKENIZER, "the vocabulary's texts are too long together");
     std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
         return vocabulary.scores[a] != vocabulary.scores[b] ? vocabulary.scores[a] > vocabulary.scores[b] : a < b;
     });
 
     // A part of a token is a token, or a single character that is none and can only wait for its neighbours.
     const auto symbol_of = [&](std::string_view part) {
-        if (const auto entry = index.find(part); entry != index.end()) return entry->second;
+        if (const uint32_t id = index.find(part); id != StringTable::kNotFound) return id;
         const uint32_t code_point = single_char(part);
         if (code_point == kInvalidCodePoint) return kNoSymbol;
         const uint32_t known = chars_.find(code_point);
@@ -172,14 +181,15 @@ void SpmEncoder::read_scores(const Vocabulary& vocabulary) {
 }
 
 void SpmEncoder::read_ranks(const Vocabulary& vocabulary) {
-    const TokenIndex index = index_text_tokens(vocabulary);
-    for (const auto& [text, id] : index) {
-        const uint32_t code_point = single_char(text);
+    const StringTable index = index_text_tokens(vocabulary);
+    for (const uint32_t id : indexed_ids(index)) {
+        const uint32_t code_point = single_char(index[id]);
         if (code_point != kInvalidCodePoint) chars_.set(code_point, id);
     }
     const auto symbol_of = [&](std::string_view part, size_t i) {
-        if (const auto entry = index.find(part); entry != index.end()) return entry->second;
-        throw Error(BITNET_E_TOKENIZER, "merge " + std::to_string(i) + " names " + quote_text(part) + ", which is not in the vocabulary");
+        if (const uint32_t id = index.find(part); id != StringTable::kNotFound) return id;
+        throw Error(BITNET_E_TOKENIZER,
+                    "merge " + std::to_string(i) + " names " + quote_text(part) + ", which is not in the vocabulary");
     };
     merges_.reserve(vocabulary.merges.size());
     words_are_separate_ = true;
@@ -188,7 +198,8 @@ void SpmEncoder::read_ranks(const Vocabulary& vocabulary) {
         const std::string_view left = text.substr(0, vocabulary.merges[i].left_size);
         const std::string_view right = text.substr(left.size());
         if (!merges_.insert(symbol_of(left, i), symbol_of(right, i), static_cast<uint32_t>(i), symbol_of(text, i))) {
-            throw Error(BITNET_E_TOKENIZER, "merge " + std::to_string(i) + " (" + quote_text(text) + ") is there twice");
+            throw Error(BITNET_E_TOKENIZER,
+                        "merge " + std::to_string(i) + " (" + quote_text(text) + ") is there twice");
         }
         if (right.starts_with(kSpaceMark) && !left.ends_with(kSpaceMark)) words_are_separate_ = false;
     }
@@ -203,7 +214,8 @@ std::string SpmEncoder::normalize(std::string_view text, bool at_start) const {
     if (text.empty()) return {};
     std::string out;
     out.reserve(text.size() + 3 + static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) * 2);
-    const bool wanted = space_prefix_ == SpacePrefix::each_fragment || (space_prefix_ == SpacePrefix::text_start && at_start);
+    const bool wanted =
+        space_prefix_ == SpacePrefix::each_fragment || (space_prefix_ == SpacePrefix::text_start && at_start);
     const bool present = text[0] == ' ' || text.starts_with(kSpaceMark);
     if (wanted && !(prefix_only_if_absent_ && present)) out += kSpaceMark;
     char previous = 0;

@@ -1,5 +1,5 @@
-// SentencePiece BPE (Llama 2, the 1bitLLM models): spaces become U+2581, characters are merged by the score of the result
-// or by a rank per pair, and characters that are no tokens become byte tokens <0xHH>.
+// SentencePiece BPE (Llama 2, the 1bitLLM models): spaces become U+2581, characters are merged by the score of the
+// result or by a rank per pair, and characters that are no tokens become byte tokens <0xHH>.
 #pragma once
 
 #include <array>
@@ -65,8 +65,8 @@ private:
     SpacePrefix space_prefix_;
     bool prefix_only_if_absent_;
     bool remove_extra_whitespaces_;
-    bool split_at_spaces_;      // part of the tokenizer's definition
-    bool words_are_separate_;   // no merge crosses the beginning of a word: the same result, sooner
+    bool split_at_spaces_;     // part of the tokenizer's definition
+    bool words_are_separate_;  // no merge crosses the beginning of a word: the same result, sooner
 };
 
 }  // namespace bitnet

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "src/base/error.h"
 
@@ -45,23 +46,32 @@ void StringTable::add(std::string_view text) {
 }
 
 void StringTable::reserve_index(size_t n) {
+    const std::vector<uint32_t> old = std::move(slots_);
     slots_.assign(std::bit_ceil(n * 2 + 2), kNotFound);
-    n_indexed_ = 0;
+    for (const uint32_t i : old) {
+        if (i != kNotFound) insert(i);
+    }
 }
 
 bool StringTable::index(uint32_t i) {
-    if ((n_indexed_ + 1) * 2 > slots_.size()) throw Error(BITNET_E_INTERNAL, "string index used beyond its reserve");
+    if ((n_indexed_ + 1) * 2 > slots_.size()) reserve_index((n_indexed_ + 1) * 2);
+    if (!insert(i)) return false;
+    ++n_indexed_;
+    return true;
+}
+
+bool StringTable::insert(uint32_t i) {
     const std::string_view text = (*this)[i];
     const size_t mask = slots_.size() - 1;
     size_t slot = hash_bytes(text) & mask;
     for (size_t probes = 0; slots_[slot] != kNotFound; slot = (slot + 1) & mask) {
         if ((*this)[slots_[slot]] == text) return false;
         if (++probes > kMaxProbes) {
-            throw Error(BITNET_E_TOKENIZER, "the vocabulary's texts collide as no real vocabulary's do; the file is refused");
+            throw Error(BITNET_E_TOKENIZER,
+                        "the vocabulary's texts collide as no real vocabulary's do; the file is refused");
         }
     }
     slots_[slot] = i;
-    ++n_indexed_;
     return true;
 }
 

@@ -25,15 +25,18 @@ public:
         return {text_.data() + begin, ends_[i] - begin};
     }
 
-    // Prepares find() for up to n indexed strings.
+    // Makes room for n strings that find() knows; without it the room grows as needed.
     void reserve_index(size_t n);
-    // Makes string i findable. False, with no change, when an equal string is findable already.
+    // Makes string i findable. False, with no change, when an equal string is findable already. Throws
+    // BITNET_E_TOKENIZER for strings made to collide.
     bool index(uint32_t i);
     uint32_t find(std::string_view text) const noexcept;
 
     size_t bytes_used() const noexcept;
 
 private:
+    bool insert(uint32_t i);
+
     std::string text_;
     std::vector<uint32_t> ends_;
     std::vector<uint32_t> slots_;  // open addressing, linear probing, kNotFound is empty

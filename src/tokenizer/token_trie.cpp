@@ -19,8 +19,8 @@ void TokenTrie::build(std::vector<std::pair<std::string, int32_t>> texts) {
     if (texts.empty()) return;
     for (const auto& [text, token] : texts) {
         if (text.size() <= kMaxTextBytes) continue;
-        throw Error(BITNET_E_TOKENIZER, "the added token " + std::to_string(token) + " is " + std::to_string(text.size()) +
-                                            " bytes long; at most 1024 are supported")
+        throw Error(BITNET_E_TOKENIZER, "the added token " + std::to_string(token) + " is " +
+                                            std::to_string(text.size()) + " bytes long; at most 1024 are supported")
             .with_numbers(kMaxTextBytes, text.size());
     }
     std::stable_sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -38,8 +38,8 @@ private:
         uint32_t node;
     };
 
-    std::vector<Node> nodes_;  // nodes_[0] is the root
-    std::vector<Edge> edges_;  // of each node together, by byte
+    std::vector<Node> nodes_;            // nodes_[0] is the root
+    std::vector<Edge> edges_;            // of each node together, by byte
     std::array<uint32_t, 256> roots_{};  // node after the first byte, 0: no token begins so
 };
 

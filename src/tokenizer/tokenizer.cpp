@@ -1,8 +1,9 @@
-// Encoding in three steps: added tokens cut the text into fragments; fragments are normalized and cut again by the added
-// tokens that want normalized text; the rest goes to the encoder of the vocabulary's kind.
+// Encoding in three steps: added tokens cut the text into fragments; fragments are normalized and cut again by the
+// added tokens that want normalized text; the rest goes to the encoder of the vocabulary's kind.
 #include "src/tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/base/error.h"
 #include "src/base/utf8.h"
@@ -37,13 +38,17 @@ size_t space_before(std::string_view text, size_t end, size_t limit) {
     return end;
 }
 
-size_t space_after(std::string_view text, size_t begin) {
-    while (begin < text.size()) {
-        const Utf8Char c = utf8_decode(text.substr(begin));
+// Where white space that starts at `begin` ends. known: a run found before, so that no run is read many times.
+size_t space_after(std::string_view text, size_t begin, std::pair<size_t, size_t>& known) {
+    if (begin >= known.first && begin <= known.second) return known.second;
+    size_t end = begin;
+    while (end < text.size()) {
+        const Utf8Char c = utf8_decode(text.substr(end));
         if (!is_unicode_space(c.code_point)) break;
-        begin += c.n_bytes;
+        end += c.n_bytes;
     }
-    return begin;
+    known = {begin, end};
+    return end;
 }
 
 bool touches_word(std::string_view text, size_t begin, size_t end) {
@@ -57,13 +62,14 @@ void split_added(const TokenTrie& trie, const std::vector<uint8_t>& token_flags,
                  OnToken on_token) {
     size_t done = 0;    // text before this is dealt with
     size_t search = 0;  // a match must begin here or later
+    std::pair<size_t, size_t> space(1, 0);
     TokenTrie::Match match;
     while (trie.find(text, search, match)) {
         search = match.end;
         const uint8_t flags = token_flags.empty() ? uint8_t{0} : token_flags[static_cast<size_t>(match.token)];
         if ((flags & kTokenSingleWord) != 0 && touches_word(text, match.begin, match.end)) continue;
         if ((flags & kTokenLstrip) != 0) match.begin = space_before(text, match.begin, done);
-        if ((flags & kTokenRstrip) != 0) match.end = space_after(text, match.end);
+        if ((flags & kTokenRstrip) != 0) match.end = space_after(text, match.end, space);
         if (match.begin > done) on_text(text.substr(done, match.begin - done), done == 0);
         on_token(match.token);
         done = match.end;

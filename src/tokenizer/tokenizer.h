@@ -1,5 +1,5 @@
-// A tokenizer made of any of the supported files: text to token ids and back. What the flags and the buffers of bitnet.h
-// mean is implemented here; src/api only translates.
+// A tokenizer made of any of the supported files: text to token ids and back. What the flags and the buffers of
+// bitnet.h mean is implemented here; src/api only translates.
 #pragma once
 
 #include <cstddef>
@@ -77,8 +77,8 @@ private:
     std::string architecture_;
     std::string chat_template_;
     VocabularyKind kind_;
-    StringTable texts_;     // as stored
-    StringTable outputs_;   // what decode() writes
+    StringTable texts_;    // as stored
+    StringTable outputs_;  // what decode() writes
     std::vector<uint8_t> attributes_;
     std::vector<uint8_t> token_flags_;
     std::vector<bitnet_token> ends_;  // sorted

@@ -32,7 +32,8 @@ void check_depth(std::string_view text, const char* what) {
 }
 
 [[noreturn]] void wrong_type(const char* key, const char* wanted) {
-    throw Error(BITNET_E_TOKENIZER, std::string("'") + key + "' in the tokenizer file is not " + wanted).with_subject(key);
+    throw Error(BITNET_E_TOKENIZER, std::string("'") + key + "' in the tokenizer file is not " + wanted)
+        .with_subject(key);
 }
 
 // A token is given as its text, or as an object that holds it.

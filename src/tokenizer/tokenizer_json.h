@@ -30,7 +30,8 @@ struct TokenizerConfig {
 // "" gives an empty configuration.
 TokenizerConfig parse_tokenizer_config(std::string_view json);
 
-// Reads "normalizer" and "pre_tokenizer" into v: kind, stages or SentencePiece settings. Refuses what is not understood.
+// Reads "normalizer" and "pre_tokenizer" into v: kind, stages or SentencePiece settings. Refuses what is not
+// understood.
 void read_json_pipeline(const nlohmann::json& root, Vocabulary& v);
 // Tokens that "post_processor" puts around a text.
 struct JsonTemplate {

@@ -16,10 +16,10 @@ constexpr uint32_t kRuns[] = {
 };
 constexpr uint32_t kAlternating = 63;  // Lu, Ll, Lu, ...
 constexpr size_t kNumClasses = static_cast<size_t>(CharClass::count);
-constexpr std::string_view kNames[kNumClasses] = {
-    "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm",
-    "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Co", "Cn", "So", "Cc", "Ll", "Lu", "So", "Cf", "Po", "Pd", "Ps",
-    "Pe", "So", "Mn", "Cn"};
+constexpr std::string_view kNames[kNumClasses] = {"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No",
+                                                  "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So",
+                                                  "Zs", "Zl", "Zp", "Cc", "Cf", "Co", "Cn", "So", "Cc", "Ll", "Lu",
+                                                  "So", "Cf", "Po", "Pd", "Ps", "Pe", "So", "Mn", "Cn"};
 static_assert(kNumClasses <= 63, "a class must fit 6 bits and leave room for kAlternating");
 
 struct ClassTable {
@@ -86,7 +86,8 @@ constexpr uint8_t byte_of(CharClass c) { return static_cast<uint8_t>(0x80 + stat
 ByteSet category_bytes(std::string_view name) {
     ByteSet out;
     for (size_t byte = 0; byte < 0x80 + kNumClasses; ++byte) {
-        const std::string_view category = byte < 0x80 ? ascii_category(static_cast<uint8_t>(byte)) : kNames[byte - 0x80];
+        const std::string_view category =
+            byte < 0x80 ? ascii_category(static_cast<uint8_t>(byte)) : kNames[byte - 0x80];
         if (name.size() == 1 ? category[0] == name[0] : category == name) out.set(byte);
     }
     return out;
@@ -100,8 +101,8 @@ ByteSet space_bytes() {
 }
 
 ByteSet word_bytes() {
-    ByteSet out = category_bytes("L") | category_bytes("M") | category_bytes("Nd") | category_bytes("Nl") |
-                  category_bytes("Pc");
+    ByteSet out =
+        category_bytes("L") | category_bytes("M") | category_bytes("Nd") | category_bytes("Nl") | category_bytes("Pc");
     out.set(byte_of(CharClass::circled_letter));
     out.set(byte_of(CharClass::joiner));
     return out;

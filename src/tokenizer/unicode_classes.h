@@ -13,16 +13,48 @@ namespace bitnet {
 // General categories, then characters that some rule treats apart from their category. unicode_classes.py has the same
 // list and writes the data.
 enum class CharClass : uint8_t {
-    Lu, Ll, Lt, Lm, Lo, Mn, Mc, Me, Nd, Nl, No, Pc, Pd, Ps, Pe, Pi, Pf, Po, Sm, Sc, Sk, So, Zs, Zl, Zp, Cc, Cf, Co, Cn,
-    invalid_byte,     // a byte that is no character: a symbol of its own, as U+FFFD would be
-    next_line,        // U+0085: a control character that is white space
-    long_s,           // U+017F: Ll, equals s without regard to case
-    kelvin,           // U+212A: Lu, equals k without regard to case
-    circled_letter,   // So, but alphabetic
-    joiner,           // U+200C and U+200D: Cf, but word characters
-    Po_late, Pd_late, Ps_late, Pe_late,  // punctuation that Hugging Face's "Punctuation" does not know
-    So_early_punct, Mn_early_punct,      // not punctuation today, but for Hugging Face's "Punctuation"
-    Cn_late_digit,                       // unassigned in Unicode 16, a digit for Hugging Face's "Digits"
+    Lu,
+    Ll,
+    Lt,
+    Lm,
+    Lo,
+    Mn,
+    Mc,
+    Me,
+    Nd,
+    Nl,
+    No,
+    Pc,
+    Pd,
+    Ps,
+    Pe,
+    Pi,
+    Pf,
+    Po,
+    Sm,
+    Sc,
+    Sk,
+    So,
+    Zs,
+    Zl,
+    Zp,
+    Cc,
+    Cf,
+    Co,
+    Cn,
+    invalid_byte,    // a byte that is no character: a symbol of its own, as U+FFFD would be
+    next_line,       // U+0085: a control character that is white space
+    long_s,          // U+017F: Ll, equals s without regard to case
+    kelvin,          // U+212A: Lu, equals k without regard to case
+    circled_letter,  // So, but alphabetic
+    joiner,          // U+200C and U+200D: Cf, but word characters
+    Po_late,
+    Pd_late,
+    Ps_late,
+    Pe_late,  // punctuation that Hugging Face's "Punctuation" does not know
+    So_early_punct,
+    Mn_early_punct,  // not punctuation today, but for Hugging Face's "Punctuation"
+    Cn_late_digit,   // unassigned in Unicode 16, a digit for Hugging Face's "Digits"
     count
 };
 

@@ -80,7 +80,8 @@ while cp < 0x110000:
         entries.append(cp * 64 + classes[cp])
     cp = end
 
-print("// Made by unicode_classes.py from Unicode 16.0.0: start * 64 + class for every run of code points from U+0080 on.")
+print("// Made by unicode_classes.py from Unicode 16.0.0: start * 64 + class for every run of code points from "
+      "U+0080 on.")
 line = ""
 for entry in entries:
     text = "%d," % entry

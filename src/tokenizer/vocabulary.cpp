@@ -38,7 +38,8 @@ void check_vocabulary(const Vocabulary& v) {
     if (n == 0) refuse("the vocabulary is empty; the file is damaged, convert it again");
     if (n > kMaxVocabulary || v.merges.size() > kMaxMerges) {
         throw Error(BITNET_E_TOKENIZER, "the vocabulary has " + std::to_string(n) + " tokens and " +
-                                            std::to_string(v.merges.size()) + " merges; the limits are 16777216 and 33554432")
+                                            std::to_string(v.merges.size()) +
+                                            " merges; the limits are 16777216 and 33554432")
             .with_numbers(kMaxVocabulary, n);
     }
     check_size("token types", v.attributes.size(), n);
@@ -52,7 +53,7 @@ void check_vocabulary(const Vocabulary& v) {
     for (size_t i = 0; i < v.scores.size(); ++i) {
         if (std::isnan(v.scores[i])) refuse("token " + std::to_string(i) + " has a score that is not a number");
     }
-    const std::pair<const char*, int32_t> ids[] = {{"bos", v.bos}, {"eos", v.eos}, {"eot", v.eot},
+    const std::pair<const char*, int32_t> ids[] = {{"bos", v.bos}, {"eos", v.eos},     {"eot", v.eot},
                                                    {"eom", v.eom}, {"padding", v.pad}, {"unknown", v.unk}};
     for (const auto& [name, id] : ids) {
         if (id >= -1 && id < static_cast<int64_t>(n)) continue;

@@ -42,12 +42,12 @@ struct Vocabulary {
     std::string chat_template;
     VocabularyKind kind = VocabularyKind::bpe;
 
-    std::vector<std::string> tokens;      // by id, as stored: GPT-2's byte alphabet or U+2581 for spaces
-    std::vector<uint8_t> attributes;      // a bitnet_token_attribute per token
-    std::vector<float> scores;            // spm merged by score: one per token; else empty
-    std::vector<uint8_t> token_flags;     // one per token, or empty when all are 0
-    std::vector<MergeText> merges;        // bpe, and spm merged by rank: best first
-    bool strict_merges = false;           // every part and result must be a token, no pair may occur twice
+    std::vector<std::string> tokens;   // by id, as stored: GPT-2's byte alphabet or U+2581 for spaces
+    std::vector<uint8_t> attributes;   // a bitnet_token_attribute per token
+    std::vector<float> scores;         // spm merged by score: one per token; else empty
+    std::vector<uint8_t> token_flags;  // one per token, or empty when all are 0
+    std::vector<MergeText> merges;     // bpe, and spm merged by rank: best first
+    bool strict_merges = false;        // every part and result must be a token, no pair may occur twice
 
     int32_t bos = -1, eos = -1, eot = -1, eom = -1, pad = -1, unk = -1;  // -1: none
     bool add_bos = false;
@@ -60,15 +60,15 @@ struct Vocabulary {
     bool prefix_space = false;             // put a space before a text that does not begin with one
 
     // spm only
-    bool merge_by_score = true;         // else by rank in `merges`
+    bool merge_by_score = true;  // else by rank in `merges`
     SpacePrefix space_prefix = SpacePrefix::each_fragment;
     bool prefix_only_if_absent = false;  // no prefix before text that begins with a space
     bool split_at_spaces = false;        // merges never cross the beginning of a word
     bool remove_extra_whitespaces = false;
-    bool escape_after_added = false;     // normalized added tokens are matched before spaces are replaced
-    bool normalize_added = false;        // they are stored as they read, not as they are matched
-    bool byte_fallback = true;           // characters without token become <0xHH> tokens
-    bool fuse_unknown = true;            // neighbouring unknown characters are one unknown token
+    bool escape_after_added = false;  // normalized added tokens are matched before spaces are replaced
+    bool normalize_added = false;     // they are stored as they read, not as they are matched
+    bool byte_fallback = true;        // characters without token become <0xHH> tokens
+    bool fuse_unknown = true;         // neighbouring unknown characters are one unknown token
 };
 
 inline constexpr size_t kMaxVocabulary = size_t{1} << 24;

@@ -35,13 +35,13 @@ const GgufValue* sized_array(const GgufFile& file, const char* key, GgufType ele
 void read_tokens(const GgufFile& file, Vocabulary& v) {
     const GgufValue* tokens = file.get_array(gguf_key::kTokens, GgufType::string);
     if (tokens == nullptr || tokens->size() == 0) {
-        throw Error(BITNET_E_TOKENIZER, std::string("the file has no ") + gguf_key::kTokens +
-                                            "; load a tokenizer from another file")
+        throw Error(BITNET_E_TOKENIZER,
+                    std::string("the file has no ") + gguf_key::kTokens + "; load a tokenizer from another file")
             .with_subject(gguf_key::kTokens);
     }
     if (tokens->size() > kMaxVocabulary) {
-        throw Error(BITNET_E_TOKENIZER, "the vocabulary has " + std::to_string(tokens->size()) +
-                                            " tokens; at most 16777216 are supported")
+        throw Error(BITNET_E_TOKENIZER,
+                    "the vocabulary has " + std::to_string(tokens->size()) + " tokens; at most 16777216 are supported")
             .with_numbers(kMaxVocabulary, tokens->size());
     }
     v.tokens.reserve(tokens->size());
@@ -55,9 +55,9 @@ void read_ids(const GgufFile& file, Vocabulary& v) {
         if (n > 1) v.bos = 1;
         if (n > 2) v.eos = 2;
     }
-    const std::pair<const char*, int32_t*> keys[] = {
-        {gguf_key::kBosId, &v.bos}, {gguf_key::kEosId, &v.eos}, {gguf_key::kEotId, &v.eot},
-        {gguf_key::kEomId, &v.eom}, {gguf_key::kPaddingId, &v.pad}, {gguf_key::kUnknownId, &v.unk}};
+    const std::pair<const char*, int32_t*> keys[] = {{gguf_key::kBosId, &v.bos},     {gguf_key::kEosId, &v.eos},
+                                                     {gguf_key::kEotId, &v.eot},     {gguf_key::kEomId, &v.eom},
+                                                     {gguf_key::kPaddingId, &v.pad}, {gguf_key::kUnknownId, &v.unk}};
     for (const auto& [key, id] : keys) {
         if (file.find(key) != nullptr) *id = read_id(file, key, n).value_or(-1);
     }
@@ -97,8 +97,8 @@ void read_bpe(const GgufFile& file, Vocabulary& v) {
     }
     const GgufValue* merges = file.get_array(gguf_key::kMerges, GgufType::string);
     if (merges == nullptr) {
-        throw Error(BITNET_E_TOKENIZER, std::string("the byte-level vocabulary has no ") + gguf_key::kMerges +
-                                            "; convert the file again")
+        throw Error(BITNET_E_TOKENIZER,
+                    std::string("the byte-level vocabulary has no ") + gguf_key::kMerges + "; convert the file again")
             .with_subject(gguf_key::kMerges);
     }
     v.merges.reserve(merges->size());
@@ -127,8 +127,8 @@ void read_spm(const GgufFile& file, Vocabulary& v) {
     v.scores.reserve(scores->size());
     for (size_t i = 0; i < scores->size(); ++i) v.scores.push_back(static_cast<float>(scores->as_float(i).value()));
     if (const GgufValue* map = file.find(kCharsMap); map != nullptr && map->size() > 0) {
-        throw Error(BITNET_E_TOKENIZER, std::string("the vocabulary wants text normalized by ") + kCharsMap +
-                                            ", which is not supported")
+        throw Error(BITNET_E_TOKENIZER,
+                    std::string("the vocabulary wants text normalized by ") + kCharsMap + ", which is not supported")
             .with_subject(kCharsMap);
     }
     v.add_bos = true;
@@ -152,7 +152,8 @@ Vocabulary read_vocabulary_gguf(const GgufFile& file) {
         v.kind = VocabularyKind::spm;
     } else if (*model != "gpt2") {
         const std::string name(model->substr(0, 80));
-        throw Error(BITNET_E_TOKENIZER, "unsupported tokenizer model " + quote_text(name) + "; this build reads 'gpt2' (byte-level "
+        throw Error(BITNET_E_TOKENIZER, "unsupported tokenizer model " + quote_text(name) +
+                                            "; this build reads 'gpt2' (byte-level "
                                             "BPE) and 'llama' (SentencePiece BPE)")
             .with_subject(name);
     }

@@ -37,12 +37,13 @@ void check_model(const json& model) {
     if (!model.is_object()) refuse("there is no 'model'");
     const std::string type = json_string(model, "type", "BPE");
     if (type != "BPE") {
-        throw Error(BITNET_E_TOKENIZER, "tokenizer.json: the model type " + quote_text(type) +
-                                            " is not supported; this build reads 'BPE'")
+        throw Error(BITNET_E_TOKENIZER,
+                    "tokenizer.json: the model type " + quote_text(type) + " is not supported; this build reads 'BPE'")
             .with_subject(type);
     }
     const json& dropout = json_member(model, "dropout");
-    if (!dropout.is_null() && !(dropout.is_number() && dropout.get<double>() == 0.0)) refuse("'dropout' is not supported");
+    if (!dropout.is_null() && !(dropout.is_number() && dropout.get<double>() == 0.0))
+        refuse("'dropout' is not supported");
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
         if (!json_string(model, key, "").empty()) refuse(std::string("'") + key + "' is not supported");
     }
@@ -118,7 +119,8 @@ void read_merges(const json& model, Vocabulary& v) {
             left = merge[0].get<std::string>();
             right = merge[1].get<std::string>();
         }
-        if (left.empty() || right.empty()) refuse("merge " + std::to_string(v.merges.size()) + " does not have two parts");
+        if (left.empty() || right.empty())
+            refuse("merge " + std::to_string(v.merges.size()) + " does not have two parts");
         const uint32_t left_size = static_cast<uint32_t>(left.size());
         v.merges.push_back({std::move(left) + right, left_size});
     }
@@ -178,7 +180,8 @@ Vocabulary read_vocabulary_json(std::string_view text, std::string_view config_j
     read_json_pipeline(root, v);
     check_json_decoder(root, v.kind);
     v.ignore_merges = json_bool(model, "ignore_merges", false);
-    if (v.kind == VocabularyKind::spm && v.ignore_merges) refuse("'ignore_merges' is supported for byte-level BPE only");
+    if (v.kind == VocabularyKind::spm && v.ignore_merges)
+        refuse("'ignore_merges' is supported for byte-level BPE only");
     v.byte_fallback = v.kind == VocabularyKind::spm && json_bool(model, "byte_fallback", false);
     v.fuse_unknown = json_bool(model, "fuse_unk", false);
     read_tokens(root, v.byte_fallback, v);

@@ -1,5 +1,5 @@
-// SentencePiece tokenizer.model -> Vocabulary. The file is a protocol buffer; the few fields that matter are read by hand,
-// with every length checked against the bytes that are left.
+// SentencePiece tokenizer.model -> Vocabulary. The file is a protocol buffer; the few fields that matter are read by
+// hand, with every length checked against the bytes that are left.
 #include <bit>
 #include <cstring>
 #include <optional>
@@ -38,7 +38,8 @@ public:
             case 2: field.bytes = take(varint()); break;
             case 5: {
                 const std::string_view bytes = take(4);
-                for (int i = 3; i >= 0; --i) field.number = field.number << 8 | static_cast<uint8_t>(bytes[static_cast<size_t>(i)]);
+                for (int i = 3; i >= 0; --i)
+                    field.number = field.number << 8 | static_cast<uint8_t>(bytes[static_cast<size_t>(i)]);
                 break;
             }
             default: damaged("an unknown wire type");
@@ -150,13 +151,15 @@ void read_piece(std::string_view message, Vocabulary& v) {
 }
 
 [[noreturn]] void unsupported(const std::string& what) {
-    throw Error(BITNET_E_TOKENIZER, "the SentencePiece model uses " + what + ", which is not supported").with_subject(what);
+    throw Error(BITNET_E_TOKENIZER, "the SentencePiece model uses " + what + ", which is not supported")
+        .with_subject(what);
 }
 
 void check_specs(const TrainerSpec& trainer, const NormalizerSpec& normalizer) {
     if (trainer.model_type != 2) {
         const char* const kTypes[] = {"0", "unigram", "bpe", "word", "char"};
-        const std::string name = trainer.model_type < 5 ? kTypes[trainer.model_type] : std::to_string(trainer.model_type);
+        const std::string name =
+            trainer.model_type < 5 ? kTypes[trainer.model_type] : std::to_string(trainer.model_type);
         unsupported("the model type " + name + " (this build reads bpe)");
     }
     if (trainer.whitespace_as_suffix) unsupported("treat_whitespace_as_suffix");

@@ -19,7 +19,8 @@ constexpr const char* kModel = "b158-i2s";
 
 TEST_CASE("NULL in place of a pointer that is needed is BITNET_E_ARGUMENT") {
     const test::ModelHandle owner = test::load_model(test::golden_model(kModel));
-    const test::ContextHandle context_owner = test::make_context(owner, [](bitnet_context_params& p) { p.embeddings = 1; });
+    const test::ContextHandle context_owner =
+        test::make_context(owner, [](bitnet_context_params& p) { p.embeddings = 1; });
     bitnet_model* model = owner.get();
     bitnet_context* context = context_owner.get();
     const bitnet_tokenizer* tokenizer = bitnet_model_get_tokenizer(model);
@@ -59,14 +60,24 @@ TEST_CASE("NULL in place of a pointer that is needed is BITNET_E_ARGUMENT") {
         {"load_from_fd: out", [&] { return bitnet_model_load_from_fd(0, 0, 0, nullptr, nullptr); }},
         {"load_from_fd: not open", [&] { return bitnet_model_load_from_fd(-1, 0, 0, nullptr, &out_model); }},
         {"load_from_reader: reader", [&] { return bitnet_model_load_from_reader(nullptr, nullptr, &out_model); }},
-        {"load_from_reader: callback", [&] { return bitnet_model_load_from_reader(&no_callback, nullptr, &out_model); }},
-        {"model info: model", [&] { bitnet_model_info i = {}; i.struct_size = sizeof i; return bitnet_model_get_info(nullptr, &i); }},
+        {"load_from_reader: callback",
+         [&] { return bitnet_model_load_from_reader(&no_callback, nullptr, &out_model); }},
+        {"model info: model",
+         [&] {
+             bitnet_model_info i = {};
+             i.struct_size = sizeof i;
+             return bitnet_model_get_info(nullptr, &i);
+         }},
         {"model info: out", [&] { return bitnet_model_get_info(model, nullptr); }},
         {"metadata key: model", [&] { return bitnet_model_get_metadata_key(nullptr, 0, nullptr, 0, &n); }},
         {"metadata: model", [&] { return bitnet_model_get_metadata(nullptr, "x", nullptr, 0, &n); }},
         {"metadata: key", [&] { return bitnet_model_get_metadata(model, nullptr, nullptr, 0, &n); }},
         {"metadata: buffer", [&] { return bitnet_model_get_metadata(model, "general.name", nullptr, 1000, &n); }},
-        {"tokenizer load: path", [&] { bitnet_tokenizer* t = nullptr; return bitnet_tokenizer_load(nullptr, &t); }},
+        {"tokenizer load: path",
+         [&] {
+             bitnet_tokenizer* t = nullptr;
+             return bitnet_tokenizer_load(nullptr, &t);
+         }},
         {"tokenizer load: out", [&] { return bitnet_tokenizer_load("x", nullptr); }},
         {"encode: tokenizer", [&] { return bitnet_tokenizer_encode(nullptr, "x", 1, 0, &token, 1, &n); }},
         {"encode: text", [&] { return bitnet_tokenizer_encode(tokenizer, nullptr, 1, 0, &token, 1, &n); }},
@@ -78,12 +89,20 @@ TEST_CASE("NULL in place of a pointer that is needed is BITNET_E_ARGUMENT") {
         {"token: piece", [&] { return bitnet_tokenizer_get_token(tokenizer, nullptr, 1, &token); }},
         {"token: out", [&] { return bitnet_tokenizer_get_token(tokenizer, "a", 1, nullptr); }},
         {"tokenizer info: out", [&] { return bitnet_tokenizer_get_info(tokenizer, nullptr); }},
-        {"chat: messages", [&] { return bitnet_tokenizer_encode_chat(tokenizer, "chatml", nullptr, 1, 0, nullptr, 0, &n); }},
-        {"chat: role", [&] { return bitnet_tokenizer_encode_chat(tokenizer, "chatml", &message, 1, 0, nullptr, 0, &n); }},
-        {"chat: content", [&] { return bitnet_tokenizer_encode_chat(tokenizer, "chatml", &message2, 1, 0, nullptr, 0, &n); }},
+        {"chat: messages",
+         [&] { return bitnet_tokenizer_encode_chat(tokenizer, "chatml", nullptr, 1, 0, nullptr, 0, &n); }},
+        {"chat: role",
+         [&] { return bitnet_tokenizer_encode_chat(tokenizer, "chatml", &message, 1, 0, nullptr, 0, &n); }},
+        {"chat: content",
+         [&] { return bitnet_tokenizer_encode_chat(tokenizer, "chatml", &message2, 1, 0, nullptr, 0, &n); }},
         {"context: model", [&] { return bitnet_context_create(nullptr, nullptr, &out_context); }},
         {"context: out", [&] { return bitnet_context_create(model, nullptr, nullptr); }},
-        {"memory: context", [&] { bitnet_memory_info i = {}; i.struct_size = sizeof i; return bitnet_context_get_memory(nullptr, &i); }},
+        {"memory: context",
+         [&] {
+             bitnet_memory_info i = {};
+             i.struct_size = sizeof i;
+             return bitnet_context_get_memory(nullptr, &i);
+         }},
         {"memory: out", [&] { return bitnet_context_get_memory(context, nullptr); }},
         {"decode: context", [&] { return bitnet_context_decode(nullptr, &negative); }},
         {"decode: batch", [&] { return bitnet_context_decode(context, nullptr); }},
@@ -96,7 +115,8 @@ TEST_CASE("NULL in place of a pointer that is needed is BITNET_E_ARGUMENT") {
         {"logits: out", [&] { return bitnet_context_get_logits(context, 0, nullptr); }},
         {"embedding: context", [&] { return bitnet_context_get_embedding(nullptr, 0, 0, row, 512); }},
         {"embedding: out", [&] { return bitnet_context_get_embedding(context, 0, 0, nullptr, 512); }},
-        {"pooled: out", [&] { return bitnet_context_get_sequence_embedding(context, 0, BITNET_POOLING_MEAN, 0, nullptr, 512); }},
+        {"pooled: out",
+         [&] { return bitnet_context_get_sequence_embedding(context, 0, BITNET_POOLING_MEAN, 0, nullptr, 512); }},
         {"remove: context", [&] { return bitnet_sequence_remove(nullptr, 0, 0, 0); }},
         {"copy: context", [&] { return bitnet_sequence_copy(nullptr, 0, 0, 0, 0); }},
         {"keep: context", [&] { return bitnet_sequence_keep(nullptr, 0); }},
@@ -105,7 +125,11 @@ TEST_CASE("NULL in place of a pointer that is needed is BITNET_E_ARGUMENT") {
         {"load: context", [&] { return bitnet_sequence_load(nullptr, 0, row, 10); }},
         {"load: data", [&] { return bitnet_sequence_load(context, 0, nullptr, 10); }},
         {"sampler: out", [&] { return bitnet_sampler_create(nullptr, nullptr); }},
-        {"sampler: bias", [&] { bitnet_sampler* s = nullptr; return bitnet_sampler_create(&no_bias, &s); }},
+        {"sampler: bias",
+         [&] {
+             bitnet_sampler* s = nullptr;
+             return bitnet_sampler_create(&no_bias, &s);
+         }},
         {"sample: sampler", [&] { return bitnet_sampler_sample(nullptr, logits, 267, &token); }},
         {"sample: logits", [&] { return bitnet_sampler_sample(sampler, nullptr, 267, &token); }},
         {"sample: out", [&] { return bitnet_sampler_sample(sampler, logits, 267, nullptr); }},
@@ -118,11 +142,21 @@ TEST_CASE("NULL in place of a pointer that is needed is BITNET_E_ARGUMENT") {
         {"probabilities: sampler", [&] { return bitnet_sampler_get_probabilities(nullptr, logits, 267, row); }},
         {"probabilities: logits", [&] { return bitnet_sampler_get_probabilities(sampler, nullptr, 267, row); }},
         {"probabilities: out", [&] { return bitnet_sampler_get_probabilities(sampler, logits, 267, nullptr); }},
-        {"metrics: context", [&] { bitnet_metrics m = {}; m.struct_size = sizeof m; return bitnet_context_get_metrics(nullptr, &m); }},
+        {"metrics: context",
+         [&] {
+             bitnet_metrics m = {};
+             m.struct_size = sizeof m;
+             return bitnet_context_get_metrics(nullptr, &m);
+         }},
         {"metrics: out", [&] { return bitnet_context_get_metrics(context, nullptr); }},
         {"reset metrics: context", [&] { return bitnet_context_reset_metrics(nullptr); }},
         {"trace: context", [&] { return bitnet_context_get_trace(nullptr, nullptr, 0, &n); }},
-        {"kernel: index", [&] { bitnet_kernel_info i = {}; i.struct_size = sizeof i; return bitnet_kernel_get_info(bitnet_kernel_get_count(), &i); }},
+        {"kernel: index",
+         [&] {
+             bitnet_kernel_info i = {};
+             i.struct_size = sizeof i;
+             return bitnet_kernel_get_info(bitnet_kernel_get_count(), &i);
+         }},
         {"kernel: out", [&] { return bitnet_kernel_get_info(0, nullptr); }},
         {"error info: out", [&] { return bitnet_last_error_get_info(nullptr); }},
     };
@@ -225,9 +259,8 @@ TEST_CASE("context parameters out of range are BITNET_E_CONFIG and named") {
 
 TEST_CASE("zeros mean the defaults of the header, and never more threads than may be used") {
     const test::ModelHandle model = test::load_model(test::golden_model(kModel));
-    const test::ContextHandle context = test::make_context(model, [](bitnet_context_params& p) {
-        p.n_ctx = p.n_batch = p.n_ubatch = p.n_seq_max = p.n_threads = 0;
-    });
+    const test::ContextHandle context = test::make_context(
+        model, [](bitnet_context_params& p) { p.n_ctx = p.n_batch = p.n_ubatch = p.n_seq_max = p.n_threads = 0; });
     CHECK(bitnet_context_get_n_ctx(context.get()) == test::info_of(model).n_ctx_train);
     CHECK(bitnet_context_get_n_threads(context.get()) == bitnet_cpu_get_thread_limit());
     CHECK(bitnet_sequence_get_end(context.get(), 0) == 0);

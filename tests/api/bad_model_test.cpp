@@ -20,7 +20,8 @@ constexpr const char* kArch = "bitnet-b1.58";
 test::ModelEdit golden(const std::string& name = "b158-i2s") { return test::ModelEdit::open(test::golden_model(name)); }
 
 // Loads and returns the status' name; the message must hold every part.
-std::string refused(const test::ModelEdit& file, const std::vector<std::string>& parts, const test::ModelTweak& tweak = {}) {
+std::string refused(const test::ModelEdit& file, const std::vector<std::string>& parts,
+                    const test::ModelTweak& tweak = {}) {
     const bitnet_status status = test::load_status(file.bytes(), tweak);
     if (status == BITNET_OK) return "BITNET_OK";
     const std::string message = test::last_error();
@@ -31,7 +32,9 @@ std::string refused(const test::ModelEdit& file, const std::vector<std::string>&
     return test::name_of(status);
 }
 
-void put_float(std::vector<uint8_t>& data, size_t at, float value) { std::memcpy(data.data() + at, &value, sizeof value); }
+void put_float(std::vector<uint8_t>& data, size_t at, float value) {
+    std::memcpy(data.data() + at, &value, sizeof value);
+}
 
 size_t scale_offset(const test::EditTensor& tensor) { return tensor.n_elements() / 4; }
 
@@ -47,8 +50,11 @@ TEST_CASE("the editor gives back the model it took apart") {
 
 TEST_CASE("all missing tensors are listed at once") {
     test::ModelEdit file = golden();
-    file.remove_tensor("blk.0.attn_q.weight").remove_tensor("blk.2.ffn_sub_norm.weight").remove_tensor("output_norm.weight");
-    CHECK(refused(file, {"3", "blk.0.attn_q.weight", "blk.2.ffn_sub_norm.weight", "output_norm.weight"}) == "BITNET_E_GGUF_MISSING_TENSOR");
+    file.remove_tensor("blk.0.attn_q.weight")
+        .remove_tensor("blk.2.ffn_sub_norm.weight")
+        .remove_tensor("output_norm.weight");
+    CHECK(refused(file, {"3", "blk.0.attn_q.weight", "blk.2.ffn_sub_norm.weight", "output_norm.weight"}) ==
+          "BITNET_E_GGUF_MISSING_TENSOR");
     bitnet_error_info info = {};
     info.struct_size = sizeof info;
     test::must(bitnet_last_error_get_info(&info));
@@ -79,8 +85,8 @@ TEST_CASE("each single tensor of a model is needed") {
 TEST_CASE("mis-shaped tensors are listed with both shapes") {
     test::ModelEdit file = golden();
     file.set_u32("bitnet-b1.58.feed_forward_length", 512);  // the file's tensors say 384
-    CHECK(refused(file, {"12", "blk.0.ffn_up.weight", "[128,384]", "[128,512]", "blk.2.ffn_down.weight", "[384,128]"}) ==
-          "BITNET_E_GGUF_TENSOR_SHAPE");
+    CHECK(refused(file, {"12", "blk.0.ffn_up.weight", "[128,384]", "[128,512]", "blk.2.ffn_down.weight",
+                         "[384,128]"}) == "BITNET_E_GGUF_TENSOR_SHAPE");
     test::ModelEdit swapped = golden();
     std::swap(swapped.tensor("blk.1.ffn_up.weight").ne[0], swapped.tensor("blk.1.ffn_up.weight").ne[1]);
     CHECK(refused(swapped, {"blk.1.ffn_up.weight", "[384,128]", "[128,384]"}) == "BITNET_E_GGUF_TENSOR_SHAPE");
@@ -107,13 +113,17 @@ TEST_CASE("ternary code 3 is found in every ternary type, with tensor and row, u
         CAPTURE(std::string(name));
         test::ModelEdit file = golden(name);
         test::EditTensor& tensor = file.tensor("blk.1.ffn_down.weight");
-        const size_t row_bytes = (name == std::string("b158-i2s") ? tensor.n_elements() / 4 : tensor.data.size()) / tensor.ne[1];
+        const size_t row_bytes =
+            (name == std::string("b158-i2s") ? tensor.n_elements() / 4 : tensor.data.size()) / tensor.ne[1];
         for (const size_t row : {size_t{0}, size_t{77}, static_cast<size_t>(tensor.ne[1] - 1)}) {
             const uint8_t before = tensor.data[row * row_bytes + 5];
-            tensor.data[row * row_bytes + 5] = name == std::string("b158-tq1") ? 0x01 : 0xff;  // no encoder writes either
-            CHECK(refused(file, {"blk.1.ffn_down.weight", "row " + std::to_string(row)}) == "BITNET_E_GGUF_TENSOR_DATA");
+            tensor.data[row * row_bytes + 5] =
+                name == std::string("b158-tq1") ? 0x01 : 0xff;  // no encoder writes either
+            CHECK(refused(file, {"blk.1.ffn_down.weight", "row " + std::to_string(row)}) ==
+                  "BITNET_E_GGUF_TENSOR_DATA");
             CHECK(refused(file, {}, [](bitnet_model_params& p) { p.check_weights = 0; }) == "BITNET_OK");
-            CHECK(refused(file, {"row " + std::to_string(row)}, [](bitnet_model_params& p) { p.n_threads = 1; }) == "BITNET_E_GGUF_TENSOR_DATA");
+            CHECK(refused(file, {"row " + std::to_string(row)}, [](bitnet_model_params& p) { p.n_threads = 1; }) ==
+                  "BITNET_E_GGUF_TENSOR_DATA");
             tensor.data[row * row_bytes + 5] = before;
         }
     }
@@ -131,7 +141,8 @@ TEST_CASE("norms, scales and divisors that are no numbers are refused") {
         put_float(matrix.data, scale_offset(matrix), bad);
         CHECK(refused(scale, {"blk.0.attn_k.weight", "scale"}) == "BITNET_E_GGUF_TENSOR_DATA");
         // A scale is one number that would spoil everything: it is looked at even when weights are not checked.
-        CHECK(refused(scale, {"blk.0.attn_k.weight"}, [](bitnet_model_params& p) { p.check_weights = 0; }) == "BITNET_E_GGUF_TENSOR_DATA");
+        CHECK(refused(scale, {"blk.0.attn_k.weight"}, [](bitnet_model_params& p) { p.check_weights = 0; }) ==
+              "BITNET_E_GGUF_TENSOR_DATA");
         test::ModelEdit output = golden("bitnet-i2s-silu");
         put_float(output.tensor("blk.1.ffn_up.scale").data, 0, bad);
         CHECK(refused(output, {"blk.1.ffn_up.scale"}) == "BITNET_E_GGUF_TENSOR_DATA");
@@ -175,42 +186,85 @@ TEST_CASE("hyperparameters out of range or not fitting together are refused befo
         const char* status;
         const char* part;
     } rows[] = {
-        {"no layers", [&](test::ModelEdit& f) { f.set_u32(arch + "block_count", 0); }, "BITNET_E_MODEL_SHAPE", "block_count"},
-        {"too many layers", [&](test::ModelEdit& f) { f.set_u32(arch + "block_count", 5000); }, "BITNET_E_MODEL_SHAPE", "block_count"},
-        {"more layers than tensors", [&](test::ModelEdit& f) { f.set_u32(arch + "block_count", 4096); }, "BITNET_E_GGUF_MISSING_TENSOR", "blk.3."},
-        {"fewer layers than tensors", [&](test::ModelEdit& f) { f.set_u32(arch + "block_count", 2); }, "BITNET_E_UNSUPPORTED", "blk.2."},
-        {"no block_count", [&](test::ModelEdit& f) { f.remove_key(arch + "block_count"); }, "BITNET_E_GGUF_METADATA", "block_count"},
-        {"block_count as text", [&](test::ModelEdit& f) { f.set_string(arch + "block_count", "3"); }, "BITNET_E_GGUF_METADATA", "block_count"},
-        {"negative width", [&](test::ModelEdit& f) { f.set<int32_t>(arch + "embedding_length", 5, -128); }, "BITNET_E_GGUF_METADATA", "embedding_length"},
-        {"width of 2^40", [&](test::ModelEdit& f) { f.set<uint64_t>(arch + "embedding_length", 10, uint64_t{1} << 40); }, "BITNET_E_MODEL_SHAPE", "embedding_length"},
-        {"width of 2^64-1", [&](test::ModelEdit& f) { f.set<uint64_t>(arch + "embedding_length", 10, UINT64_MAX); }, "BITNET_E_MODEL_SHAPE", "embedding_length"},
-        {"fractional width", [&](test::ModelEdit& f) { f.set_f32(arch + "embedding_length", 128.0f); }, "BITNET_E_GGUF_METADATA", "embedding_length"},
-        {"no feed-forward width", [&](test::ModelEdit& f) { f.set_u32(arch + "feed_forward_length", 0); }, "BITNET_E_MODEL_SHAPE", "feed_forward_length"},
-        {"feed-forward of 2^31", [&](test::ModelEdit& f) { f.set_u32(arch + "feed_forward_length", 1u << 31); }, "BITNET_E_MODEL_SHAPE", "feed_forward_length"},
-        {"layers of different width", [&](test::ModelEdit& f) { f.set_u32_array(arch + "feed_forward_length", {384, 384, 256}); }, "BITNET_E_MODEL_SHAPE", "feed_forward_length"},
-        {"an empty list of widths", [&](test::ModelEdit& f) { f.set_u32_array(arch + "feed_forward_length", {}); }, "BITNET_E_GGUF_METADATA", "feed_forward_length"},
-        {"no heads", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count", 0); }, "BITNET_E_MODEL_SHAPE", "head_count"},
-        {"heads that do not divide the width", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count", 6); }, "BITNET_E_MODEL_SHAPE", "heads"},
-        {"more heads than width", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count", 256); }, "BITNET_E_MODEL_SHAPE", "heads"},
-        {"no KV heads", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count_kv", 0); }, "BITNET_E_MODEL_SHAPE", "head_count_kv"},
-        {"KV heads that do not divide", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count_kv", 3); }, "BITNET_E_MODEL_SHAPE", "KV heads"},
-        {"more KV heads than heads", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count_kv", 8); }, "BITNET_E_MODEL_SHAPE", "KV heads"},
-        {"odd rotation", [&](test::ModelEdit& f) { f.set_u32(arch + "rope.dimension_count", 31); }, "BITNET_E_MODEL_SHAPE", "rope"},
-        {"rotation wider than a head", [&](test::ModelEdit& f) { f.set_u32(arch + "rope.dimension_count", 34); }, "BITNET_E_MODEL_SHAPE", "rope"},
-        {"keys and values of different width", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.value_length", 16); }, "BITNET_E_MODEL_SHAPE", "width"},
-        {"heads wider than anything", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.key_length", 1u << 20).set_u32(arch + "attention.value_length", 1u << 20); }, "BITNET_E_MODEL_SHAPE", "wide"},
-        {"an epsilon that is no number", [&](test::ModelEdit& f) { f.set_f32(arch + "attention.layer_norm_rms_epsilon", NAN); }, "BITNET_E_GGUF_METADATA", "epsilon"},
-        {"a negative epsilon", [&](test::ModelEdit& f) { f.set_f32(arch + "attention.layer_norm_rms_epsilon", -1e-5f); }, "BITNET_E_GGUF_METADATA", "epsilon"},
-        {"a frequency base of 0", [&](test::ModelEdit& f) { f.set_f32(arch + "rope.freq_base", 0.0f); }, "BITNET_E_GGUF_METADATA", "freq_base"},
-        {"an infinite frequency base", [&](test::ModelEdit& f) { f.set_f32(arch + "rope.freq_base", INFINITY); }, "BITNET_E_GGUF_METADATA", "freq_base"},
-        {"a scaling factor of 0", [&](test::ModelEdit& f) { f.set_f32(arch + "rope.scaling.factor", 0.0f); }, "BITNET_E_GGUF_METADATA", "factor"},
-        {"a scaling nobody knows", [&](test::ModelEdit& f) { f.set_string(arch + "rope.scaling.type", "yarn\n"); }, "BITNET_E_UNSUPPORTED", "yarn"},
-        {"no context", [&](test::ModelEdit& f) { f.set_u32(arch + "context_length", 0); }, "BITNET_E_MODEL_SHAPE", "context_length"},
-        {"a vocabulary of another size", [&](test::ModelEdit& f) { f.set_u32(arch + "vocab_size", 268); }, "BITNET_E_MODEL_SHAPE", "268"},
-        {"an embedding without rows", [&](test::ModelEdit& f) {
+        {"no layers", [&](test::ModelEdit& f) { f.set_u32(arch + "block_count", 0); }, "BITNET_E_MODEL_SHAPE",
+         "block_count"},
+        {"too many layers", [&](test::ModelEdit& f) { f.set_u32(arch + "block_count", 5000); }, "BITNET_E_MODEL_SHAPE",
+         "block_count"},
+        {"more layers than tensors", [&](test::ModelEdit& f) { f.set_u32(arch + "block_count", 4096); },
+         "BITNET_E_GGUF_MISSING_TENSOR", "blk.3."},
+        {"fewer layers than tensors", [&](test::ModelEdit& f) { f.set_u32(arch + "block_count", 2); },
+         "BITNET_E_UNSUPPORTED", "blk.2."},
+        {"no block_count", [&](test::ModelEdit& f) { f.remove_key(arch + "block_count"); }, "BITNET_E_GGUF_METADATA",
+         "block_count"},
+        {"block_count as text", [&](test::ModelEdit& f) { f.set_string(arch + "block_count", "3"); },
+         "BITNET_E_GGUF_METADATA", "block_count"},
+        {"negative width", [&](test::ModelEdit& f) { f.set<int32_t>(arch + "embedding_length", 5, -128); },
+         "BITNET_E_GGUF_METADATA", "embedding_length"},
+        {"width of 2^40",
+         [&](test::ModelEdit& f) { f.set<uint64_t>(arch + "embedding_length", 10, uint64_t{1} << 40); },
+         "BITNET_E_MODEL_SHAPE", "embedding_length"},
+        {"width of 2^64-1", [&](test::ModelEdit& f) { f.set<uint64_t>(arch + "embedding_length", 10, UINT64_MAX); },
+         "BITNET_E_MODEL_SHAPE", "embedding_length"},
+        {"fractional width", [&](test::ModelEdit& f) { f.set_f32(arch + "embedding_length", 128.0f); },
+         "BITNET_E_GGUF_METADATA", "embedding_length"},
+        {"no feed-forward width", [&](test::ModelEdit& f) { f.set_u32(arch + "feed_forward_length", 0); },
+         "BITNET_E_MODEL_SHAPE", "feed_forward_length"},
+        {"feed-forward of 2^31", [&](test::ModelEdit& f) { f.set_u32(arch + "feed_forward_length", 1u << 31); },
+         "BITNET_E_MODEL_SHAPE", "feed_forward_length"},
+        {"layers of different width",
+         [&](test::ModelEdit& f) {
+             f.set_u32_array(arch + "feed_forward_length", {384, 384, 256});
+         },
+         "BITNET_E_MODEL_SHAPE", "feed_forward_length"},
+        {"an empty list of widths", [&](test::ModelEdit& f) { f.set_u32_array(arch + "feed_forward_length", {}); },
+         "BITNET_E_GGUF_METADATA", "feed_forward_length"},
+        {"no heads", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count", 0); }, "BITNET_E_MODEL_SHAPE",
+         "head_count"},
+        {"heads that do not divide the width", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count", 6); },
+         "BITNET_E_MODEL_SHAPE", "heads"},
+        {"more heads than width", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count", 256); },
+         "BITNET_E_MODEL_SHAPE", "heads"},
+        {"no KV heads", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count_kv", 0); },
+         "BITNET_E_MODEL_SHAPE", "head_count_kv"},
+        {"KV heads that do not divide", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count_kv", 3); },
+         "BITNET_E_MODEL_SHAPE", "KV heads"},
+        {"more KV heads than heads", [&](test::ModelEdit& f) { f.set_u32(arch + "attention.head_count_kv", 8); },
+         "BITNET_E_MODEL_SHAPE", "KV heads"},
+        {"odd rotation", [&](test::ModelEdit& f) { f.set_u32(arch + "rope.dimension_count", 31); },
+         "BITNET_E_MODEL_SHAPE", "rope"},
+        {"rotation wider than a head", [&](test::ModelEdit& f) { f.set_u32(arch + "rope.dimension_count", 34); },
+         "BITNET_E_MODEL_SHAPE", "rope"},
+        {"keys and values of different width",
+         [&](test::ModelEdit& f) { f.set_u32(arch + "attention.value_length", 16); }, "BITNET_E_MODEL_SHAPE", "width"},
+        {"heads wider than anything",
+         [&](test::ModelEdit& f) {
+             f.set_u32(arch + "attention.key_length", 1u << 20).set_u32(arch + "attention.value_length", 1u << 20);
+         },
+         "BITNET_E_MODEL_SHAPE", "wide"},
+        {"an epsilon that is no number",
+         [&](test::ModelEdit& f) { f.set_f32(arch + "attention.layer_norm_rms_epsilon", NAN); },
+         "BITNET_E_GGUF_METADATA", "epsilon"},
+        {"a negative epsilon",
+         [&](test::ModelEdit& f) { f.set_f32(arch + "attention.layer_norm_rms_epsilon", -1e-5f); },
+         "BITNET_E_GGUF_METADATA", "epsilon"},
+        {"a frequency base of 0", [&](test::ModelEdit& f) { f.set_f32(arch + "rope.freq_base", 0.0f); },
+         "BITNET_E_GGUF_METADATA", "freq_base"},
+        {"an infinite frequency base", [&](test::ModelEdit& f) { f.set_f32(arch + "rope.freq_base", INFINITY); },
+         "BITNET_E_GGUF_METADATA", "freq_base"},
+        {"a scaling factor of 0", [&](test::ModelEdit& f) { f.set_f32(arch + "rope.scaling.factor", 0.0f); },
+         "BITNET_E_GGUF_METADATA", "factor"},
+        {"a scaling nobody knows", [&](test::ModelEdit& f) { f.set_string(arch + "rope.scaling.type", "yarn\n"); },
+         "BITNET_E_UNSUPPORTED", "yarn"},
+        {"no context", [&](test::ModelEdit& f) { f.set_u32(arch + "context_length", 0); }, "BITNET_E_MODEL_SHAPE",
+         "context_length"},
+        {"a vocabulary of another size", [&](test::ModelEdit& f) { f.set_u32(arch + "vocab_size", 268); },
+         "BITNET_E_MODEL_SHAPE", "268"},
+        {"an embedding without rows",
+         [&](test::ModelEdit& f) {
              f.remove_key(arch + "vocab_size");
              f.tensor("token_embd.weight").ne[1] = 0;
-         }, "BITNET_E_GGUF_TENSOR_SHAPE", "token_embd.weight"},
+         },
+         "BITNET_E_GGUF_TENSOR_SHAPE", "token_embd.weight"},
     };
     for (const auto& row : rows) {
         CAPTURE(std::string(row.what));
@@ -230,12 +284,20 @@ TEST_CASE("what may be left out or written in another width changes nothing") {
         [&](test::ModelEdit& f) { f.remove_key("general.name").remove_key("general.file_type"); },
         [&](test::ModelEdit& f) { f.set<uint64_t>(arch + "embedding_length", 10, 128); },
         [&](test::ModelEdit& f) { f.set<uint16_t>(arch + "block_count", 2, 3); },
-        [&](test::ModelEdit& f) { f.set_u32_array(arch + "attention.head_count_kv", {2, 2, 2}); },
-        [&](test::ModelEdit& f) { f.set_string(arch + "rope.scaling.type", "linear").set_f32(arch + "rope.scaling.factor", 1.0f); },
-        [&](test::ModelEdit& f) { f.set_string(arch + "rope.scaling.type", "none").set_f32(arch + "rope.scaling.factor", 4.0f); },
+        [&](test::ModelEdit& f) {
+            f.set_u32_array(arch + "attention.head_count_kv", {2, 2, 2});
+        },
+        [&](test::ModelEdit& f) {
+            f.set_string(arch + "rope.scaling.type", "linear").set_f32(arch + "rope.scaling.factor", 1.0f);
+        },
+        [&](test::ModelEdit& f) {
+            f.set_string(arch + "rope.scaling.type", "none").set_f32(arch + "rope.scaling.factor", 4.0f);
+        },
         [&](test::ModelEdit& f) { std::reverse(f.tensors.begin(), f.tensors.end()); },
         [&](test::ModelEdit& f) { f.rename_architecture(kArch, "bitnet-25"); },
-        [&](test::ModelEdit& f) { f.rename_architecture(kArch, "bitnet").set_string("bitnet.hidden_activation", "relu2"); },
+        [&](test::ModelEdit& f) {
+            f.rename_architecture(kArch, "bitnet").set_string("bitnet.hidden_activation", "relu2");
+        },
     };
     int i = 0;
     for (const auto& edit : edits) {

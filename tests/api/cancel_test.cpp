@@ -1,4 +1,5 @@
-// Cancelling: after any number of polls, from another thread, and while a model loads. What was cancelled never happened.
+// Cancelling: after any number of polls, from another thread, and while a model loads. What was cancelled never
+// happened.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -59,7 +60,8 @@ TEST_CASE("a decode cancelled after any number of polls leaves the sequences as 
             for (long k = 0; k <= total; ++k) {
                 CAPTURE(k);
                 countdown.left = k;
-                const bitnet_status status = bitnet_context_decode_tokens(context.get(), 0, tokens.data(), tokens.size());
+                const bitnet_status status =
+                    bitnet_context_decode_tokens(context.get(), 0, tokens.data(), tokens.size());
                 CHECK(test::name_of(status) == (k < total ? "BITNET_E_CANCELLED" : "BITNET_OK"));
                 CHECK(bitnet_sequence_get_end(context.get(), 0) == (k < total ? 3 : 8));
                 if (k < total) {
@@ -159,7 +161,8 @@ TEST_CASE("progress rises from 0 to 1, and a load cancelled at any step gives no
             p.progress_user_data = &progress;
         });
         bitnet_model* model = reinterpret_cast<bitnet_model*>(&progress);
-        CHECK(test::name_of(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &params, &model)) == "BITNET_E_CANCELLED");
+        CHECK(test::name_of(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &params, &model)) ==
+              "BITNET_E_CANCELLED");
         CHECK(model == nullptr);
         CHECK(static_cast<int>(progress.seen.size()) == k + 1);
         test::last_error();

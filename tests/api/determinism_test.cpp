@@ -75,7 +75,8 @@ TEST_CASE("every node of the trace has the same checksum on every level and with
     const std::string path = (test::data_dir() / test::kStories3m).string();
     nlohmann::json first;
     for (const std::string& level : test::runnable_levels()) {
-        const test::ModelHandle model = test::load_model(path, [&](bitnet_model_params& p) { p.kernel = level.c_str(); });
+        const test::ModelHandle model =
+            test::load_model(path, [&](bitnet_model_params& p) { p.kernel = level.c_str(); });
         for (const int32_t n_threads : {1, 2}) {
             CAPTURE(level);
             CAPTURE(n_threads);
@@ -150,7 +151,8 @@ TEST_CASE("the host's rounding mode changes no logit, no embedding and no sample
     for (const int mode : {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
         REQUIRE(std::fesetround(mode) == 0);
         const test::ModelHandle model = test::load_model(test::golden_model("llama-q8"));
-        const test::ContextHandle context = test::make_context(model, [](bitnet_context_params& p) { p.embeddings = 1; });
+        const test::ContextHandle context =
+            test::make_context(model, [](bitnet_context_params& p) { p.embeddings = 1; });
         bitnet_sampler_params params = bitnet_sampler_default_params();
         params.has_seed = 1;
         params.seed = 7;

@@ -26,7 +26,8 @@ Vector embedding(const test::ContextHandle& context, int32_t index, int32_t norm
     return out;
 }
 
-Vector pooled(const test::ContextHandle& context, bitnet_seq_id seq, bitnet_pooling pooling, int32_t normalize, size_t n) {
+Vector pooled(const test::ContextHandle& context, bitnet_seq_id seq, bitnet_pooling pooling, int32_t normalize,
+              size_t n) {
     Vector out(n, 99.0f);
     test::must(bitnet_context_get_sequence_embedding(context.get(), seq, pooling, normalize, out.data(), n));
     return out;
@@ -51,7 +52,8 @@ TEST_CASE("the logits are the head times the hidden state") {
     test::ModelEdit file = test::ModelEdit::open(test::golden_model("llama-f16"));
     const std::vector<uint8_t>& head = file.tensor("token_embd.weight").data;
     const test::ModelHandle model = test::load_model(test::golden_model("llama-f16"));
-    const size_t n = static_cast<size_t>(test::info_of(model).n_embd), n_vocab = static_cast<size_t>(test::info_of(model).n_vocab);
+    const size_t n = static_cast<size_t>(test::info_of(model).n_embd),
+                 n_vocab = static_cast<size_t>(test::info_of(model).n_vocab);
     const test::ContextHandle context = test::make_context(model, with_embeddings);
     test::BatchArrays arrays;
     for (const bitnet_token token : {4, 5, 6, 7, 8}) arrays.add(token, 0, token != 5);
@@ -130,7 +132,8 @@ TEST_CASE("normalised embeddings have length 1 and the direction of the plain on
     test::decode(context, {9, 8, 7});
     const Vector plain = embedding(context, -1, 0, n), unit = embedding(context, -1, 1, n);
     CHECK(std::fabs(length(unit) - 1.0) < 1e-6);
-    for (size_t d = 0; d < n; ++d) CHECK(std::fabs(static_cast<double>(unit[d]) * length(plain) - static_cast<double>(plain[d])) < 1e-5);
+    for (size_t d = 0; d < n; ++d)
+        CHECK(std::fabs(static_cast<double>(unit[d]) * length(plain) - static_cast<double>(plain[d])) < 1e-5);
     CHECK(std::fabs(length(pooled(context, 0, BITNET_POOLING_MEAN, 1, n)) - 1.0) < 1e-6);
     CHECK(test::same_bits(pooled(context, 0, BITNET_POOLING_LAST, 1, n), unit));
 }
@@ -152,17 +155,23 @@ TEST_CASE("embeddings that were not kept, do not exist or do not fit are refused
     test::decode(plain, {1});
     CHECK(test::name_of(bitnet_context_get_embedding(plain.get(), -1, 0, out.data(), n)) == "BITNET_E_STATE");
     CHECK(test::last_error().find("embeddings") != std::string::npos);
-    CHECK(test::name_of(bitnet_context_get_sequence_embedding(plain.get(), 0, BITNET_POOLING_MEAN, 0, out.data(), n)) == "BITNET_E_STATE");
+    CHECK(test::name_of(bitnet_context_get_sequence_embedding(plain.get(), 0, BITNET_POOLING_MEAN, 0, out.data(), n)) ==
+          "BITNET_E_STATE");
 
     const test::ContextHandle context = test::make_context(model, with_embeddings);
     CHECK(test::name_of(bitnet_context_get_embedding(context.get(), -1, 0, out.data(), n)) == "BITNET_E_NOT_FOUND");
     test::decode(context, {1});
-    CHECK(test::name_of(bitnet_context_get_embedding(context.get(), -1, 0, out.data(), n - 1)) == "BITNET_E_BUFFER_TOO_SMALL");
+    CHECK(test::name_of(bitnet_context_get_embedding(context.get(), -1, 0, out.data(), n - 1)) ==
+          "BITNET_E_BUFFER_TOO_SMALL");
     CHECK(test::name_of(bitnet_context_get_embedding(context.get(), 1, 0, out.data(), n)) == "BITNET_E_NOT_FOUND");
-    CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 0, BITNET_POOLING_LAST, 0, out.data(), 0)) == "BITNET_E_BUFFER_TOO_SMALL");
-    CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 1, BITNET_POOLING_LAST, 0, out.data(), n)) == "BITNET_E_NOT_FOUND");
-    CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 2, BITNET_POOLING_LAST, 0, out.data(), n)) == "BITNET_E_ARGUMENT");
-    CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 0, static_cast<bitnet_pooling>(2), 0, out.data(), n)) == "BITNET_E_ARGUMENT");
+    CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 0, BITNET_POOLING_LAST, 0, out.data(),
+                                                              0)) == "BITNET_E_BUFFER_TOO_SMALL");
+    CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 1, BITNET_POOLING_LAST, 0, out.data(),
+                                                              n)) == "BITNET_E_NOT_FOUND");
+    CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 2, BITNET_POOLING_LAST, 0, out.data(),
+                                                              n)) == "BITNET_E_ARGUMENT");
+    CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 0, static_cast<bitnet_pooling>(2), 0,
+                                                              out.data(), n)) == "BITNET_E_ARGUMENT");
     test::last_error();
     CHECK(out == Vector(n, 7.0f));
 }

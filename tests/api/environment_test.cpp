@@ -16,7 +16,8 @@ namespace {
 std::string seen_by_child(const std::string& variables, const std::string& test_case) {
     char path[PATH_MAX] = {};
     REQUIRE(::readlink("/proc/self/exe", path, sizeof path - 1) > 0);
-    const std::string command = "env -u BITNET_KERNEL -u BITNET_NUM_THREADS " + variables + " '" + path + "' --no-skip --test-case='" + test_case + "'";
+    const std::string command = "env -u BITNET_KERNEL -u BITNET_NUM_THREADS " + variables + " '" + path +
+                                "' --no-skip --test-case='" + test_case + "'";
     FILE* pipe = ::popen(command.c_str(), "r");
     REQUIRE(pipe != nullptr);
     std::string output;
@@ -56,15 +57,18 @@ TEST_CASE("child: kernel marked as selected" * doctest::skip()) {
 }
 
 TEST_CASE("child: threads of a context" * doctest::skip()) {
-    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) { p.n_threads = 1; });
+    const test::ModelHandle model =
+        test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) { p.n_threads = 1; });
     bitnet_context* context = nullptr;
     const bitnet_status status = bitnet_context_create(model.get(), nullptr, &context);
-    tell(status == BITNET_OK ? std::to_string(bitnet_context_get_n_threads(context)) : test::name_of(status) + " " + test::last_error());
+    tell(status == BITNET_OK ? std::to_string(bitnet_context_get_n_threads(context))
+                             : test::name_of(status) + " " + test::last_error());
     bitnet_context_free(context);
 }
 
 TEST_CASE("child: threads asked for by parameter" * doctest::skip()) {
-    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) { p.n_threads = 1; });
+    const test::ModelHandle model =
+        test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) { p.n_threads = 1; });
     const test::ContextHandle context = test::make_context(model, [](bitnet_context_params& p) { p.n_threads = 1; });
     tell(std::to_string(bitnet_context_get_n_threads(context.get())));
 }
@@ -89,11 +93,14 @@ TEST_CASE("BITNET_KERNEL chooses the level where the parameter is NULL, and a pa
 
 TEST_CASE("BITNET_NUM_THREADS counts where the parameter is 0, and nonsense in it is an error with its name") {
     CHECK(seen_by_child("BITNET_NUM_THREADS=1", "child: threads of a context") == "1");
-    CHECK(seen_by_child("BITNET_NUM_THREADS=1024", "child: threads of a context") == std::to_string(bitnet_cpu_get_thread_limit()));
-    CHECK(seen_by_child("BITNET_NUM_THREADS=", "child: threads of a context") == std::to_string(bitnet_cpu_get_thread_limit()));
+    CHECK(seen_by_child("BITNET_NUM_THREADS=1024", "child: threads of a context") ==
+          std::to_string(bitnet_cpu_get_thread_limit()));
+    CHECK(seen_by_child("BITNET_NUM_THREADS=", "child: threads of a context") ==
+          std::to_string(bitnet_cpu_get_thread_limit()));
     for (const char* bad : {"0", "-1", "1025", "two", "2x", "' 2'", "99999999999"}) {
         CAPTURE(std::string(bad));
-        const std::string refused = seen_by_child(std::string("BITNET_NUM_THREADS=") + bad, "child: threads of a context");
+        const std::string refused =
+            seen_by_child(std::string("BITNET_NUM_THREADS=") + bad, "child: threads of a context");
         CHECK(refused.find("BITNET_E_CONFIG") == 0);
         CHECK(refused.find("BITNET_NUM_THREADS") != std::string::npos);
         CHECK(seen_by_child(std::string("BITNET_NUM_THREADS=") + bad, "child: threads asked for by parameter") == "1");

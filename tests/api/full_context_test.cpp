@@ -1,4 +1,5 @@
-// The ends of a context: one cell, exactly full, one token too many, nothing at all. After a refusal everything is as it was.
+// The ends of a context: one cell, exactly full, one token too many, nothing at all. After a refusal everything is as
+// it was.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -53,7 +54,8 @@ TEST_CASE("a full context refuses more with its state unchanged, and goes on rig
     for (int n = 1; n <= 3; ++n) {
         const test::Tokens more(static_cast<size_t>(n), 3);
         for (const bitnet_seq_id seq : {0, 1}) {
-            CHECK(test::name_of(bitnet_context_decode_tokens(context.get(), seq, more.data(), more.size())) == "BITNET_E_KV_FULL");
+            CHECK(test::name_of(bitnet_context_decode_tokens(context.get(), seq, more.data(), more.size())) ==
+                  "BITNET_E_KV_FULL");
             test::last_error();
         }
     }
@@ -119,7 +121,8 @@ TEST_CASE("n_batch limits one call, and a failed call leaves no logits behind") 
     const test::ContextHandle context = test::make_context(model, [](bitnet_context_params& p) { p.n_batch = 4; });
     test::decode(context, {1, 2, 3, 4});
     const test::Tokens five(5, 1);
-    CHECK(test::name_of(bitnet_context_decode_tokens(context.get(), 0, five.data(), five.size())) == "BITNET_E_ARGUMENT");
+    CHECK(test::name_of(bitnet_context_decode_tokens(context.get(), 0, five.data(), five.size())) ==
+          "BITNET_E_ARGUMENT");
     CHECK(test::last_error().find("5") != std::string::npos);
     const float* logits = nullptr;
     CHECK(test::name_of(bitnet_context_get_logits(context.get(), -1, &logits)) == "BITNET_E_NOT_FOUND");

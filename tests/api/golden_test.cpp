@@ -1,5 +1,5 @@
-// The golden models through the public interface: logits as an independent program computes them, and the same bits from
-// every level of kernels, any number of threads, any micro-batch and any way of feeding the prompt.
+// The golden models through the public interface: logits as an independent program computes them, and the same bits
+// from every level of kernels, any number of threads, any micro-batch and any way of feeding the prompt.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -58,7 +58,8 @@ TEST_CASE("every golden model gives the oracle's logits within 1e-4") {
         double worst = 0.0;
         for (size_t i = 0; i < logits.size(); ++i) {
             for (size_t v = 0; v < c.n_vocab; ++v) {
-                const double difference = std::fabs(static_cast<double>(logits[i][v]) - static_cast<double>(c.expected[i][v]));
+                const double difference =
+                    std::fabs(static_cast<double>(logits[i][v]) - static_cast<double>(c.expected[i][v]));
                 worst = difference <= worst ? worst : difference;  // a NaN becomes the worst
             }
         }
@@ -91,12 +92,14 @@ TEST_CASE("levels, threads, micro-batches and ways of feeding never change a bit
         CAPTURE(c.name);
         const std::vector<test::Logits> expected = all_logits(test::load_model(c.path), c.prompt, {});
         for (const std::string& level : levels) {
-            const test::ModelHandle model = test::load_model(c.path, [&](bitnet_model_params& p) { p.kernel = level.c_str(); });
+            const test::ModelHandle model =
+                test::load_model(c.path, [&](bitnet_model_params& p) { p.kernel = level.c_str(); });
             int different = 0;
             for (const int32_t n_threads : {1, 2}) {
                 for (const int32_t n_ubatch : {1, 3, 512}) {
                     for (const bool one_by_one : {false, true}) {
-                        different += !equal_bits(all_logits(model, c.prompt, {level, n_threads, n_ubatch, one_by_one}), expected);
+                        different += !equal_bits(all_logits(model, c.prompt, {level, n_threads, n_ubatch, one_by_one}),
+                                                 expected);
                     }
                 }
             }

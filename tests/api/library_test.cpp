@@ -11,8 +11,8 @@
 
 TEST_CASE("the version of the library is the header's") {
     CHECK(bitnet_version_number() == BITNET_VERSION_NUMBER);
-    const std::string version = std::to_string(BITNET_VERSION_MAJOR) + "." + std::to_string(BITNET_VERSION_MINOR) + "." +
-                                std::to_string(BITNET_VERSION_PATCH);
+    const std::string version = std::to_string(BITNET_VERSION_MAJOR) + "." + std::to_string(BITNET_VERSION_MINOR) +
+                                "." + std::to_string(BITNET_VERSION_PATCH);
     CHECK(bitnet_version_string() == version);
     CHECK(std::string(bitnet_build_info()).find(version) != std::string::npos);
     CHECK(std::string(bitnet_build_info()).find("scalar") != std::string::npos);
@@ -21,10 +21,10 @@ TEST_CASE("the version of the library is the header's") {
 
 TEST_CASE("every status has its name and its text, and unknown numbers have some, too") {
     std::set<int> numbers;
-#define CHECK_STATUS(name, number, text)                          \
-    CHECK(name == number);                                        \
-    CHECK(std::string(bitnet_status_name(name)) == #name);        \
-    CHECK(std::string(bitnet_status_text(name)) == text);         \
+#define CHECK_STATUS(name, number, text)                                                                               \
+    CHECK(name == number);                                                                                             \
+    CHECK(std::string(bitnet_status_name(name)) == #name);                                                             \
+    CHECK(std::string(bitnet_status_text(name)) == text);                                                              \
     CHECK(numbers.insert(number).second);
     BITNET_STATUS_LIST(CHECK_STATUS)
 #undef CHECK_STATUS
@@ -79,12 +79,15 @@ TEST_CASE("kernels are chosen by level or by name, the empty name is automatic, 
             CHECK(test::last_error().find(info.name) != std::string::npos);
         }
     }
-    CHECK(std::string(test::info_of(test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) { p.kernel = ""; })).kernel) == best);
+    CHECK(std::string(test::info_of(test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) {
+                          p.kernel = "";
+                      })).kernel) == best);
     for (const char* unknown : {"avx3", "AVX2", " avx2", "i2s", "i2s_avx2 ", "one\ntwo", "auto?"}) {
         CAPTURE(std::string(unknown));
         const bitnet_model_params params = test::model_params([&](bitnet_model_params& p) { p.kernel = unknown; });
         bitnet_model* model = nullptr;
-        CHECK(test::name_of(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &params, &model)) == "BITNET_E_CONFIG");
+        CHECK(test::name_of(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &params, &model)) ==
+              "BITNET_E_CONFIG");
         CHECK(test::last_error().find("scalar") != std::string::npos);
     }
 }

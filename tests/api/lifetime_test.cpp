@@ -1,4 +1,5 @@
-// Handles may be freed in any order, and whatever still lives goes on working; many of them work at once on many threads.
+// Handles may be freed in any order, and whatever still lives goes on working; many of them work at once on many
+// threads.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -28,7 +29,9 @@ Story tell(bitnet_context* context, bitnet_sampler* sampler, const bitnet_tokeni
         story.tokens.push_back(token);
         char piece[64];
         size_t size = 0;
-        if (bitnet_tokenizer_decode(tokenizer, &token, 1, BITNET_DECODE_SPECIAL, piece, sizeof piece, &size) != BITNET_OK) break;
+        if (bitnet_tokenizer_decode(tokenizer, &token, 1, BITNET_DECODE_SPECIAL, piece, sizeof piece, &size) !=
+            BITNET_OK)
+            break;
         story.text.append(piece, size);
     }
     return story;
@@ -140,7 +143,8 @@ TEST_CASE("threads load, use and free models of their own, and each sees its own
                 bitnet_model* model = nullptr;
                 const bitnet_status status = bitnet_model_load(path.c_str(), nullptr, &model);
                 if (t == 1) {
-                    wrong += status != BITNET_E_FILE_NOT_FOUND || std::string(bitnet_last_error()).find("no-such-model") == std::string::npos;
+                    wrong += status != BITNET_E_FILE_NOT_FOUND ||
+                             std::string(bitnet_last_error()).find("no-such-model") == std::string::npos;
                     continue;
                 }
                 wrong += status != BITNET_OK || std::string(bitnet_last_error()) != "";

@@ -1,5 +1,5 @@
-// "Decoding allocates nothing more": malloc and its kin are replaced in this program and counted while tokens are decoded
-// and sampled. glibc only, and not under a sanitizer, which replaces them itself.
+// "Decoding allocates nothing more": malloc and its kin are replaced in this program and counted while tokens are
+// decoded and sampled. glibc only, and not under a sanitizer, which replaces them itself.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -107,7 +107,8 @@ TEST_CASE("after the first step decoding and sampling allocate nothing") {
                 CAPTURE(std::string(name));
                 CAPTURE(n_threads);
                 CAPTURE(temperature);
-                const test::ContextHandle context = test::make_context(model, [&](bitnet_context_params& p) { p.n_threads = n_threads; });
+                const test::ContextHandle context =
+                    test::make_context(model, [&](bitnet_context_params& p) { p.n_threads = n_threads; });
                 bitnet_sampler_params params = bitnet_sampler_default_params();
                 params.temperature = temperature;
                 params.has_seed = 1;

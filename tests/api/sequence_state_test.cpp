@@ -151,7 +151,8 @@ TEST_CASE("states of other models are refused, also where only a number of the m
         return load(context, save(from));
     };
     CHECK(edited([](test::ModelEdit& f) { f.set_f32("bitnet-b1.58.rope.freq_base", 10000.0f); }) == BITNET_E_STATE);
-    CHECK(edited([](test::ModelEdit& f) { f.set_f32("bitnet-b1.58.attention.layer_norm_rms_epsilon", 1e-6f); }) == BITNET_E_STATE);
+    CHECK(edited([](test::ModelEdit& f) { f.set_f32("bitnet-b1.58.attention.layer_norm_rms_epsilon", 1e-6f); }) ==
+          BITNET_E_STATE);
     CHECK(edited([](test::ModelEdit& f) { f.set_u32("bitnet-b1.58.rope.dimension_count", 16); }) == BITNET_E_STATE);
     CHECK(edited([](test::ModelEdit&) {}) == BITNET_OK);  // the same model in another file
     test::must(load(context, before));
@@ -174,7 +175,8 @@ TEST_CASE("well-signed nonsense is refused: positions out of order, out of range
     CHECK(with(kPositions, 0xffffffffu) == BITNET_E_STATE);
     CHECK(with(kPositions + 8, 0x80000000u) == BITNET_E_STATE);
     CHECK(with(kPositions + 8, 0x7fffffffu) == BITNET_E_STATE);  // its end would be no position
-    for (const uint32_t count : {0u, 1u, 2u, 4u, 0x7fffffffu, 0x80000000u, 0xffffffffu}) CHECK(with(kTokenCount, count) == BITNET_E_STATE);
+    for (const uint32_t count : {0u, 1u, 2u, 4u, 0x7fffffffu, 0x80000000u, 0xffffffffu})
+        CHECK(with(kTokenCount, count) == BITNET_E_STATE);
     CHECK(save(context) == good);
 
     // The very last position is one; after it nothing can follow.

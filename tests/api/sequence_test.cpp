@@ -1,4 +1,5 @@
-// Forgetting, sharing and keeping parts of sequences: whatever is left must behave like a sequence that was never longer.
+// Forgetting, sharing and keeping parts of sequences: whatever is left must behave like a sequence that was never
+// longer.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -28,7 +29,9 @@ test::ContextHandle context_of(const test::ModelHandle& model, int32_t n_seq = 4
     });
 }
 
-bitnet_pos end_of(const test::ContextHandle& context, bitnet_seq_id seq = 0) { return bitnet_sequence_get_end(context.get(), seq); }
+bitnet_pos end_of(const test::ContextHandle& context, bitnet_seq_id seq = 0) {
+    return bitnet_sequence_get_end(context.get(), seq);
+}
 
 }  // namespace
 
@@ -55,7 +58,13 @@ TEST_CASE("removing everything empties the sequence, whichever way it is said") 
     const struct {
         bitnet_seq_id seq;
         bitnet_pos p0, p1;
-    } ways[] = {{0, -1, -1}, {0, 0, -1}, {0, 0, 10}, {0, -5, 1000}, {-1, -1, -1}, {0, 0, INT32_MAX}, {-7, INT32_MIN, INT32_MIN}};
+    } ways[] = {{0, -1, -1},
+                {0, 0, -1},
+                {0, 0, 10},
+                {0, -5, 1000},
+                {-1, -1, -1},
+                {0, 0, INT32_MAX},
+                {-7, INT32_MIN, INT32_MIN}};
     for (const auto& way : ways) {
         CAPTURE(way.p0);
         CAPTURE(way.p1);
@@ -101,8 +110,7 @@ TEST_CASE("a removed middle leaves the other tokens at their positions, and does
         // Without the rest of the tail it is a shorter sequence, nothing more.
         test::must(bitnet_sequence_remove(context.get(), 0, 4, -1));
         test::decode(context, {9});
-        CHECK(test::same_bits(test::copy_logits(context, model),
-                              test::fresh_logits(model, join(some_tokens(4), {9}))));
+        CHECK(test::same_bits(test::copy_logits(context, model), test::fresh_logits(model, join(some_tokens(4), {9}))));
     }
 }
 
@@ -123,13 +131,15 @@ TEST_CASE("copies share their past and diverge, each equal to a run of its own")
             const size_t s = static_cast<size_t>(seq);
             test::decode(context, {futures[s][i]}, seq);
             const test::Tokens so_far(futures[s].begin(), futures[s].begin() + static_cast<std::ptrdiff_t>(i) + 1);
-            CHECK(test::same_bits(test::copy_logits(context, model), test::fresh_logits(model, join(pasts[s], so_far))));
+            CHECK(
+                test::same_bits(test::copy_logits(context, model), test::fresh_logits(model, join(pasts[s], so_far))));
         }
     }
     // The owner may go: the copies stay.
     test::must(bitnet_sequence_remove(context.get(), 0, -1, -1));
     test::decode(context, {77}, 1);
-    CHECK(test::same_bits(test::copy_logits(context, model), test::fresh_logits(model, join(join(past, futures[1]), {77}))));
+    CHECK(test::same_bits(test::copy_logits(context, model),
+                          test::fresh_logits(model, join(join(past, futures[1]), {77}))));
 }
 
 TEST_CASE("copying replaces what the target held, and a range copied to itself is what remains") {

@@ -1,5 +1,5 @@
-// One model from every kind of source: file mapped or read, memory at any address, descriptor with an offset, callbacks,
-// the ARM order of codes. The logits are the same bits, and a source that fails is reported, not believed.
+// One model from every kind of source: file mapped or read, memory at any address, descriptor with an offset,
+// callbacks, the ARM order of codes. The logits are the same bits, and a source that fails is reported, not believed.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -19,7 +19,9 @@ const test::Tokens kTokens = {3, 1, 4, 1, 5};
 
 std::vector<uint8_t> golden_bytes(const std::string& name) { return test::read_file(test::golden_model(name)); }
 
-test::Logits expected_logits(const std::string& name) { return test::fresh_logits(test::load_model(test::golden_model(name)), kTokens); }
+test::Logits expected_logits(const std::string& name) {
+    return test::fresh_logits(test::load_model(test::golden_model(name)), kTokens);
+}
 
 bitnet_memory_info memory_of(const test::ModelHandle& model) {
     const test::ContextHandle context = test::make_context(model);
@@ -31,7 +33,9 @@ bitnet_memory_info memory_of(const test::ModelHandle& model) {
 
 class Descriptor {
 public:
-    explicit Descriptor(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) { REQUIRE(fd_ >= 0); }
+    explicit Descriptor(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+        REQUIRE(fd_ >= 0);
+    }
     ~Descriptor() { ::close(fd_); }
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
@@ -76,7 +80,8 @@ TEST_CASE("a mapped file, a file that is read, and their memory as reported") {
         const test::Logits expected = expected_logits(name);
         for (const int32_t use_mmap : {0, 1}) {
             CAPTURE(use_mmap);
-            const test::ModelHandle model = test::load_model(test::golden_model(name), [&](bitnet_model_params& p) { p.use_mmap = use_mmap; });
+            const test::ModelHandle model =
+                test::load_model(test::golden_model(name), [&](bitnet_model_params& p) { p.use_mmap = use_mmap; });
             CHECK(test::same_bits(test::fresh_logits(model, kTokens), expected));
             const bitnet_memory_info memory = memory_of(model);
             const uint64_t file_bytes = test::info_of(model).n_file_bytes;
@@ -130,11 +135,13 @@ TEST_CASE("a model inside another file, by descriptor and offset") {
                     archive.insert(archive.end(), bytes.begin(), bytes.end());
                     archive.insert(archive.end(), tail, 0x99);
                     test::TempDir folder;
-                    const bitnet_model_params params = test::model_params([&](bitnet_model_params& p) { p.use_mmap = use_mmap; });
+                    const bitnet_model_params params =
+                        test::model_params([&](bitnet_model_params& p) { p.use_mmap = use_mmap; });
                     bitnet_model* model = nullptr;
                     {
                         const Descriptor fd(folder.write("archive", archive));
-                        test::must(bitnet_model_load_from_fd(fd.get(), offset, tail == 0 ? 0 : bytes.size(), &params, &model));
+                        test::must(
+                            bitnet_model_load_from_fd(fd.get(), offset, tail == 0 ? 0 : bytes.size(), &params, &model));
                         CHECK(::lseek(fd.get(), 0, SEEK_CUR) == 0);  // untouched, and still open
                     }
                     const test::ModelHandle owner(model);
@@ -150,7 +157,8 @@ TEST_CASE("ranges outside a descriptor's file are refused") {
     const std::vector<uint8_t> bytes = golden_bytes("llama-f16");
     const Descriptor fd(folder.write("model", bytes));
     bitnet_model* model = nullptr;
-    for (const uint64_t offset : {static_cast<uint64_t>(bytes.size()), static_cast<uint64_t>(bytes.size()) + 1, UINT64_MAX, UINT64_MAX - 10}) {
+    for (const uint64_t offset :
+         {static_cast<uint64_t>(bytes.size()), static_cast<uint64_t>(bytes.size()) + 1, UINT64_MAX, UINT64_MAX - 10}) {
         CHECK(bitnet_model_load_from_fd(fd.get(), offset, 0, nullptr, &model) == BITNET_E_GGUF_TRUNCATED);
         CHECK(bitnet_model_load_from_fd(fd.get(), offset, 20, nullptr, &model) == BITNET_E_GGUF_TRUNCATED);
         CHECK(bitnet_model_load_from_fd(fd.get(), 0, bytes.size() + 1, nullptr, &model) == BITNET_E_GGUF_TRUNCATED);
@@ -201,7 +209,8 @@ TEST_CASE("codes in the ARM order are understood when that is said, and give oth
             for (uint64_t i = 0; i < tensor.n_elements(); ++i) {
                 const uint64_t in = i % 128, out = i % 64;
                 const int code = tensor.data[i / 128 * 32 + in % 32] >> (6 - 2 * (in / 32)) & 3;
-                arm[i / 64 * 16 + out % 16] = static_cast<uint8_t>(arm[i / 64 * 16 + out % 16] | code << (6 - 2 * (out / 16)));
+                arm[i / 64 * 16 + out % 16] =
+                    static_cast<uint8_t>(arm[i / 64 * 16 + out % 16] | code << (6 - 2 * (out / 16)));
             }
             std::copy(arm.begin(), arm.end(), tensor.data.begin());
         }
@@ -231,8 +240,9 @@ TEST_CASE("paths that lead nowhere, to folders or to nothing have their own stat
     CHECK(bitnet_model_load(folder.path().c_str(), nullptr, &model) == BITNET_E_IO);
     test::last_error();
     CHECK(bitnet_model_load(folder.write("empty.gguf", {}).c_str(), nullptr, &model) == BITNET_E_GGUF_TRUNCATED);
-    CHECK(bitnet_model_load(folder.write("text.gguf", {'h', 'e', 'l', 'l', 'o', ' ', 'w', 'o', 'r', 'l', 'd', '.', '.', '.'}).c_str(), nullptr, &model) ==
-          BITNET_E_GGUF_MAGIC);
+    CHECK(bitnet_model_load(
+              folder.write("text.gguf", {'h', 'e', 'l', 'l', 'o', ' ', 'w', 'o', 'r', 'l', 'd', '.', '.', '.'}).c_str(),
+              nullptr, &model) == BITNET_E_GGUF_MAGIC);
     test::last_error();
     CHECK(model == nullptr);
 }

@@ -15,7 +15,8 @@ namespace {
 
 // Tokens that look like a text: the reference's own continuation of "Once upon a time", over and over.
 test::Tokens story_tokens(size_t n) {
-    static const test::Tokens kStory = {1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426, 338};
+    static const test::Tokens kStory = {1,   403, 407, 261, 378, 432, 383, 286, 261,
+                                        376, 298, 315, 421, 395, 317, 426, 338};
     test::Tokens tokens;
     for (size_t i = 0; i < n; ++i) tokens.push_back(kStory[i % kStory.size()]);
     return tokens;
@@ -73,7 +74,8 @@ TEST_CASE("stories3m agrees with the reference at every step but the near ties")
             if (std::count(uncertain.begin(), uncertain.end(), step) == 0) {
                 CHECK(test::argmax(logits) == token);
             } else {
-                CHECK(static_cast<double>(logits[static_cast<size_t>(test::argmax(logits))] - logits[static_cast<size_t>(token)]) < noise);
+                CHECK(static_cast<double>(logits[static_cast<size_t>(test::argmax(logits))] -
+                                          logits[static_cast<size_t>(token)]) < noise);
             }
             test::decode(context, {token});
             ++step;
@@ -92,7 +94,8 @@ TEST_CASE("prompts of awkward lengths give the same bits at once, in micro-batch
         const test::Logits whole = test::fresh_logits(model, tokens);
         for (const int32_t n_ubatch : {1, 2, 7, 16, 32, 100}) {
             CAPTURE(n_ubatch);
-            CHECK(test::same_bits(test::fresh_logits(model, tokens, [&](bitnet_context_params& p) { p.n_ubatch = n_ubatch; }), whole));
+            CHECK(test::same_bits(
+                test::fresh_logits(model, tokens, [&](bitnet_context_params& p) { p.n_ubatch = n_ubatch; }), whole));
         }
         const test::ContextHandle context = test::make_context(model);
         for (const bitnet_token token : tokens) test::decode(context, {token});

@@ -1,5 +1,5 @@
-// Structs grow at their end: older programs with shorter ones get the defaults for the rest, newer ones with longer ones
-// are understood as far as this library goes, and a forgotten size is an error and no accident.
+// Structs grow at their end: older programs with shorter ones get the defaults for the rest, newer ones with longer
+// ones are understood as far as this library goes, and a forgotten size is an error and no accident.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 
 namespace {
 
-// Init with every size up to and beyond the struct: the first bytes are those of the whole, the size is the caller's, and
-// not a byte behind it is touched.
+// Init with every size up to and beyond the struct: the first bytes are those of the whole, the size is the caller's,
+// and not a byte behind it is touched.
 template <typename Params>
 void check_init(void (*init)(Params*, uint32_t)) {
     Params whole;
@@ -99,10 +99,12 @@ TEST_CASE("answers are cut at the caller's size") {
     const test::ContextHandle context = test::make_context(model);
     check_info<bitnet_model_info>([&](bitnet_model_info* info) { return bitnet_model_get_info(model.get(), info); });
     check_info<bitnet_kernel_info>([&](bitnet_kernel_info* info) { return bitnet_kernel_get_info(0, info); });
-    check_info<bitnet_memory_info>([&](bitnet_memory_info* info) { return bitnet_context_get_memory(context.get(), info); });
+    check_info<bitnet_memory_info>(
+        [&](bitnet_memory_info* info) { return bitnet_context_get_memory(context.get(), info); });
     check_info<bitnet_metrics>([&](bitnet_metrics* info) { return bitnet_context_get_metrics(context.get(), info); });
-    check_info<bitnet_tokenizer_info>(
-        [&](bitnet_tokenizer_info* info) { return bitnet_tokenizer_get_info(bitnet_model_get_tokenizer(model.get()), info); });
+    check_info<bitnet_tokenizer_info>([&](bitnet_tokenizer_info* info) {
+        return bitnet_tokenizer_get_info(bitnet_model_get_tokenizer(model.get()), info);
+    });
     check_info<bitnet_error_info>([&](bitnet_error_info* info) { return bitnet_last_error_get_info(info); });
 }
 

@@ -1,6 +1,6 @@
 // libFuzzer target for the tokenizers. The first byte picks what the rest is: text for one of a few small vocabularies
-// (checked: ids in range, no control token from plain text, byte-level BPE gives the bytes back, equal result again), or
-// a regular expression, a tokenizer.json, a tokenizer.model.
+// (checked: ids in range, no control token from plain text, byte-level BPE gives the bytes back, equal result again),
+// or a regular expression, a tokenizer.json, a tokenizer.model.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -40,8 +40,9 @@ Vocabulary bpe(const char* pre) {
         const char c = static_cast<char>(byte);
         add(v, to_alphabet({&c, 1}), BITNET_TOKEN_NORMAL, 0, 0);
     }
-    static const char* const kMerges[][2] = {{"a", "a"}, {"aa", "aa"}, {" ", " "}, {"b", "a"}, {"\n", "\n"}, {" ", "a"},
-                                             {"'", "s"}, {"\xC3", "\xA9"}, {"1", "2"}, {"aa", "b"}, {"  ", " "}};
+    static const char* const kMerges[][2] = {{"a", "a"},   {"aa", "aa"}, {" ", " "}, {"b", "a"},
+                                             {"\n", "\n"}, {" ", "a"},   {"'", "s"}, {"\xC3", "\xA9"},
+                                             {"1", "2"},   {"aa", "b"},  {"  ", " "}};
     for (const auto& merge : kMerges) {
         const std::string left = to_alphabet(merge[0]);
         v.merges.push_back({left + to_alphabet(merge[1]), static_cast<uint32_t>(left.size())});
@@ -66,12 +67,14 @@ Vocabulary spm(bool with_bytes, bool by_score) {
         add(v, text, BITNET_TOKEN_BYTE, 0, 0);
     }
     const std::string mark(kSpaceMark);
-    const std::vector<std::string> pieces = {mark, "a", "b", "\xC3\xA9", mark + "a", mark + mark, "ab", "aa", mark + "ab", "ba"};
+    const std::vector<std::string> pieces = {mark,        "a",  "b",  "\xC3\xA9",  mark + "a",
+                                             mark + mark, "ab", "aa", mark + "ab", "ba"};
     for (size_t i = 0; i < pieces.size(); ++i) add(v, pieces[i], BITNET_TOKEN_NORMAL, -static_cast<float>(i / 2), 0);
     if (!by_score) {
         v.scores.clear();
         const uint32_t mark_size = static_cast<uint32_t>(mark.size());
-        v.merges = {{mark + "a", mark_size}, {"ab", 1}, {mark + mark, mark_size}, {"aa", 1}, {mark + "ab", mark_size + 1}};
+        v.merges = {
+            {mark + "a", mark_size}, {"ab", 1}, {mark + mark, mark_size}, {"aa", 1}, {mark + "ab", mark_size + 1}};
     }
     return v;
 }

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "ggml-like/arena.h"
-#include "ggml-like/tensor_error.h"
 #include "ggml-like/graph_trace.h"
+#include "ggml-like/tensor_error.h"
 
 // Sanitizers end the program for an allocation they think absurd, unless told that failing is an answer.
 extern "C" const char* __asan_default_options();

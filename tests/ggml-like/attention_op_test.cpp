@@ -27,7 +27,8 @@ double half(float x) { return static_cast<double>(kern::f16_to_f32_value(kern::f
 
 }  // namespace
 
-TEST_CASE("attention is softmax over the cells a token sees, the same for every order of cells, level and thread count") {
+TEST_CASE(
+    "attention is softmax over the cells a token sees, the same for every order of cells, level and thread count") {
     constexpr int64_t kTokens = 13, kCells = 40;
     for (const Shape s : {Shape{4, 4, 32}, Shape{6, 2, 48}, Shape{5, 1, 17}, Shape{8, 2, 128}}) {
         CAPTURE(s.n_head);
@@ -39,7 +40,8 @@ TEST_CASE("attention is softmax over the cells a token sees, the same for every 
         std::vector<double> expected;
         for (size_t i = 0; i < kTokens; ++i) {
             for (size_t head = 0; head < static_cast<size_t>(s.n_head); ++head) {
-                const size_t kv_head = head / static_cast<size_t>(s.n_head / s.n_head_kv), dim = static_cast<size_t>(s.head_dim);
+                const size_t kv_head = head / static_cast<size_t>(s.n_head / s.n_head_kv),
+                             dim = static_cast<size_t>(s.head_dim);
                 std::vector<double> weights, out(dim, 0.0);
                 double sum = 0.0;
                 for (size_t j = i % 2; j <= i; j += 2) {
@@ -63,11 +65,13 @@ TEST_CASE("attention is softmax over the cells a token sees, the same for every 
         for (const kern::KernelSet& kernels : test::runnable_kernel_sets()) {
             for (int n_threads = 1; n_threads <= 5; ++n_threads) {
                 for (const int order : {0, 1, 2}) {  // where the cells lie: rising, falling, scattered
-                    std::vector<uint16_t> cache(static_cast<size_t>(2 * kCells * kv_width), 0x7e00);  // NaN where unwritten
+                    std::vector<uint16_t> cache(static_cast<size_t>(2 * kCells * kv_width),
+                                                0x7e00);  // NaN where unwritten
                     const tg::KvLayer layer{cache.data(), cache.data() + kCells * kv_width};
                     tg::Graph g;
                     test::WeightStore w(kernels);
-                    const tg::ValueId vq = g.get_rows(w.table(q, q_width), "q"), vk = g.get_rows(w.table(k, kv_width), "k");
+                    const tg::ValueId vq = g.get_rows(w.table(q, q_width), "q"),
+                                      vk = g.get_rows(w.table(k, kv_width), "k");
                     const tg::ValueId vv = g.get_rows(w.table(v, kv_width), "v");
                     g.kv_store(vk, vv, layer, "store");
                     const tg::ValueId result = g.attention(vq, layer, s.n_head, s.n_head_kv, s.head_dim, "attend");
@@ -76,8 +80,9 @@ TEST_CASE("attention is softmax over the cells a token sees, the same for every 
                     test::Feed feed(kTokens);
                     TwoSequences two;
                     for (int32_t i = 0; i < kTokens; ++i) {
-                        feed.cells[static_cast<size_t>(i)] = order == 0 ? i : order == 1 ? static_cast<int32_t>(kCells) - 1 - i
-                                                                                         : i * 11 % static_cast<int32_t>(kCells);
+                        feed.cells[static_cast<size_t>(i)] = order == 0   ? i
+                                                             : order == 1 ? static_cast<int32_t>(kCells) - 1 - i
+                                                                          : i * 11 % static_cast<int32_t>(kCells);
                         two.lists[i % 2].push_back(feed.cells[static_cast<size_t>(i)]);
                         two.n_visible.push_back(i / 2 + 1);
                     }
@@ -101,7 +106,8 @@ TEST_CASE("attention is softmax over the cells a token sees, the same for every 
         }
         double worst = 0.0;
         REQUIRE(first.size() == expected.size());
-        for (size_t i = 0; i < first.size(); ++i) worst = std::max(worst, std::fabs(static_cast<double>(first[i]) - expected[i]));
+        for (size_t i = 0; i < first.size(); ++i)
+            worst = std::max(worst, std::fabs(static_cast<double>(first[i]) - expected[i]));
         CHECK(worst < 1e-6);
     }
 }

@@ -18,7 +18,8 @@ struct Chain {
     explicit Chain(const kern::KernelSet& kernels, int n_products) : weights(kernels) {
         tg::ValueId x = graph.get_rows(weights.table(test::Random(1).reals(3 * 128), 128), "x");
         for (int i = 0; i < n_products; ++i) {
-            x = graph.mul_mat(weights.random(kern::QuantType::i2_s, 128, 128, 5 + static_cast<uint64_t>(i)), x, "mul." + std::to_string(i));
+            x = graph.mul_mat(weights.random(kern::QuantType::i2_s, 128, 128, 5 + static_cast<uint64_t>(i)), x,
+                              "mul." + std::to_string(i));
         }
         graph.make_external(x, 0);
         plan = tg::plan_memory(graph, 3);
@@ -58,13 +59,15 @@ TEST_CASE("a run stops after any number of polls, on every thread, and the next 
         const auto arena = backend->allocate(chain.plan.arena_bytes, "test");
         Countdown never{-1};
         in.external[0] = n_threads == 1 ? expected.data() : out.data();
-        REQUIRE(backend->run(chain.graph, chain.plan, *arena, in, {Countdown::stop, &never}, nullptr) == tg::RunResult::done);
+        REQUIRE(backend->run(chain.graph, chain.plan, *arena, in, {Countdown::stop, &never}, nullptr) ==
+                tg::RunResult::done);
         const long polls = never.polls;
         CHECK(polls > 12);
         in.external[0] = out.data();
         for (long k = 0; k <= polls; ++k) {
             Countdown countdown{k};
-            const tg::RunResult result = backend->run(chain.graph, chain.plan, *arena, in, {Countdown::stop, &countdown}, nullptr);
+            const tg::RunResult result =
+                backend->run(chain.graph, chain.plan, *arena, in, {Countdown::stop, &countdown}, nullptr);
             CHECK(result == (k < polls ? tg::RunResult::stopped : tg::RunResult::done));
             CHECK(countdown.polls == std::min(k + 1, polls));
         }
@@ -122,7 +125,8 @@ TEST_CASE("stopping never leaves a thread waiting for one that has gone") {
         for (int i = 0; i < 100; ++i) {
             for (auto& count : entered) count = 0;
             Late late{n_threads};
-            stopped += backend->run(graph, plan, *arena, feed.inputs(), {Late::stop, &late}, nullptr) == tg::RunResult::stopped;
+            stopped += backend->run(graph, plan, *arena, feed.inputs(), {Late::stop, &late}, nullptr) ==
+                       tg::RunResult::stopped;
         }
     }
     CHECK(stopped > 0);
@@ -170,7 +174,8 @@ TEST_CASE("a traced run can be stopped, too") {
     for (long k = 0; k < static_cast<long>(chain.graph.nodes().size()); ++k) {
         tg::GraphTrace trace;
         Countdown countdown{k};
-        CHECK(backend->run(chain.graph, chain.plan, *arena, in, {Countdown::stop, &countdown}, &trace) == tg::RunResult::stopped);
+        CHECK(backend->run(chain.graph, chain.plan, *arena, in, {Countdown::stop, &countdown}, &trace) ==
+              tg::RunResult::stopped);
     }
 }
 

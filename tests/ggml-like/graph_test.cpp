@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ggml-like/tensor_error.h"
 #include "ggml-like/graph.h"
+#include "ggml-like/tensor_error.h"
 #include "kernels/cpu/kernel_select.h"
 
 namespace {
@@ -120,7 +120,8 @@ TEST_CASE("builders give values of the right shape") {
 
 TEST_CASE("activations are packed once for all matrices of one input and format") {
     const tg::Weight table = weight("table", 256, 10, kern::QuantType::f32);
-    const tg::Weight q = weight("q", 256, 256), k = weight("k", 256, 128), t = weight("t", 256, 64, kern::QuantType::tq2_0);
+    const tg::Weight q = weight("q", 256, 256), k = weight("k", 256, 128),
+                     t = weight("t", 256, 64, kern::QuantType::tq2_0);
     const tg::Weight f = weight("f", 256, 8, kern::QuantType::f16);
     tg::Graph g;
     const tg::ValueId x = g.get_rows(table, "x");

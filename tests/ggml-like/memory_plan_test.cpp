@@ -1,5 +1,5 @@
-// The memory plan against brute force: a shadow of the arena that remembers who wrote each cache line, and every pair of
-// nodes between two meetings compared by the bytes they touch.
+// The memory plan against brute force: a shadow of the arena that remembers who wrote each cache line, and every pair
+// of nodes between two meetings compared by the bytes they touch.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "ggml-like/tensor_error.h"
 #include "ggml-like/graph.h"
 #include "ggml-like/memory_plan.h"
+#include "ggml-like/tensor_error.h"
 #include "kernels/cpu/kernel_select.h"
 #include "tests/support/kernel_cases.h"
 
@@ -41,14 +41,19 @@ struct RandomGraph {
         for (int i = 0; i < n_nodes; ++i) {
             // Mostly recent values, so that lives end; sometimes any, so that some are long.
             const size_t back = random.below(8) == 0 ? live.size() : std::min<size_t>(live.size(), 4);
-            const auto any = [&] { return live[live.size() - 1 - static_cast<size_t>(random.below(static_cast<int>(back)))]; };
+            const auto any = [&] {
+                return live[live.size() - 1 - static_cast<size_t>(random.below(static_cast<int>(back)))];
+            };
             const tg::ValueId x = any();
             const tg::Value value = graph.value(x);
             const bool tokens = value.rows == tg::Rows::tokens;
             switch (random.below(10)) {
                 case 0: live.push_back(graph.rms_norm(x, nullptr, 0, 1e-5f, "norm")); break;
                 case 1:
-                case 2: live.push_back(graph.mul_mat(weight(kernels, value.width, kWidths[random.below(3)], random.below(3) == 0), x, "mul")); break;
+                case 2:
+                    live.push_back(graph.mul_mat(
+                        weight(kernels, value.width, kWidths[random.below(3)], random.below(3) == 0), x, "mul"));
+                    break;
                 case 3: {
                     const tg::ValueId y = any();
                     if (graph.value(y).width == value.width && graph.value(y).rows == value.rows) {
@@ -57,7 +62,8 @@ struct RandomGraph {
                     break;
                 }
                 case 4:
-                    if (tokens) graph.rope(x, angles, rope, static_cast<int32_t>(value.width / kHeadDim), kHeadDim, "rope");
+                    if (tokens)
+                        graph.rope(x, angles, rope, static_cast<int32_t>(value.width / kHeadDim), kHeadDim, "rope");
                     break;
                 case 5:
                     if (tokens) {
@@ -71,7 +77,8 @@ struct RandomGraph {
                     if (tokens && !stored.empty()) {
                         const size_t at = static_cast<size_t>(random.below(static_cast<int>(stored.size())));
                         const int32_t heads = static_cast<int32_t>(value.width / kHeadDim);
-                        if (stored_width[at] == value.width) live.push_back(graph.attention(x, stored[at], heads, heads, kHeadDim, "attend"));
+                        if (stored_width[at] == value.width)
+                            live.push_back(graph.attention(x, stored[at], heads, heads, kHeadDim, "attend"));
                     }
                     break;
                 case 7:
@@ -97,8 +104,8 @@ struct RandomGraph {
     }
 };
 
-// Bytes that are touched: a range of an address space, of which there is one for the arena, one per external value and one
-// per layer of keys and values.
+// Bytes that are touched: a range of an address space, of which there is one for the arena, one per external value and
+// one per layer of keys and values.
 struct Range {
     uintptr_t space;
     size_t begin, end;
@@ -129,7 +136,8 @@ public:
         const bool whole = kWhole.count(node.op) != 0;
         Touched t;
         for (const tg::ValueId id : node.inputs) {
-            if (id != tg::kNoValue) t.reads.push_back(range(id, whole || node.op == tg::OpKind::pick_rows ? -1 : thread));
+            if (id != tg::kNoValue)
+                t.reads.push_back(range(id, whole || node.op == tg::OpKind::pick_rows ? -1 : thread));
         }
         if (node.output != tg::kNoValue) t.writes.push_back(range(node.output, whole ? -1 : thread));
         const uintptr_t layer = reinterpret_cast<uintptr_t>(node.params.kv.k);
@@ -154,12 +162,15 @@ private:
     Range range(tg::ValueId id, int thread) const {
         const tg::Value& value = graph_.value(id);
         const int64_t n = value.rows == tg::Rows::tokens ? n_tokens_ : n_outputs_;
-        const size_t row = value.type == tg::ValueType::packed ? value.format->bytes(value.width, n) / static_cast<size_t>(std::max<int64_t>(n, 1))
-                                                               : static_cast<size_t>(value.width) * sizeof(float);
+        const size_t row = value.type == tg::ValueType::packed
+                               ? value.format->bytes(value.width, n) / static_cast<size_t>(std::max<int64_t>(n, 1))
+                               : static_cast<size_t>(value.width) * sizeof(float);
         const bool external = value.home == tg::Home::external;
         const size_t base = external ? 0 : plan_.offsets[static_cast<size_t>(id)];
-        const int64_t first = thread < 0 ? 0 : n * thread / n_threads_, last = thread < 0 ? n : n * (thread + 1) / n_threads_;
-        return {external ? static_cast<uintptr_t>(1 + id) : 0, base + row * static_cast<size_t>(first), base + row * static_cast<size_t>(last)};
+        const int64_t first = thread < 0 ? 0 : n * thread / n_threads_,
+                      last = thread < 0 ? n : n * (thread + 1) / n_threads_;
+        return {external ? static_cast<uintptr_t>(1 + id) : 0, base + row * static_cast<size_t>(first),
+                base + row * static_cast<size_t>(last)};
     }
 
     const tg::Graph& graph_;
@@ -190,7 +201,8 @@ TEST_CASE("no value is overwritten before its last reader, in 300 random graphs"
             const size_t v = static_cast<size_t>(node.output);
             REQUIRE(plan.offsets[v] % 64 == 0);
             REQUIRE(plan.offsets[v] + plan.bytes[v] <= plan.arena_bytes);
-            for (size_t line = plan.offsets[v] / 64; line < (plan.offsets[v] + plan.bytes[v]) / 64; ++line) owner[line] = node.output;
+            for (size_t line = plan.offsets[v] / 64; line < (plan.offsets[v] + plan.bytes[v]) / 64; ++line)
+                owner[line] = node.output;
         }
         CHECK(wrong == 0);
     }
@@ -204,9 +216,12 @@ TEST_CASE("inputs and output of one node never overlap, except what is changed i
         for (const tg::Node& node : r.graph.nodes()) {
             for (const tg::ValueId id : node.inputs) {
                 if (id == tg::kNoValue || node.output == tg::kNoValue || id == node.output) continue;
-                if (r.graph.value(id).home == tg::Home::external || r.graph.value(node.output).home == tg::Home::external) continue;
+                if (r.graph.value(id).home == tg::Home::external ||
+                    r.graph.value(node.output).home == tg::Home::external)
+                    continue;
                 const size_t in = static_cast<size_t>(id), out = static_cast<size_t>(node.output);
-                wrong += plan.offsets[in] < plan.offsets[out] + plan.bytes[out] && plan.offsets[out] < plan.offsets[in] + plan.bytes[in];
+                wrong += plan.offsets[in] < plan.offsets[out] + plan.bytes[out] &&
+                         plan.offsets[out] < plan.offsets[in] + plan.bytes[in];
             }
         }
     }
@@ -223,8 +238,11 @@ TEST_CASE("threads meet before every node that touches another thread's work sin
         const std::vector<tg::Node>& all = r.graph.nodes();
         REQUIRE(plan.barrier_before.size() == all.size());
         size_t since = 0;
-        const std::vector<Shares> cases = {{r.graph, plan, 7, 1, 2}, {r.graph, plan, 7, 7, 3}, {r.graph, plan, 1, 1, 2},
-                                           {r.graph, plan, 5, 2, 5}, {r.graph, plan, 4, 3, 7}};
+        const std::vector<Shares> cases = {{r.graph, plan, 7, 1, 2},
+                                           {r.graph, plan, 7, 7, 3},
+                                           {r.graph, plan, 1, 1, 2},
+                                           {r.graph, plan, 5, 2, 5},
+                                           {r.graph, plan, 4, 3, 7}};
         for (size_t i = 0; i < all.size(); ++i) {
             barriers += plan.barrier_before[i];
             ++nodes;

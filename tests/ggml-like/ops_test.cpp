@@ -45,7 +45,8 @@ void check_near(const std::vector<float>& actual, const std::vector<double>& exp
     REQUIRE(actual.size() == expected.size());
     double largest = 1e-30, worst = 0.0;
     for (const double e : expected) largest = std::max(largest, std::fabs(e));
-    for (size_t i = 0; i < actual.size(); ++i) worst = std::max(worst, std::fabs(static_cast<double>(actual[i]) - expected[i]));
+    for (size_t i = 0; i < actual.size(); ++i)
+        worst = std::max(worst, std::fabs(static_cast<double>(actual[i]) - expected[i]));
     CHECK(worst <= relative * largest);
 }
 
@@ -53,7 +54,8 @@ std::vector<float> random_rows(int64_t n_rows, int64_t width, uint64_t seed) {
     return test::Random(seed).reals(static_cast<size_t>(n_rows * width));
 }
 
-tg::ValueId feed(tg::Graph& g, test::WeightStore& w, const std::vector<float>& values, int64_t width, const char* name = "x") {
+tg::ValueId feed(tg::Graph& g, test::WeightStore& w, const std::vector<float>& values, int64_t width,
+                 const char* name = "x") {
     return g.get_rows(w.table(values, width), name);
 }
 
@@ -70,12 +72,13 @@ TEST_CASE("get_rows decodes the row of each token, in every storage type") {
         const test::Matrix m = test::random_matrix(type, kRows, kWidth, 7);
         test::Feed tokens(5);
         tokens.tokens = {8, 0, 3, 3, 7};
-        const std::vector<float> out =
-            result_of([&](tg::Graph& g, test::WeightStore& w) { return g.get_rows(w.random(type, kRows, kWidth, 7), "rows"); }, tokens);
+        const std::vector<float> out = result_of(
+            [&](tg::Graph& g, test::WeightStore& w) { return g.get_rows(w.random(type, kRows, kWidth, 7), "rows"); },
+            tokens);
         std::vector<float> expected(5 * kWidth);
         for (size_t i = 0; i < 5; ++i) {
-            info.decode(m.bytes.data() + kern::quant_row_bytes(type, kWidth) * static_cast<size_t>(tokens.tokens[i]), m.scale,
-                        kWidth, expected.data() + i * kWidth);
+            info.decode(m.bytes.data() + kern::quant_row_bytes(type, kWidth) * static_cast<size_t>(tokens.tokens[i]),
+                        m.scale, kWidth, expected.data() + i * kWidth);
         }
         CHECK(std::memcmp(out.data(), expected.data(), out.size() * sizeof(float)) == 0);
     }
@@ -92,13 +95,15 @@ TEST_CASE("rope_table holds cosine and sine of position times frequency") {
         rope.freq_factors = with_factors ? factors.data() : nullptr;
         test::Feed feed(4);
         feed.positions = {0, 1, 1000, 123456};
-        const std::vector<float> out = result_of([&](tg::Graph& g, test::WeightStore&) { return g.rope_table(rope, "angles"); }, feed);
+        const std::vector<float> out =
+            result_of([&](tg::Graph& g, test::WeightStore&) { return g.rope_table(rope, "angles"); }, feed);
         std::vector<double> expected;
         for (const int32_t position : feed.positions) {
             for (int i = 0; i < 16; ++i) {
-                const long double factor = with_factors ? static_cast<long double>(factors[static_cast<size_t>(i)]) : 1.0L;
-                const long double angle = position * static_cast<long double>(rope.freq_scale) *
-                                          std::pow(500000.0L, -2.0L * i / 32) / factor;
+                const long double factor =
+                    with_factors ? static_cast<long double>(factors[static_cast<size_t>(i)]) : 1.0L;
+                const long double angle =
+                    position * static_cast<long double>(rope.freq_scale) * std::pow(500000.0L, -2.0L * i / 32) / factor;
                 expected.push_back(static_cast<double>(std::cos(angle)));
                 expected.push_back(static_cast<double>(std::sin(angle)));
             }
@@ -143,17 +148,21 @@ TEST_CASE("mul_mat of ternary types is the exact integer sum over quantised acti
             const std::vector<float> x = random_rows(16, k, 12);
             for (const int64_t n : kTokenCounts) {
                 const std::vector<float> out = result_of(
-                    [&](tg::Graph& g, test::WeightStore& w) { return g.mul_mat(w.random(type, rows, k, 11), feed(g, w, x, k), "mul"); },
+                    [&](tg::Graph& g, test::WeightStore& w) {
+                        return g.mul_mat(w.random(type, rows, k, 11), feed(g, w, x, k), "mul");
+                    },
                     test::Feed(n));
                 std::vector<double> expected;
                 for (int64_t i = 0; i < n; ++i) {
                     double largest = 1e-5;
-                    for (int64_t d = 0; d < k; ++d) largest = std::max(largest, std::fabs(static_cast<double>(x[static_cast<size_t>(i * k + d)])));
+                    for (int64_t d = 0; d < k; ++d)
+                        largest = std::max(largest, std::fabs(static_cast<double>(x[static_cast<size_t>(i * k + d)])));
                     const float scale = 127.0f / static_cast<float>(largest);
                     for (int64_t r = 0; r < rows; ++r) {
                         std::vector<float> row(static_cast<size_t>(k));
-                        kern::quant_type_info(type).decode(m.bytes.data() + kern::quant_row_bytes(type, k) * static_cast<size_t>(r),
-                                                           m.scale, k, row.data());
+                        kern::quant_type_info(type).decode(
+                            m.bytes.data() + kern::quant_row_bytes(type, k) * static_cast<size_t>(r), m.scale, k,
+                            row.data());
                         double sum = 0.0;
                         for (int64_t d = 0; d < k; ++d) {
                             const double q = std::nearbyint(x[static_cast<size_t>(i * k + d)] * scale);
@@ -169,7 +178,8 @@ TEST_CASE("mul_mat of ternary types is the exact integer sum over quantised acti
 }
 
 TEST_CASE("mul_mat of other types is the product with the decoded weights, times the output scale") {
-    for (const QuantType type : {QuantType::f32, QuantType::f16, QuantType::bf16, QuantType::q8_0, QuantType::q4_0, QuantType::q6_k}) {
+    for (const QuantType type :
+         {QuantType::f32, QuantType::f16, QuantType::bf16, QuantType::q8_0, QuantType::q4_0, QuantType::q6_k}) {
         constexpr int64_t kRows = 19, kWidth = 256, kTokens = 5;
         CAPTURE(kern::quant_type_info(type).name);
         const test::Matrix m = test::random_matrix(type, kRows, kWidth, 21);
@@ -189,7 +199,8 @@ TEST_CASE("mul_mat of other types is the product with the decoded weights, times
             for (size_t i = 0; i < kTokens; ++i) {
                 for (size_t r = 0; r < kRows; ++r) {
                     double sum = 0.0;
-                    for (size_t d = 0; d < kWidth; ++d) sum += static_cast<double>(rows[r * kWidth + d]) * static_cast<double>(x[i * kWidth + d]);
+                    for (size_t d = 0; d < kWidth; ++d)
+                        sum += static_cast<double>(rows[r * kWidth + d]) * static_cast<double>(x[i * kWidth + d]);
                     expected.push_back(sum * static_cast<double>(out_scale));
                 }
             }
@@ -223,7 +234,8 @@ TEST_CASE("rope turns pairs of halves or neighbours by the table's angles and le
                     for (size_t p = 0; p < static_cast<size_t>(n_dims) / 2; ++p) {
                         double* a = halves ? h + p : h + 2 * p;
                         double* b = halves ? h + p + static_cast<size_t>(n_dims) / 2 : h + 2 * p + 1;
-                        const double angle = static_cast<double>(i) * std::pow(10000.0, -2.0 * static_cast<double>(p) / n_dims);
+                        const double angle =
+                            static_cast<double>(i) * std::pow(10000.0, -2.0 * static_cast<double>(p) / n_dims);
                         const double turned = *a * std::cos(angle) - *b * std::sin(angle);
                         *b = *a * std::sin(angle) + *b * std::cos(angle);
                         *a = turned;
@@ -251,7 +263,9 @@ TEST_CASE("add, relu2_mul and silu_mul work element by element") {
             std::vector<double> expected;
             for (size_t i = 0; i < static_cast<size_t>(n * kWidth); ++i) {
                 const double a = static_cast<double>(x[i]), b = static_cast<double>(y[i]);
-                expected.push_back(op == 0 ? a + b : op == 1 ? std::pow(std::max(a, 0.0), 2) * b : a / (1.0 + std::exp(-a)) * b);
+                expected.push_back(op == 0   ? a + b
+                                   : op == 1 ? std::pow(std::max(a, 0.0), 2) * b
+                                             : a / (1.0 + std::exp(-a)) * b);
             }
             check_near(out, expected, 1e-6);
         }
@@ -272,7 +286,8 @@ TEST_CASE("pick_rows keeps the rows of the outputs, in their order, and what fol
             feed_in);
         std::vector<double> expected;
         for (const int32_t row : outputs) {
-            for (size_t d = 0; d < kWidth; ++d) expected.push_back(2.0 * static_cast<double>(x[static_cast<size_t>(row) * kWidth + d]));
+            for (size_t d = 0; d < kWidth; ++d)
+                expected.push_back(2.0 * static_cast<double>(x[static_cast<size_t>(row) * kWidth + d]));
         }
         check_near(out, expected, 0.0);
     }

@@ -45,7 +45,8 @@ void play_rounds(int index, void* user_data) {
         for (const int cell : r.cells) {
             if (cell != round) ++r.wrong;
         }
-        if (round % 64 == 0 && index == round / 64 % r.n_threads) std::this_thread::sleep_for(std::chrono::microseconds(300));
+        if (round % 64 == 0 && index == round / 64 % r.n_threads)
+            std::this_thread::sleep_for(std::chrono::microseconds(300));
         r.barrier.wait();
     }
 }

@@ -3,9 +3,9 @@
 
     compare_tokenizers.py --tool build/dev/bin/tokenize_stream [--data ../shared/data] [--strings 10000] [--only NAME]
 
-Every case is one tokenizer.json: the Llama 3 file itself, and variants made here from the GPT-2 and Llama 2 vocabularies
-so that every supported normalizer, pre-tokenizer and added-token option is compared. Each case runs over random
-multilingual strings (seeded) and over every Unicode code point, alone and between letters, digits and spaces.
+Every case is one tokenizer.json: the Llama 3 file itself, and variants made here from the GPT-2 and Llama 2
+vocabularies so that every supported normalizer, pre-tokenizer and added-token option is compared. Each case runs over
+random multilingual strings (seeded) and over every Unicode code point, alone and between letters, digits and spaces.
 Exit status: 0 equal, 1 different, 77 a package or the data is missing.
 """
 import argparse
@@ -28,16 +28,18 @@ CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 SPACES = [9, 10, 11, 12, 13, 28, 29, 30, 31, 32, 0x85, 0xA0, 0x1680, 0x180E, 0x2000, 0x2003, 0x200A, 0x200B, 0x2028,
           0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF, 0x2581]
 # First and last code point of blocks that texts mix: scripts, marks, digits, symbols, emoji, private use.
-BLOCKS = [(0x20, 0x7E), (0x20, 0x7E), (0x61, 0x7A), (0x30, 0x39), (0, 0x1F), (0x7F, 0xFF), (0x100, 0x24F), (0x300, 0x36F),
-          (0x370, 0x3FF), (0x400, 0x4FF), (0x590, 0x5FF), (0x600, 0x6FF), (0x660, 0x669), (0x900, 0x97F), (0xE00, 0xE7F),
+BLOCKS = [(0x20, 0x7E), (0x20, 0x7E), (0x61, 0x7A), (0x30, 0x39), (0, 0x1F), (0x7F, 0xFF), (0x100, 0x24F),
+          (0x300, 0x36F), (0x370, 0x3FF), (0x400, 0x4FF), (0x590, 0x5FF), (0x600, 0x6FF), (0x660, 0x669),
+          (0x900, 0x97F), (0xE00, 0xE7F),
           (0x1100, 0x11FF), (0x1780, 0x17FF), (0x2000, 0x206F), (0x2070, 0x209F), (0x20A0, 0x20CF), (0x2100, 0x218F),
           (0x2190, 0x22FF), (0x2460, 0x24FF), (0x2500, 0x27BF), (0x3000, 0x303F), (0x3040, 0x30FF), (0x4E00, 0x9FFF),
           (0xAC00, 0xD7A3), (0xE000, 0xE0FF), (0xFB00, 0xFB4F), (0xFE00, 0xFE0F), (0xFF00, 0xFFEF), (0x10300, 0x1034F),
           (0x11D50, 0x11DAF), (0x1D400, 0x1D7FF), (0x1F000, 0x1FAFF), (0x1F3FB, 0x1F3FF), (0x20000, 0x2A6DF),
           (0x31350, 0x323AF), (0xE0020, 0xE007F)]
-FIXED = ["'s", "'S", "'T", "'RE", "'re", "'Ve", "'m", "'LL", "'d", "'D", "'\u017f", "\r\n", "\n\n", "\n \n", " \n", "  ",
-         "\u200d", "\ufe0f", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea", "1234567", "3.14",
-         "<|eot_id|>", "<|begin_of_text|>", "<|end", "</s>", "<s>", "<unk>", "<0x0A>", "hello", " world", "don't", "WE'LL",
+FIXED = ["'s", "'S", "'T", "'RE", "'re", "'Ve", "'m", "'LL", "'d", "'D", "'\u017f", "\r\n", "\n\n", "\n \n", " \n",
+         "  ", "\u200d", "\ufe0f", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea", "1234567",
+         "3.14", "<|eot_id|>", "<|begin_of_text|>", "<|end", "</s>", "<s>", "<unk>", "<0x0A>", "hello", " world", "don't",
+         "WE'LL",
          "foo_bar(x)", "http://a.b/c?d=e&f", "\u0000", "\u2581", "\u2581\u2581", "\u0120", "<pad>", "special", "<mask>"]
 
 
@@ -168,7 +170,8 @@ def sequence(*parts):
     return dict(type="Sequence", pretokenizers=list(parts))
 
 
-QWEN2 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+QWEN2 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"
+         r"\s+(?!\S)|\s+")
 O200K = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
          r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
          r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
@@ -186,13 +189,15 @@ def byte_level_cases(data):
     yield "falcon", document(model, pre_tokenizer=sequence(
         dict(type="Punctuation", behavior="Contiguous"), byte_level(True), dict(type="Digits", individual_digits=False),
         split("[0-9][0-9][0-9]")), added_tokens=end)
-    yield "digits", document(model, pre_tokenizer=sequence(dict(type="Digits", individual_digits=True), byte_level(True)))
+    digits = dict(type="Digits", individual_digits=True)
+    yield "digits", document(model, pre_tokenizer=sequence(digits, byte_level(True)))
     for behavior in ("MergedWithPrevious", "MergedWithNext", "Contiguous"):
         yield "split-" + behavior, document(model, pre_tokenizer=sequence(
             split("e", behavior, literal=True), dict(type="Punctuation", behavior=behavior), split(r"\s", behavior),
             byte_level(False)))
-    tokens = added((50256, "<|endoftext|>", {}), (50257, "<pad>", dict(lstrip=True)), (50258, "<mask>", dict(rstrip=True)),
-                   (50259, "<s>", dict(lstrip=True, rstrip=True)), (50260, "foo_bar", dict(single_word=True, special=False)),
+    tokens = added((50256, "<|endoftext|>", {}), (50257, "<pad>", dict(lstrip=True)),
+                   (50258, "<mask>", dict(rstrip=True)), (50259, "<s>", dict(lstrip=True, rstrip=True)),
+                   (50260, "foo_bar", dict(single_word=True, special=False)),
                    (vocab["special"], "special", dict(single_word=True, special=False)),
                    (vocab["hello"], "hello", dict(normalized=True, special=False)),
                    (50261, "hello world", dict(normalized=False)), (50262, "don't", dict(normalized=True)),
@@ -210,17 +215,17 @@ def byte_level_cases(data):
 def sentencepiece_cases(data):
     vocab, merges = llama2_parts(data)
     fallback = bpe_model(vocab, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
-    unknown = bpe_model({t: i for t, i in vocab.items() if not t.startswith("<0x")} | {}, merges, unk_token="<unk>")
     # Without byte tokens the ids have gaps; that is a case of its own.
-    llama_normalizer = dict(type="Sequence", normalizers=[dict(type="Prepend", prepend="\u2581"),
-                                                          dict(type="Replace", pattern=dict(String=" "), content="\u2581")])
+    unknown = bpe_model({t: i for t, i in vocab.items() if not t.startswith("<0x")}, merges, unk_token="<unk>")
+    replace = dict(type="Replace", pattern=dict(String=" "), content="\u2581")
+    llama = dict(type="Sequence", normalizers=[dict(type="Prepend", prepend="\u2581"), replace])
     tokens = added((0, "<unk>", {}), (1, "<s>", {}), (2, "</s>", {}))
     more = tokens + added((32000, "<pad>", dict(normalized=True, special=False)), (32001, "<mask>", dict(lstrip=True)),
                           (32002, "hello world", dict(normalized=True, special=False)))
-    yield "llama2", document(fallback, normalizer=llama_normalizer, added_tokens=tokens)
-    yield "llama2-added", document(fallback, normalizer=llama_normalizer, added_tokens=more)
-    yield "llama2-unknown", document(unknown, normalizer=llama_normalizer, added_tokens=tokens)
-    yield "llama2-fused-unknown", document(dict(unknown, fuse_unk=True), normalizer=llama_normalizer, added_tokens=tokens)
+    yield "llama2", document(fallback, normalizer=llama, added_tokens=tokens)
+    yield "llama2-added", document(fallback, normalizer=llama, added_tokens=more)
+    yield "llama2-unknown", document(unknown, normalizer=llama, added_tokens=tokens)
+    yield "llama2-fused-unknown", document(dict(unknown, fuse_unk=True), normalizer=llama, added_tokens=tokens)
     for scheme in ("first", "always", "never"):
         for cut in (True, False):
             metaspace = dict(type="Metaspace", replacement="\u2581", prepend_scheme=scheme, split=cut)
@@ -324,9 +329,10 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     parser = argparse.ArgumentParser()
     parser.add_argument("--tool", required=True)
-    parser.add_argument("--data", default=os.environ.get("BITNET_TEST_DATA", os.path.join(here, "../../../shared/data")))
+    data = os.environ.get("BITNET_TEST_DATA") or os.path.join(here, "../../../shared/data")
+    parser.add_argument("--data", default=data)
     parser.add_argument("--strings", type=int, default=10000)
-    parser.add_argument("--everything", action="store_true", help="every code point in every case, not only for Llama 3")
+    parser.add_argument("--everything", action="store_true", help="every code point in every case")
     parser.add_argument("--only", default="")
     args = parser.parse_args()
     llama3 = os.path.join(args.data, "tokenizer/llama3/tokenizer.json")

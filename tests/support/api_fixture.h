@@ -1,5 +1,5 @@
-// Handles of bitnet.h that free themselves, and the few calls nearly every test of the interface makes. Includes bitnet.h
-// alone: the tests that use it see the library as its users do.
+// Handles of bitnet.h that free themselves, and the few calls nearly every test of the interface makes. Includes
+// bitnet.h alone: the tests that use it see the library as its users do.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -167,7 +167,9 @@ inline std::vector<std::string> runnable_levels() {
     return levels;
 }
 
-inline std::filesystem::path golden_dir() { return std::filesystem::path(__FILE__).parent_path().parent_path() / "golden"; }
+inline std::filesystem::path golden_dir() {
+    return std::filesystem::path(__FILE__).parent_path().parent_path() / "golden";
+}
 inline std::string golden_model(const std::string& name) { return (golden_dir() / (name + ".gguf")).string(); }
 
 constexpr const char* kStories3m = "models/stories3m-i2_s.gguf";

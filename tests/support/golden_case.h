@@ -30,13 +30,18 @@ inline std::vector<GoldenCase> golden_cases() {
         if (file.size() < 12 || file.substr(file.size() - 12) != ".golden.json") continue;
         std::ifstream in(entry.path());
         const nlohmann::json json = nlohmann::json::parse(in);
-        GoldenCase c{json.at("name"), (golden_dir() / json.at("model").get<std::string>()).string(),
-                     json.value("same_logits_as", ""), json.at("prompt").get<Tokens>(), json.at("n_vocab"), {}};
+        GoldenCase c{json.at("name"),
+                     (golden_dir() / json.at("model").get<std::string>()).string(),
+                     json.value("same_logits_as", ""),
+                     json.at("prompt").get<Tokens>(),
+                     json.at("n_vocab"),
+                     {}};
         const std::vector<uint8_t> bytes = read_file(golden_dir() / json.at("logits").get<std::string>());
         REQUIRE(bytes.size() == c.prompt.size() * c.n_vocab * sizeof(float));
         for (size_t i = 0; i < c.prompt.size(); ++i) {
             c.expected.emplace_back(c.n_vocab);
-            std::memcpy(c.expected.back().data(), bytes.data() + i * c.n_vocab * sizeof(float), c.n_vocab * sizeof(float));
+            std::memcpy(c.expected.back().data(), bytes.data() + i * c.n_vocab * sizeof(float),
+                        c.n_vocab * sizeof(float));
         }
         cases.push_back(std::move(c));
     }

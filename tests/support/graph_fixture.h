@@ -1,5 +1,5 @@
-// Graphs in tests: weights made of random data with a chosen kernel, inputs fed through an f32 table, and running a graph
-// on the CPU backend with any number of threads while every result is kept.
+// Graphs in tests: weights made of random data with a chosen kernel, inputs fed through an f32 table, and running a
+// graph on the CPU backend with any number of threads while every result is kept.
 #pragma once
 
 #include <cstdint>
@@ -112,7 +112,8 @@ inline std::vector<float> run_graph(tg::Graph& graph, tg::ValueId result, const 
     std::fill(arena->data(), arena->data() + arena->size(), uint8_t{0xa5});
     tg::RunInputs in = feed.inputs();
     const tg::Value& value = graph.value(result);
-    std::vector<float> out(static_cast<size_t>((value.rows == tg::Rows::tokens ? in.n_tokens : in.n_outputs) * value.width));
+    std::vector<float> out(
+        static_cast<size_t>((value.rows == tg::Rows::tokens ? in.n_tokens : in.n_outputs) * value.width));
     std::vector<float> nothing(1);
     in.external[0] = out.empty() ? nothing.data() : out.data();
     if (backend->run(graph, plan, *arena, in, {}, trace) != tg::RunResult::done) out.clear();

@@ -1,5 +1,5 @@
-// A GGUF file taken apart into keys and tensors, changed, and put together again. Written for tests without a line of the
-// library's own reader or writer: what it makes may be as wrong as a test wants.
+// A GGUF file taken apart into keys and tensors, changed, and put together again. Written for tests without a line of
+// the library's own reader or writer: what it makes may be as wrong as a test wants.
 #pragma once
 
 #include <algorithm>
@@ -43,7 +43,8 @@ public:
             EditKey key{string(), {}};
             const size_t begin = at_;
             skip_value(number<uint32_t>());
-            key.value.assign(file_.begin() + static_cast<std::ptrdiff_t>(begin), file_.begin() + static_cast<std::ptrdiff_t>(at_));
+            key.value.assign(file_.begin() + static_cast<std::ptrdiff_t>(begin),
+                             file_.begin() + static_cast<std::ptrdiff_t>(at_));
             if (key.name == "general.alignment") std::memcpy(&alignment_, key.value.data() + 4, 4);
             keys.push_back(std::move(key));
         }
@@ -92,7 +93,9 @@ public:
     }
     ModelEdit& set_u32(const std::string& name, uint32_t value) { return set(name, 4, value); }
     ModelEdit& set_f32(const std::string& name, float value) { return set(name, 6, value); }
-    ModelEdit& set_string(const std::string& name, const std::string& value) { return put(name, GgufBytes().u32(8).string(value)); }
+    ModelEdit& set_string(const std::string& name, const std::string& value) {
+        return put(name, GgufBytes().u32(8).string(value));
+    }
     ModelEdit& set_u32_array(const std::string& name, const std::vector<uint32_t>& values) {
         GgufBytes bytes;
         bytes.u32(9).u32(4).u64(values.size());

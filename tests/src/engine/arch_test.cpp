@@ -5,8 +5,8 @@
 #include <string>
 
 #include "src/arch/arch.h"
-#include "src/context/context.h"
 #include "src/base/error.h"
+#include "src/context/context.h"
 
 using bitnet::Activation;
 
@@ -21,7 +21,8 @@ TEST_CASE("the four names are found and no other") {
         CHECK(arch->traits.sub_norms == !llama);
         CHECK(arch->layer_tensors.size() == (llama ? 9 : 11));
     }
-    for (const char* name : {"", "Bitnet", "bitnet-b1.5", "bitnet-b1.580", "llama2"}) CHECK(bitnet::find_arch(name) == nullptr);
+    for (const char* name : {"", "Bitnet", "bitnet-b1.5", "bitnet-b1.580", "llama2"})
+        CHECK(bitnet::find_arch(name) == nullptr);
 }
 
 TEST_CASE("every tensor of a layer is a matrix or a norm, and no place is filled twice") {
@@ -32,8 +33,10 @@ TEST_CASE("every tensor of a layer is a matrix or a norm, and no place is filled
         for (const bitnet::LayerTensor& row : bitnet::find_arch(name)->layer_tensors) {
             CHECK((row.matrix == nullptr) != (row.norm == nullptr));
             CHECK(names.insert(row.name).second);
-            CHECK(places.insert(row.matrix != nullptr ? static_cast<const void*>(&(layer.*row.matrix))
-                                                      : static_cast<const void*>(&(layer.*row.norm))).second);
+            CHECK(places
+                      .insert(row.matrix != nullptr ? static_cast<const void*>(&(layer.*row.matrix))
+                                                    : static_cast<const void*>(&(layer.*row.norm)))
+                      .second);
         }
     }
 }

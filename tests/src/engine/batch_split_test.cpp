@@ -89,7 +89,8 @@ TEST_CASE("a refused batch, a failure halfway and undo leave the cache as it was
         CHECK(f.reserve(late) == BITNET_E_ARGUMENT);
         CHECK(f.reserve(view_of({4, 100}, {0, 0})) == BITNET_E_TOKEN);
         CHECK(f.reserve(view_of({4, 4}, {0, 3})) == BITNET_E_ARGUMENT);
-        CHECK(f.reserve(view_of(std::vector<bitnet_token>(8, 1), std::vector<bitnet_seq_id>(8, 2))) == BITNET_E_KV_FULL);
+        CHECK(f.reserve(view_of(std::vector<bitnet_token>(8, 1), std::vector<bitnet_seq_id>(8, 2))) ==
+              BITNET_E_KV_FULL);
         CHECK(f.cache->n_free() == 7);
         CHECK(f.cache->sequence(0).end() == 2);
         CHECK(f.cache->sequence(1).end() == 1);

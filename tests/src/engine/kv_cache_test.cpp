@@ -1,5 +1,5 @@
-// The KV cache against a model of it: random appends, removals, copies and truncations must keep the sequences' lists and
-// the count of free cells exactly what plain lists say.
+// The KV cache against a model of it: random appends, removals, copies and truncations must keep the sequences' lists
+// and the count of free cells exactly what plain lists say.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -82,7 +82,8 @@ TEST_CASE("random work on the cache keeps lists, contents and free cells as plai
                 const Plain& expected = plain[static_cast<size_t>(s)];
                 wrong += sequence.cells.size() != expected.size() || sequence.positions.size() != expected.size();
                 for (size_t i = 0; i < std::min(expected.size(), sequence.cells.size()); ++i) {
-                    wrong += sequence.positions[i] != expected[i].first || content[sequence.cells[i]] != expected[i].second;
+                    wrong +=
+                        sequence.positions[i] != expected[i].first || content[sequence.cells[i]] != expected[i].second;
                     contents.insert(expected[i].second);
                 }
             }
@@ -90,7 +91,9 @@ TEST_CASE("random work on the cache keeps lists, contents and free cells as plai
             int freed_by_one = 0;
             for (const auto& [position, what] : mine) {
                 int users = 0;
-                for (const Plain& p : plain) users += static_cast<int>(std::count_if(p.begin(), p.end(), [&](const auto& e) { return e.second == what; }));
+                for (const Plain& p : plain)
+                    users += static_cast<int>(
+                        std::count_if(p.begin(), p.end(), [&](const auto& e) { return e.second == what; }));
                 freed_by_one += users == 1;
             }
             wrong += cache.n_free_without(id) != cache.n_free() + freed_by_one;

@@ -52,8 +52,8 @@ TEST_CASE("bitnet: the published ids of one question with the reply header") {
 TEST_CASE("bitnet: a conversation reads as the true template writes it") {
     if (!test::have_data(kLlama3)) return;
     const Tokenizer& tokenizer = test::tokenizer_of(kLlama3);
-    const Tokens tokens =
-        chat(tokenizer, "bitnet", {{"system", "Be brief."}, {"user", "Hi"}, {"assistant", "Hello!"}, {"user", "Bye"}}, true);
+    const Tokens tokens = chat(
+        tokenizer, "bitnet", {{"system", "Be brief."}, {"user", "Hi"}, {"assistant", "Hello!"}, {"user", "Bye"}}, true);
     CHECK(tokenizer.decode(tokens, BITNET_DECODE_SPECIAL) ==
           "<|begin_of_text|>System: Be brief.<|eot_id|>User: Hi<|eot_id|>Assistant: Hello!<|eot_id|>User: Bye<|eot_id|>"
           "Assistant: ");
@@ -64,10 +64,11 @@ TEST_CASE("llama3: header tokens, two line ends, trimmed content") {
     if (!test::have_data(kLlama3)) return;
     const Tokenizer& tokenizer = test::tokenizer_of(kLlama3);
     const Tokens tokens = chat(tokenizer, "llama3", {{"user", " Hi there\n"}}, true);
-    const std::string text = "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi there<|eot_id|>"
-                             "<|start_header_id|>assistant<|end_header_id|>\n\n";
+    const std::string text =
+        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi there<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n";
     CHECK(tokenizer.decode(tokens, BITNET_DECODE_SPECIAL) == text);
-    CHECK(tokens == tokenizer.encode(text, kParse));  // this template encodes the same in one go
+    CHECK(tokens == tokenizer.encode(text, kParse));                     // this template encodes the same in one go
     CHECK(chat(tokenizer, "", {{"user", "Hi there"}}, true) == tokens);  // its own, by its vocabulary
 }
 
@@ -77,7 +78,8 @@ TEST_CASE("chatml and falcon write their marks as tokens where the vocabulary ha
     CHECK(chat(chatml, "chatml", {{"user", "Hi \n"}}, true) == chatml.encode(expected, kParse));
     const Tokenizer falcon = chat_tokenizer({"<|user|>", "<|assistant|>", "<|system|>"}, "llama", "");
     const std::vector<ChatMessage> messages = {{"system", "S"}, {"user", "Hi"}, {"assistant", "Yes"}, {"user", "Bye"}};
-    const std::string text = "<|system|>\nS\n<|user|>\nHi\n<|assistant|>\nYes<|eot_id|>\n<|user|>\nBye\n<|assistant|>\n";
+    const std::string text =
+        "<|system|>\nS\n<|user|>\nHi\n<|assistant|>\nYes<|eot_id|>\n<|user|>\nBye\n<|assistant|>\n";
     CHECK(chat(falcon, "falcon", messages, true) == falcon.encode(text, kParse));
     // Where the marks are no tokens they are text, encoded together with what follows.
     const Tokenizer plain(test::tiny_bpe());
@@ -137,10 +139,15 @@ TEST_CASE("the model's own format is known by architecture, template and vocabul
 
 TEST_CASE("what cannot be encoded is refused with the reason") {
     const Tokenizer tokenizer = chat_tokenizer({}, "llama", "");
-    CHECK(fails_with(BITNET_E_NOT_FOUND, {"not recognised", "bitnet, llama3, chatml, falcon"},
-                     [&] { chat(tokenizer, "", {{"user", "x"}}, true); }));
-    CHECK(fails_with(BITNET_E_ARGUMENT, {"'gemma'", "bitnet"}, [&] { chat(tokenizer, "gemma", {{"user", "x"}}, true); }));
-    CHECK(fails_with(BITNET_E_NOT_FOUND, {"chatml", "<|im_start|>"}, [&] { chat(tokenizer, "chatml", {{"user", "x"}}, true); }));
+    CHECK(fails_with(BITNET_E_NOT_FOUND, {"not recognised", "bitnet, llama3, chatml, falcon"}, [&] {
+        chat(tokenizer, "", {{"user", "x"}}, true);
+    }));
+    CHECK(fails_with(BITNET_E_ARGUMENT, {"'gemma'", "bitnet"}, [&] {
+        chat(tokenizer, "gemma", {{"user", "x"}}, true);
+    }));
+    CHECK(fails_with(BITNET_E_NOT_FOUND, {"chatml", "<|im_start|>"}, [&] {
+        chat(tokenizer, "chatml", {{"user", "x"}}, true);
+    }));
     for (const char* role : {"tool", "", "User", "user ", "user\n"}) {
         CHECK(fails_with(BITNET_E_ARGUMENT, {"role"}, [&] { chat(tokenizer, "bitnet", {{role, "x"}}, true); }));
     }

@@ -52,9 +52,9 @@ std::shared_ptr<const Tokenizer> llama3_gguf(const char* architecture) {
 
 }  // namespace
 
-// The reference program ran on the official GGUF, which lacks tokenizer.ggml.pre, and fell back to "default" with a warning.
-// Its ids are therefore those of that pre-tokenizer; the model's own (Llama 3's) differ where "-bit" and a full stop with
-// the line end after it are one piece each.
+// The reference program ran on the official GGUF, which lacks tokenizer.ggml.pre, and fell back to "default" with a
+// warning. Its ids are therefore those of that pre-tokenizer; the model's own (Llama 3's) differ where "-bit" and a
+// full stop with the line end after it are one piece each.
 TEST_CASE("BitNet 2B-4T: the seven texts tokenised by the reference program") {
     const char* file = "golden/bitnet2b4t-standard_tokens.json";
     if (!test::have_data(file) || !test::have_data(kLlama3)) return;
@@ -99,7 +99,9 @@ TEST_CASE("BitNet 2B-4T: the examples with special tokens") {
 }
 
 TEST_CASE("llama-bpe: every case of the Llama 3 vocabulary") { check_cases(kLlama3, "llama-bpe"); }
-TEST_CASE("llama-spm: every case, from GGUF") { check_cases("tokenizer/vocab-gguf/ggml-vocab-llama-spm.gguf", "llama-spm"); }
+TEST_CASE("llama-spm: every case, from GGUF") {
+    check_cases("tokenizer/vocab-gguf/ggml-vocab-llama-spm.gguf", "llama-spm");
+}
 TEST_CASE("llama-spm: every case, from tokenizer.model") { check_cases(kLlama2, "llama-spm"); }
 TEST_CASE("gpt-2: every case, from GGUF") { check_cases("tokenizer/vocab-gguf/ggml-vocab-gpt-2.gguf", "gpt-2"); }
 TEST_CASE("phi-3: the Llama 2 vocabulary with more added tokens gives the same ids") {

@@ -49,7 +49,8 @@ ByteSet property(std::string_view name) {
 
 }  // namespace
 
-TEST_CASE("Llama 3 pieces: contractions, words with what is before them, three digits, symbols with line ends, spaces") {
+TEST_CASE(
+    "Llama 3 pieces: contractions, words with what is before them, three digits, symbols with line ends, spaces") {
     CHECK(split("llama-bpe", "Hello, I'm  here") == Pieces{"Hello", ",", " I", "'m", " ", " here"});
     CHECK(split("llama-bpe", "WE'LL don'T I'VE") == Pieces{"WE", "'LL", " don", "'T", " I", "'VE"});
     CHECK(split("llama-bpe", "12345 1.58") == Pieces{"123", "45", " ", "1", ".", "58"});
@@ -57,7 +58,8 @@ TEST_CASE("Llama 3 pieces: contractions, words with what is before them, three d
     CHECK(split("llama-bpe", "x   ") == Pieces{"x", "   "});
     CHECK(split("llama-bpe", "x   y") == Pieces{"x", "  ", " y"});
     CHECK(split("llama-bpe", "(foo)!?\n\n  bar") == Pieces{"(foo", ")!?\n\n", " ", " bar"});
-    CHECK(split("llama-bpe", "\xE4\xBD\xA0\xE5\xA5\xBD\xEF\xBC\x81") == Pieces{"\xE4\xBD\xA0\xE5\xA5\xBD", "\xEF\xBC\x81"});
+    CHECK(split("llama-bpe", "\xE4\xBD\xA0\xE5\xA5\xBD\xEF\xBC\x81") ==
+          Pieces{"\xE4\xBD\xA0\xE5\xA5\xBD", "\xEF\xBC\x81"});
     CHECK(split("llama-bpe", "'\xC5\xBF") == Pieces{"'\xC5\xBF"});  // U+017F is an s without regard to case
     CHECK(split("llama-bpe", "").empty());
 }
@@ -71,8 +73,15 @@ TEST_CASE("the other pre-tokenizers differ where they should") {
 }
 
 TEST_CASE("a byte that is no character is a symbol: it stands apart from letters, digits and spaces") {
-    CHECK(split("llama-bpe", "a\xFF" "b\x80 1") == Pieces{"a", "\xFF" "b", "\x80", " ", "1"});
-    CHECK(split("gpt-2", "a\xFF\xFE" "b 1\xE2\x82") == Pieces{"a", "\xFF\xFE", "b", " 1", "\xE2\x82"});
+    CHECK(split("llama-bpe",
+                "a\xFF"
+                "b\x80 1") == Pieces{"a",
+                                     "\xFF"
+                                     "b",
+                                     "\x80", " ", "1"});
+    CHECK(split("gpt-2",
+                "a\xFF\xFE"
+                "b 1\xE2\x82") == Pieces{"a", "\xFF\xFE", "b", " 1", "\xE2\x82"});
 }
 
 TEST_CASE("a look-ahead does not see past the piece of the stage before") {
@@ -148,7 +157,8 @@ TEST_CASE("what is understood is understood as written") {
     CHECK(matches("a{2,3}?", "aaaa") == Pieces{"aa", "aa"});
     CHECK(matches("(?<=b)a", "aba") == Pieces{"ab", "a"});
     CHECK(matches("(?i:K)", "k\xE2\x84\xAA") == Pieces{"k", "\xE2\x84\xAA"});  // U+212A
-    CHECK(matches("\\d", "1\xD9\xA1\xC2\xB2") == Pieces{"1", "\xD9\xA1", "\xC2\xB2"});  // U+0661 yes, U+00B2 no: same cut
+    CHECK(matches("\\d", "1\xD9\xA1\xC2\xB2") ==
+          Pieces{"1", "\xD9\xA1", "\xC2\xB2"});  // U+0661 yes, U+00B2 no: same cut
     CHECK(matches("\\n|\\r|\\t|\\f", "a\tb\fc") == Pieces{"a", "\t", "b", "\f", "c"});
 }
 
@@ -174,9 +184,9 @@ TEST_CASE("classes have the sizes of Unicode 16") {
     CHECK(marks == 2501);
     CHECK(symbols == 8514);
     CHECK(upper == 1858);
-    CHECK(property("L")[class_byte(0x31350)]);       // an ideograph of Unicode 15
-    CHECK_FALSE(is_unicode_space(0x180E));           // was a space once
-    CHECK_FALSE(is_unicode_space(0x1C));             // is one for Python, not for Unicode
+    CHECK(property("L")[class_byte(0x31350)]);  // an ideograph of Unicode 15
+    CHECK_FALSE(is_unicode_space(0x180E));      // was a space once
+    CHECK_FALSE(is_unicode_space(0x1C));        // is one for Python, not for Unicode
     CHECK(is_unicode_space(0x85));
     CHECK(property("S")[class_byte(kInvalidCodePoint)]);
     CHECK(is_word_char('_'));
@@ -188,7 +198,8 @@ TEST_CASE("an unknown name is not in the table and every name in it works") {
     CHECK(find_pretokenizer("falcon_e") == nullptr);
     CHECK(find_pretokenizer("") == nullptr);
     const std::string known = known_pretokenizers();
-    for (const char* name : {"llama-bpe", "llama3", "llama-v3", "falcon3", "gpt-2", "falcon", "default", "qwen2", "dbrx"}) {
+    for (const char* name :
+         {"llama-bpe", "llama3", "llama-v3", "falcon3", "gpt-2", "falcon", "default", "qwen2", "dbrx"}) {
         INFO(name);
         CHECK(known.find(name) != std::string::npos);
         const PretokenizerRow* row = find_pretokenizer(name);

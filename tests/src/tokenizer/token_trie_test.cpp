@@ -67,7 +67,8 @@ TEST_CASE("random tokens in random texts are found leftmost and longest") {
         const std::string text = test::random_text(seed, 60, "ab<c");
         std::vector<std::pair<size_t, int32_t>> found;
         TokenTrie::Match match;
-        for (size_t from = 0; trie.find(text, from, match); from = match.end) found.emplace_back(match.begin, match.token);
+        for (size_t from = 0; trie.find(text, from, match); from = match.end)
+            found.emplace_back(match.begin, match.token);
         CHECK(found == matches_by_definition(texts, text));
     }
 }
@@ -78,8 +79,9 @@ TEST_CASE("an empty trie finds nothing and a text that is too long is refused") 
     CHECK_FALSE(trie.find("abc", 0, match));
     trie.build({});
     CHECK(trie.empty());
-    CHECK(test::fails_with(BITNET_E_TOKENIZER, {"added token 7", "2000 bytes"},
-                           [&] { trie.build({{std::string(2000, 'x'), 7}}); }));
+    CHECK(test::fails_with(BITNET_E_TOKENIZER, {"added token 7", "2000 bytes"}, [&] {
+        trie.build({{std::string(2000, 'x'), 7}});
+    }));
 }
 
 TEST_CASE("user-defined tokens are always matched, control tokens only on request") {
@@ -107,12 +109,14 @@ TEST_CASE("lstrip and rstrip take white space of every kind next to the token") 
 
 TEST_CASE("single_word tokens are matched only between characters that are no word") {
     const Tokenizer tokenizer = tool_tokenizer(kTokenSingleWord);
-    for (const char* text : {"<tool>", " <tool> ", "!<tool>?", "\xE2\x82\xAC<tool>\xF0\x9F\x98\x80", "\xFF<tool>\xFF"}) {
+    for (const char* text :
+         {"<tool>", " <tool> ", "!<tool>?", "\xE2\x82\xAC<tool>\xF0\x9F\x98\x80", "\xFF<tool>\xFF"}) {
         INFO(text);
         const Tokens tokens = tokenizer.encode(text, 0);
         CHECK(std::count(tokens.begin(), tokens.end(), 258) == 1);
     }
-    for (const char* text : {"a<tool>", "<tool>9", "_<tool>", "\xC3\xA9<tool>", "<tool>\xE4\xB8\x96", "<tool>\xE2\x80\x8D"}) {
+    for (const char* text :
+         {"a<tool>", "<tool>9", "_<tool>", "\xC3\xA9<tool>", "<tool>\xE4\xB8\x96", "<tool>\xE2\x80\x8D"}) {
         INFO(text);
         CHECK(tokenizer.encode(text, 0) == bytes_of(text));
     }

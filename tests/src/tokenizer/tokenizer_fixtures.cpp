@@ -136,7 +136,7 @@ std::string error_of(const std::function<void()>& run) {
     try {
         run();
     } catch (const bitnet::Error& error) {
-#define TEST_STATUS_NAME(name, number, text) \
+#define TEST_STATUS_NAME(name, number, text)                                                                           \
     if (error.status() == name) return std::string(#name ": ") + error.message();
         BITNET_STATUS_LIST(TEST_STATUS_NAME)
 #undef TEST_STATUS_NAME

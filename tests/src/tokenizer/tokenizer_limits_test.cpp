@@ -1,5 +1,5 @@
-// Texts made to be slow: a megabyte each. None may take more than near-linear time; what is quadratic here takes hours, so
-// the generous bound holds under sanitizers and on busy machines as well.
+// Texts made to be slow: a megabyte each. None may take more than near-linear time; what is quadratic here takes hours,
+// so the generous bound holds under sanitizers and on busy machines as well.
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -104,4 +104,25 @@ TEST_CASE("an expression that needs more stack than compiled code has is matched
     std::string text;
     for (int i = 0; i < 100000; ++i) text += "abc";
     CHECK(tokenizer.decode(tokenizer.encode(text, 0), 0) == text);
+}
+
+TEST_CASE("tokens that take the white space after them do not read a run of it again and again") {
+    Vocabulary v = test::tiny_bpe();
+    v.tokens.push_back(" ");
+    v.attributes.push_back(BITNET_TOKEN_USER_DEFINED);
+    v.token_flags.assign(v.tokens.size(), 0);
+    v.token_flags.back() = kTokenLstrip | kTokenRstrip;
+    const Tokenizer tokenizer(v);
+    const auto start = std::chrono::steady_clock::now();
+    tokenizer.encode(std::string(kBytes, ' '), 0);
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    CHECK(taken.count() < kMaxSeconds);
+}
+
+TEST_CASE("SentencePiece tokens that are long, or long together, are refused before they cost time") {
+    CHECK(test::fails_with(BITNET_E_TOKENIZER, {"token 259", "5000 bytes"},
+                           [] { Tokenizer t(test::tiny_spm({{std::string(5000, 'a'), 0.0f}})); }));
+    std::vector<std::pair<std::string, float>> pieces;
+    for (int i = 0; i < 100; ++i) pieces.emplace_back(std::string(3900, 'a') + std::to_string(i), 0.0f);
+    CHECK(test::fails_with(BITNET_E_TOKENIZER, {"few that long"}, [&] { Tokenizer t(test::tiny_spm(pieces)); }));
 }

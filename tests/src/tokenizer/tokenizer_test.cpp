@@ -176,7 +176,8 @@ TEST_CASE("any bytes come back from the real vocabularies") {
         const Tokenizer& tokenizer = test::tokenizer_of(file);
         INFO(file);
         for (uint64_t seed = 1; seed <= 60; ++seed) {
-            const std::string text = test::random_text(seed, seed * 7, seed % 3 == 0 ? "a \n'\xC3\xA9\xE2\x82\xAC" : "");
+            const std::string text =
+                test::random_text(seed, seed * 7, seed % 3 == 0 ? "a \n'\xC3\xA9\xE2\x82\xAC" : "");
             const Tokens tokens = tokenizer.encode(text, 0);
             CHECK(tokenizer.decode(tokens, BITNET_DECODE_START) == text);
             for (const bitnet_token token : tokens) CHECK(tokenizer.attribute(token) != BITNET_TOKEN_CONTROL);
@@ -186,7 +187,8 @@ TEST_CASE("any bytes come back from the real vocabularies") {
 
 TEST_CASE("tokens shown one by one through the complete prefix give whole characters and the whole text") {
     const char* const files[] = {"tokenizer/llama3/tokenizer.json", "tokenizer/llama2/tokenizer.model"};
-    const std::string text = "\xE0\xA4\xA8\xE0\xA4\xAE \xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x9A\x80 na\xC3\xAFve \xF0\x9F\xA7\xAC";
+    const std::string text =
+        "\xE0\xA4\xA8\xE0\xA4\xAE \xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x9A\x80 na\xC3\xAFve \xF0\x9F\xA7\xAC";
     for (const char* file : files) {
         if (!test::have_data(file)) continue;
         const Tokenizer& tokenizer = test::tokenizer_of(file);

@@ -34,7 +34,8 @@ TEST_CASE("every code point is written and read back, and no prefix of it is com
         const Utf8Char c = utf8_decode(text);
         bool ok = c.code_point == cp && c.n_bytes == text.size() && utf8_complete_prefix(text) == text.size();
         ok = ok && utf8_previous(text, text.size()) == 0;
-        for (size_t n = 1; n < text.size(); ++n) ok = ok && utf8_complete_prefix(std::string_view(text).substr(0, n)) == 0;
+        for (size_t n = 1; n < text.size(); ++n)
+            ok = ok && utf8_complete_prefix(std::string_view(text).substr(0, n)) == 0;
         if (!ok) FAIL("code point " << cp);
     }
 }
@@ -46,15 +47,17 @@ TEST_CASE("bytes that are no character stand alone") {
     };
     const Case cases[] = {
         {"\x80", {kBad}},
-        {"a\xFF" "b", {'a', kBad, 'b'}},
-        {"\xC0\x80", {kBad, kBad}},                    // overlong NUL
-        {"\xC1\xBF", {kBad, kBad}},                    // overlong
-        {"\xE0\x9F\xBF", {kBad, kBad, kBad}},          // overlong
-        {"\xED\xA0\x80", {kBad, kBad, kBad}},          // surrogate
+        {"a\xFF"
+         "b",
+         {'a', kBad, 'b'}},
+        {"\xC0\x80", {kBad, kBad}},            // overlong NUL
+        {"\xC1\xBF", {kBad, kBad}},            // overlong
+        {"\xE0\x9F\xBF", {kBad, kBad, kBad}},  // overlong
+        {"\xED\xA0\x80", {kBad, kBad, kBad}},  // surrogate
         {"\xF0\x8F\xBF\xBF", {kBad, kBad, kBad, kBad}},
         {"\xF4\x90\x80\x80", {kBad, kBad, kBad, kBad}},  // above U+10FFFF
         {"\xF5\x80\x80\x80", {kBad, kBad, kBad, kBad}},
-        {"\xE2\x82", {kBad, kBad}},                    // cut off
+        {"\xE2\x82", {kBad, kBad}},  // cut off
         {"\xE2\x82\x41", {kBad, kBad, 'A'}},
         {"\xE2\xE2\x82\xAC", {kBad, 0x20AC}},
         {"\xF0\x9F\x98\x80\x80", {0x1F600, kBad}},
@@ -70,9 +73,11 @@ TEST_CASE("bytes that are no character stand alone") {
 TEST_CASE("going back from the end finds the same characters as going forward") {
     const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\x80\xE2\x82z\xFF\xC3";
     std::vector<size_t> forward;
-    for (size_t at = 0; at < text.size(); at += utf8_decode(std::string_view(text).substr(at)).n_bytes) forward.push_back(at);
+    for (size_t at = 0; at < text.size(); at += utf8_decode(std::string_view(text).substr(at)).n_bytes)
+        forward.push_back(at);
     std::vector<size_t> backward;
-    for (size_t end = text.size(); end > 0; end = backward.front()) backward.insert(backward.begin(), utf8_previous(text, end));
+    for (size_t end = text.size(); end > 0; end = backward.front())
+        backward.insert(backward.begin(), utf8_previous(text, end));
     CHECK(forward == backward);
 }
 
@@ -83,9 +88,9 @@ TEST_CASE("the complete prefix waits for unfinished characters only") {
     CHECK(utf8_complete_prefix("abc\xE2\x82") == 3);
     CHECK(utf8_complete_prefix("abc\xF0\x9F\x98") == 3);
     CHECK(utf8_complete_prefix("abc\xF0\x9F\x98\x80") == 7);
-    CHECK(utf8_complete_prefix("\x80\x80\x80") == 3);      // never becomes a character
-    CHECK(utf8_complete_prefix("\xE0\x80") == 2);          // not the beginning of one
-    CHECK(utf8_complete_prefix("\xED\xA0") == 2);          // a surrogate
+    CHECK(utf8_complete_prefix("\x80\x80\x80") == 3);  // never becomes a character
+    CHECK(utf8_complete_prefix("\xE0\x80") == 2);      // not the beginning of one
+    CHECK(utf8_complete_prefix("\xED\xA0") == 2);      // a surrogate
     CHECK(utf8_complete_prefix("\xF4\x90") == 2);
     CHECK(utf8_complete_prefix("\xC1") == 1);
     CHECK(utf8_complete_prefix("\xF5\x80\x80") == 3);
@@ -93,7 +98,9 @@ TEST_CASE("the complete prefix waits for unfinished characters only") {
 }
 
 TEST_CASE("a text cut anywhere and put together by complete prefixes is the text") {
-    const std::string text = "Gr\xC3\xBC\xC3\x9F" "e, \xE4\xB8\x96\xE7\x95\x8C \xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB \xFF\xC3(";
+    const std::string text =
+        "Gr\xC3\xBC\xC3\x9F"
+        "e, \xE4\xB8\x96\xE7\x95\x8C \xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB \xFF\xC3(";
     for (size_t step = 1; step <= 5; ++step) {
         std::string waiting;
         std::string shown;

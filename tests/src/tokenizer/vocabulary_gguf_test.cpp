@@ -24,9 +24,10 @@ struct Keys {
 
     explicit Keys(const Vocabulary& v)
         : model(v.kind == VocabularyKind::bpe ? "gpt2" : "llama"), tokens(v.tokens),
-          types(v.attributes.begin(), v.attributes.end()), scores(v.scores),
-          has_scores(v.kind == VocabularyKind::spm), has_merges(v.kind == VocabularyKind::bpe) {
-        for (const MergeText& m : v.merges) merges.push_back(m.text.substr(0, m.left_size) + " " + m.text.substr(m.left_size));
+          types(v.attributes.begin(), v.attributes.end()), scores(v.scores), has_scores(v.kind == VocabularyKind::spm),
+          has_merges(v.kind == VocabularyKind::bpe) {
+        for (const MergeText& m : v.merges)
+            merges.push_back(m.text.substr(0, m.left_size) + " " + m.text.substr(m.left_size));
     }
     GgufWriter writer() const {
         GgufWriter w;
@@ -42,7 +43,13 @@ struct Keys {
 };
 
 Keys bpe_keys() { return Keys(test::tiny_bpe({{"a", "b"}})); }
-Keys spm_keys() { return Keys(test::tiny_spm({{"\xE2\x96\x81", -1}, {"a", -2}, {"\xE2\x96\x81" "a", -3}})); }
+Keys spm_keys() {
+    return Keys(test::tiny_spm({{"\xE2\x96\x81", -1},
+                                {"a", -2},
+                                {"\xE2\x96\x81"
+                                 "a",
+                                 -3}}));
+}
 
 bool refused(const Keys& keys, std::initializer_list<std::string_view> parts) {
     return fails_with(BITNET_E_TOKENIZER, parts, [&] { test::load_gguf(keys.writer()); });
@@ -230,7 +237,8 @@ TEST_CASE("duplicate tokens are refused where text could become either, and harm
 
 TEST_CASE("end tokens are known by id and by text, whatever their type") {
     Keys keys = bpe_keys();
-    for (const char* text : {"<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>", "<|other|>"}) {
+    for (const char* text :
+         {"<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>", "<|other|>"}) {
         keys.tokens.push_back(text);
         keys.types.push_back(keys.tokens.size() % 2 == 0 ? BITNET_TOKEN_CONTROL : BITNET_TOKEN_USER_DEFINED);
     }

@@ -23,7 +23,9 @@ json bpe_document() {
     json vocab = json::object();
     for (size_t id = 0; id < 256; ++id) vocab[v.tokens[id]] = id;
     vocab["ab"] = 256;
-    vocab["\xC4\xA0" "a"] = 257;
+    vocab
+        ["\xC4\xA0"
+         "a"] = 257;
     const json added = {{{"id", 258}, {"content", "<|bos|>"}, {"special", true}, {"normalized", false}},
                         {{"id", 259}, {"content", "<tool>"}, {"special", false}, {"normalized", false}}};
     return {{"version", "1.0"},
@@ -35,9 +37,14 @@ json bpe_document() {
             {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", {"a b", "\xC4\xA0 a"}}}}};
 }
 
-// A SentencePiece-like document: <unk> <s> </s>, byte tokens, then the space mark (259), a (260), mark + a (261), <pad>.
+// A SentencePiece-like document: <unk> <s> </s>, byte tokens, then the space mark (259), a (260), mark + a (261),
+// <pad>.
 json spm_document() {
-    const Vocabulary v = test::tiny_spm({{"\xE2\x96\x81", 0}, {"a", 0}, {"\xE2\x96\x81" "a", 0}});
+    const Vocabulary v = test::tiny_spm({{"\xE2\x96\x81", 0},
+                                         {"a", 0},
+                                         {"\xE2\x96\x81"
+                                          "a",
+                                          0}});
     json vocab = json::object();
     for (size_t id = 0; id < v.tokens.size(); ++id) vocab[v.tokens[id]] = id;
     const json added = {{{"id", 0}, {"content", "<unk>"}, {"special", true}},
@@ -51,8 +58,13 @@ json spm_document() {
             {"pre_tokenizer", nullptr},
             {"post_processor", nullptr},
             {"decoder", nullptr},
-            {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", json::array({json::array({"\xE2\x96\x81", "a"})})},
-                       {"unk_token", "<unk>"}, {"fuse_unk", true}, {"byte_fallback", true}}}};
+            {"model",
+             {{"type", "BPE"},
+              {"vocab", vocab},
+              {"merges", json::array({json::array({"\xE2\x96\x81", "a"})})},
+              {"unk_token", "<unk>"},
+              {"fuse_unk", true},
+              {"byte_fallback", true}}}};
 }
 
 json template_of(json single) { return {{"type", "TemplateProcessing"}, {"single", std::move(single)}}; }
@@ -120,7 +132,8 @@ TEST_CASE("the template decides about BOS and EOS, then the configuration, then 
     CHECK(load(document).info().bos == 258);
     CHECK(load(document).info().eos == 259);
     CHECK(load(document).encode("ab", BITNET_ENCODE_ADD_DEFAULT) == Tokens{258, 256, 259});
-    const json nested = {{"type", "Sequence"}, {"processors", {byte_level(), template_of({special("<|bos|>"), kText})}}};
+    const json nested = {{"type", "Sequence"},
+                         {"processors", {byte_level(), template_of({special("<|bos|>"), kText})}}};
     document["post_processor"] = nested;
     CHECK(load(document).encode("ab", BITNET_ENCODE_ADD_DEFAULT) == Tokens{258, 256});
     const std::string config = R"({"bos_token": {"content": "<|bos|>"}, "eos_token": "<tool>", "pad_token": "ab",
@@ -150,8 +163,8 @@ TEST_CASE("a SentencePiece-like document: prefix, byte fallback, normalized adde
     CHECK(tokenizer.attribute(3) == BITNET_TOKEN_BYTE);
     const auto metaspace = [](const char* scheme, bool split) {
         json document = with(spm_document(), "/normalizer", nullptr);
-        document["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "\xE2\x96\x81"}, {"prepend_scheme", scheme},
-                                     {"split", split}};
+        document["pre_tokenizer"] = {
+            {"type", "Metaspace"}, {"replacement", "\xE2\x96\x81"}, {"prepend_scheme", scheme}, {"split", split}};
         return load(document);
     };
     CHECK(metaspace("first", true).encode("a</s>a", BITNET_ENCODE_PARSE_SPECIAL) == Tokens{261, 2, 260});
@@ -173,7 +186,8 @@ TEST_CASE("ids that no token has become unused tokens, unless the file is mostly
 TEST_CASE("steps that are not understood are refused by name") {
     const json document = bpe_document();
     CHECK(refused(with(document, "/normalizer", {{"type", "NFC"}}), {"normalizer 'NFC'"}));
-    CHECK(refused(with(document, "/normalizer", {{"type", "Sequence"}, {"normalizers", {{{"type", "Lowercase"}}}}}), {"'Lowercase'"}));
+    CHECK(refused(with(document, "/normalizer", {{"type", "Sequence"}, {"normalizers", {{{"type", "Lowercase"}}}}}),
+                  {"'Lowercase'"}));
     CHECK(refused(with(document, "/pre_tokenizer", {{"type", "Whitespace"}}), {"'Whitespace'"}));
     CHECK(refused(with(document, "/pre_tokenizer", nullptr), {"without ByteLevel"}));
     const auto with_stage = [&](const json& stage) {
@@ -181,14 +195,19 @@ TEST_CASE("steps that are not understood are refused by name") {
     };
     CHECK(refused(with_stage({{"type", "BertPreTokenizer"}}), {"'BertPreTokenizer'"}));
     CHECK(refused(with_stage({{"type", "Punctuation"}, {"behavior", "Removed"}}), {"'Removed'"}));
-    CHECK(refused(with_stage({{"type", "Split"}, {"pattern", {{"Regex", "\\p{Han}"}}}, {"behavior", "Isolated"}}), {"'Han'"}));
-    CHECK(refused(with_stage({{"type", "Split"}, {"pattern", {{"Regex", "a"}}}, {"behavior", "MergedWithNext"}, {"invert", true}}),
-                  {"inverted"}));
+    CHECK(refused(with_stage({{"type", "Split"}, {"pattern", {{"Regex", "\\p{Han}"}}}, {"behavior", "Isolated"}}),
+                  {"'Han'"}));
+    CHECK(refused(
+        with_stage(
+            {{"type", "Split"}, {"pattern", {{"Regex", "a"}}}, {"behavior", "MergedWithNext"}, {"invert", true}}),
+        {"inverted"}));
     CHECK(refused(with_stage({{"type", "Split"}, {"behavior", "Isolated"}}), {"length"}));
     CHECK(refused(with_stage(byte_level()), {"ByteLevel twice"}));
-    CHECK(refused(with_stage({{"type", "Sequence"}, {"pretokenizers", json::array()}}), {"Sequence inside a Sequence"}));
+    CHECK(
+        refused(with_stage({{"type", "Sequence"}, {"pretokenizers", json::array()}}), {"Sequence inside a Sequence"}));
     CHECK(refused(with(document, "/post_processor", {{"type", "BertProcessing"}}), {"'BertProcessing'"}));
-    CHECK(refused(with(document, "/post_processor", template_of({special("<|bos|>"), special("<|bos|>"), kText})), {"more than one"}));
+    CHECK(refused(with(document, "/post_processor", template_of({special("<|bos|>"), special("<|bos|>"), kText})),
+                  {"more than one"}));
     CHECK(refused(with(document, "/post_processor", template_of({special("<|bos|>")})), {"without the text"}));
     CHECK(refused(with(document, "/post_processor", template_of({special("nope"), kText})), {"'nope'"}));
     CHECK(refused(with(document, "/decoder", {{"type", "WordPiece"}}), {"decoder 'WordPiece'"}));
@@ -202,7 +221,9 @@ TEST_CASE("steps that are not understood are refused by name") {
     CHECK(refused(with(spm, "/normalizer/normalizers/0/prepend", "_"), {"Prepend"}));
     CHECK(refused(with(spm, "/normalizer/normalizers/1/content", "_"), {"Replace"}));
     CHECK(refused(with(spm, "/pre_tokenizer", {{"type", "Metaspace"}}), {"'Metaspace'"}));
-    CHECK(refused(with(with(spm, "/normalizer", nullptr), "/pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "_"}}), {"Metaspace"}));
+    CHECK(refused(
+        with(with(spm, "/normalizer", nullptr), "/pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "_"}}),
+        {"Metaspace"}));
 }
 
 TEST_CASE("vocabularies that contradict themselves are refused") {
@@ -240,7 +261,8 @@ TEST_CASE("text that is no JSON, or too deep, is refused on one line") {
     CHECK(bad("{\"a\": \"\xFF\"}", {"not valid JSON"}));
     CHECK(bad(std::string(1000000, '['), {"nested"}));
     CHECK(bad("{\"a\":" + std::string(100, '{'), {"nested"}));
-    CHECK(fails_with(BITNET_E_TOKENIZER, {"tokenizer_config.json"}, [] { read_vocabulary_json(bpe_document().dump(), "nonsense"); }));
+    CHECK(fails_with(BITNET_E_TOKENIZER, {"tokenizer_config.json"},
+                     [] { read_vocabulary_json(bpe_document().dump(), "nonsense"); }));
     const std::string text = bpe_document().dump();
     for (size_t n = 0; n < text.size(); n += 97) CHECK(bad(text.substr(0, n), {"not valid JSON"}));
 }

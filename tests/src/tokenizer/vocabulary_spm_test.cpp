@@ -17,7 +17,9 @@ std::string varint(uint64_t value) {
     return out + static_cast<char>(value);
 }
 std::string number_field(uint32_t id, uint64_t value) { return varint(id << 3) + varint(value); }
-std::string bytes_field(uint32_t id, const std::string& bytes) { return varint(id << 3 | 2) + varint(bytes.size()) + bytes; }
+std::string bytes_field(uint32_t id, const std::string& bytes) {
+    return varint(id << 3 | 2) + varint(bytes.size()) + bytes;
+}
 std::string float_field(uint32_t id, float value) {
     const uint32_t bits = std::bit_cast<uint32_t>(value);
     std::string out = varint(id << 3 | 5);
@@ -31,7 +33,12 @@ std::string piece(const std::string& text, float score, uint64_t type) {
 
 std::string pieces() {
     return piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("\xE2\x96\x81", -1, 1) +
-           piece("a", -2, 1) + piece("b", -3, 1) + piece("\xE2\x96\x81" "a", -4, 1) + piece("ab", -5, 1);
+           piece("a", -2, 1) + piece("b", -3, 1) +
+           piece(
+               "\xE2\x96\x81"
+               "a",
+               -4, 1) +
+           piece("ab", -5, 1);
 }
 std::string trainer(uint64_t model_type = 2) { return bytes_field(2, number_field(3, model_type)); }
 std::string normalizer(const std::string& fields = "") { return bytes_field(3, bytes_field(1, "identity") + fields); }
@@ -56,7 +63,8 @@ TEST_CASE("a small model is read with SentencePiece's defaults") {
     CHECK(tokenizer.info().add_bos);
     CHECK_FALSE(tokenizer.info().add_eos);
     CHECK(tokenizer.encode("ab", 0) == Tokens{6, 5});
-    CHECK(tokenizer.encode("  a   b ", 0) == Tokens{6, 3, 5});  // extra spaces are removed unless the file says otherwise
+    CHECK(tokenizer.encode("  a   b ", 0) ==
+          Tokens{6, 3, 5});  // extra spaces are removed unless the file says otherwise
     CHECK(tokenizer.encode("axx", 0) == Tokens{6, 0});
 }
 
@@ -73,7 +81,12 @@ TEST_CASE("the settings of the normalizer and the trainer are obeyed") {
 }
 
 TEST_CASE("user-defined pieces are found in normalized text and do not merge") {
-    const std::string model = pieces() + piece("\xE2\x96\x81" "b", 0, 4) + trainer() + normalizer(number_field(4, 0));
+    const std::string model = pieces() +
+                              piece(
+                                  "\xE2\x96\x81"
+                                  "b",
+                                  0, 4) +
+                              trainer() + normalizer(number_field(4, 0));
     const Tokenizer tokenizer = load(model);
     CHECK(tokenizer.encode("a b", 0) == Tokens{6, 8});
     CHECK(tokenizer.encode("b", 0) == Tokens{8});  // the prefix is part of the match
@@ -88,7 +101,8 @@ TEST_CASE("what this build does not do is refused by name") {
     CHECK(refused(pieces() + trainer(77) + normalizer(), {"77"}));
     CHECK(refused(pieces() + bytes_field(2, number_field(3, 2) + number_field(24, 1)), {"treat_whitespace_as_suffix"}));
     CHECK(refused(pieces() + trainer() + normalizer(number_field(5, 0)), {"unescaped whitespace"}));
-    CHECK(refused(pieces() + trainer() + bytes_field(3, bytes_field(1, "nmt_nfkc") + bytes_field(2, "map")), {"'nmt_nfkc'"}));
+    CHECK(refused(pieces() + trainer() + bytes_field(3, bytes_field(1, "nmt_nfkc") + bytes_field(2, "map")),
+                  {"'nmt_nfkc'"}));
     CHECK(refused(pieces() + trainer() + normalizer(bytes_field(6, "a\tb")), {"normalization"}));
 }
 
