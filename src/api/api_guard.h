@@ -63,6 +63,16 @@ inline void require(bool condition, const char* what) {
     if (!condition) throw Error(BITNET_E_ARGUMENT, what);
 }
 
+// The number that came for an enum parameter. C callers may pass any; reading one that is outside the enum as the enum would
+// be undefined behaviour, so it is looked at as bytes first.
+template <typename Enum>
+int32_t number_of(const Enum& value) {
+    int32_t number;
+    static_assert(sizeof value == sizeof number);
+    std::memcpy(&number, &value, sizeof number);
+    return number;
+}
+
 // Reads a parameter struct the caller's compiler may know in a shorter or longer form: unknown tails are ignored,
 // missing ones keep their default.
 template <typename Params>

@@ -96,7 +96,10 @@ bitnet_status bitnet_last_error_get_info(bitnet_error_info* out_info) {
 }
 
 void bitnet_log_set_callback(bitnet_log_callback callback, bitnet_log_level min_level, void* user_data) {
-    api_call([&] { set_log_callback(callback, min_level, user_data); });
+    api_call([&] {
+        const int32_t level = std::clamp<int32_t>(number_of(min_level), BITNET_LOG_DEBUG, BITNET_LOG_ERROR);
+        set_log_callback(callback, static_cast<bitnet_log_level>(level), user_data);
+    });
 }
 
 size_t bitnet_kernel_get_count(void) { return kern::mul_mat_kernel_count() + kern::vec_kernels_count(); }

@@ -448,7 +448,7 @@ class Tokenize(CliTest):
 class Inspect(CliTest):
     def test_json_and_text_say_the_same(self):
         result = self.ok_json("inspect", MODEL)
-        self.assertEqual(list(result), ["file", "runs", "problem", "model", "tokenizer", "metadata"])
+        self.assertEqual(list(result), ["file", "runs", "problem", "model", "tokenizer", "metadata", "tensors"])
         self.assertEqual((result["runs"], result["problem"]), (True, ""))
         self.assertEqual(result["model"]["n_layer"], 8)
         self.assertEqual(result["model"]["rms_norm_eps"], 1e-5)

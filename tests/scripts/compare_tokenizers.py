@@ -38,8 +38,8 @@ BLOCKS = [(0x20, 0x7E), (0x20, 0x7E), (0x61, 0x7A), (0x30, 0x39), (0, 0x1F), (0x
           (0x31350, 0x323AF), (0xE0020, 0xE007F)]
 FIXED = ["'s", "'S", "'T", "'RE", "'re", "'Ve", "'m", "'LL", "'d", "'D", "'\u017f", "\r\n", "\n\n", "\n \n", " \n",
          "  ", "\u200d", "\ufe0f", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea", "1234567",
-         "3.14", "<|eot_id|>", "<|begin_of_text|>", "<|end", "</s>", "<s>", "<unk>", "<0x0A>", "hello", " world", "don't",
-         "WE'LL",
+         "3.14", "<|eot_id|>", "<|begin_of_text|>", "<|end", "</s>", "<s>", "<unk>", "<0x0A>", "hello", " world",
+         "don't", "WE'LL",
          "foo_bar(x)", "http://a.b/c?d=e&f", "\u0000", "\u2581", "\u2581\u2581", "\u0120", "<pad>", "special", "<mask>"]
 
 
