@@ -396,7 +396,8 @@ typedef struct bitnet_context_params {
 } bitnet_context_params;
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
 
-/* Creates a context: KV cache, activations and threads are allocated here, decoding allocates nothing more.
+/* Creates a context: KV cache, activations and threads are allocated here. Decoding allocates nothing more, but for room
+ * when a decode asks for more outputs than any before it, and for the cell list of a sequence at its first use.
  * Returns BITNET_E_OUT_OF_MEMORY, BITNET_E_CONFIG (a parameter out of range), BITNET_E_STATE (a vocab_only model). */
 BITNET_API bitnet_status bitnet_context_create(bitnet_model *model, const bitnet_context_params *params,
                                                bitnet_context **out_context);
