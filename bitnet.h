@@ -534,6 +534,115 @@ BITNET_API bitnet_status bitnet_context_reset_metrics(bitnet_context *context);
 BITNET_API bitnet_status bitnet_context_get_trace(const bitnet_context *context, char *buffer, size_t capacity,
                                                   size_t *out_size);
 
+/* ---- 12. Generation ----------------------------------------------------------------------------------------------- */
+
+typedef enum bitnet_finish_reason {
+    BITNET_FINISH_NONE = 0,          /* not finished */
+    BITNET_FINISH_END = 1,           /* the model ended the text */
+    BITNET_FINISH_STOP_SEQUENCE = 2, /* one of stop_sequences came up */
+    BITNET_FINISH_LENGTH = 3,        /* max_new_tokens are there */
+    BITNET_FINISH_CONTEXT_FULL = 4,  /* no KV cell is free */
+    BITNET_FINISH_CANCELLED = 5,     /* bitnet_context_cancel, should_abort, or the callback said so */
+    BITNET_FINISH_DEADLINE = 6       /* deadline_us is over */
+} bitnet_finish_reason;
+/* "none", "end", "stop_sequence", "length", "context_full", "cancelled", "deadline"; "unknown". Static storage. */
+BITNET_API const char *bitnet_finish_reason_name(bitnet_finish_reason reason);
+
+typedef struct bitnet_generation_params {
+    uint32_t struct_size;
+    int32_t max_new_tokens;      /* default 100; -1: until something else ends the text */
+    int32_t skip_special_tokens; /* 1 (default): control tokens give no text; 0: their text */
+    int32_t parse_special;       /* 0 (default): "<|eot_id|>" in a prompt is plain text; 1: the control token */
+    uint64_t deadline_us;        /* microseconds from the create call on, the prompt included; 0 (default): none */
+    const bitnet_sampler_params *sampler; /* NULL: the defaults of a sampler; read during the call only */
+    const char *const *stop_sequences;    /* NUL-terminated, at most 64 of at most 1024 bytes; copied */
+    size_t n_stop_sequences;
+} bitnet_generation_params;
+BITNET_API void bitnet_generation_params_init(bitnet_generation_params *params, uint32_t struct_size);
+
+/* A text in the making over one sequence of a context. It uses the context only inside bitnet_generation_next, on the
+ * caller's thread; several may take turns on one context, each on its own sequence. It may be freed after its context. */
+typedef struct bitnet_generation bitnet_generation;
+
+/* Prepares a generation; nothing is computed yet. When it runs, the sequence keeps what it already holds of the prompt
+ * (see bitnet_context_prefill), so a prompt that goes on from an earlier text is cheap.
+ * prompt   n_bytes of UTF-8; BOS is put in front where the model file asks for it, or where there is nothing else.
+ * params   NULL for the defaults; read during the call only.
+ * Returns  BITNET_E_TOKENIZER for a model without one; BITNET_E_CONFIG, BITNET_E_LIMIT for a parameter out of range;
+ *          BITNET_E_KV_FULL for a prompt longer than the context. */
+BITNET_API bitnet_status bitnet_generation_create(bitnet_context *context, bitnet_seq_id seq_id, const char *prompt,
+                                                  size_t n_bytes, const bitnet_generation_params *params,
+                                                  bitnet_generation **out_generation);
+/* The same from tokens, for example those of bitnet_tokenizer_encode_chat. They are copied. */
+BITNET_API bitnet_status bitnet_generation_create_from_tokens(bitnet_context *context, bitnet_seq_id seq_id,
+                                                              const bitnet_token *tokens, size_t n_tokens,
+                                                              const bitnet_generation_params *params,
+                                                              bitnet_generation **out_generation);
+BITNET_API void bitnet_generation_free(bitnet_generation *generation);
+
+/* What one step brought. Pointers are lent until the next call on the generation. */
+typedef struct bitnet_generation_step {
+    uint32_t struct_size;
+    int32_t finish_reason;      /* a bitnet_finish_reason; anything but NONE: this was the last step */
+    const char *text;           /* what can be shown now, NUL-terminated; often "" */
+    size_t n_bytes;
+    const bitnet_token *tokens; /* the token of this step; none when the text ended instead */
+    size_t n_tokens;            /* 1 or 0 */
+    uint64_t token_us;          /* time this token took; the first one includes the prompt */
+    uint64_t cumulative_us;     /* of all tokens so far */
+    double tokens_per_second;   /* tokens so far over cumulative_us */
+} bitnet_generation_step;
+/* Draws one token. Text comes as whole UTF-8 characters, and is held back while it may be the beginning of a stop
+ * sequence: no part of one is ever given out. The texts of all steps together are the result's text. A call after the
+ * last step succeeds and brings nothing. Cancelling and the deadline are ends, not failures: the status is BITNET_OK.
+ * Returns  BITNET_E_KV_FULL when the prompt does not fit beside the other sequences, BITNET_E_STATE when the sequence was
+ *          changed by others; after any failure the call may be repeated, no token is lost. */
+BITNET_API bitnet_status bitnet_generation_next(bitnet_generation *generation, bitnet_generation_step *out_step);
+
+/* 0 goes on, anything else ends the text (BITNET_FINISH_CANCELLED). Called on the calling thread; must not throw. */
+typedef int32_t (*bitnet_generation_callback)(const bitnet_generation_step *step, void *user_data);
+/* Creates a generation and runs it to its end; on_step may be NULL. The result is read from *out_generation. */
+BITNET_API bitnet_status bitnet_generate(bitnet_context *context, bitnet_seq_id seq_id, const char *prompt,
+                                         size_t n_bytes, const bitnet_generation_params *params,
+                                         bitnet_generation_callback on_step, void *user_data,
+                                         bitnet_generation **out_generation);
+
+/* What a generation has brought so far. Pointers are lent until the next call on the generation. */
+typedef struct bitnet_generation_result {
+    uint32_t struct_size;
+    int32_t finish_reason;   /* a bitnet_finish_reason */
+    int32_t stop_sequence;   /* which of stop_sequences came up, else -1 */
+    const char *text;        /* NUL-terminated; without prompt and stop sequence */
+    size_t n_bytes;
+    const bitnet_token *tokens;     /* without the prompt and the token that ended the text */
+    const uint64_t *token_times_us; /* time of each token; the first one includes the prompt */
+    size_t n_tokens;
+    const char *model_name;   /* general.name, or ""; lives as long as the generation, like the next two */
+    const char *quantization; /* as bitnet_model_info */
+    const char *device;       /* "cpu" */
+    uint64_t seed;            /* repeats the text */
+    uint64_t prompt_tokens;   /* reused ones included */
+    uint64_t reused_tokens;   /* that the sequence held already */
+    uint64_t tokenize_us;
+    uint64_t prefill_us;
+    uint64_t decode_us;       /* of what came after the prompt, sampling included */
+    uint64_t decode_steps;    /* tokens computed after the prompt; the last one of a text needs no step */
+    uint64_t total_us;        /* from the create call to the last step, the caller's own time included */
+    double prefill_tokens_per_second; /* computed ones over prefill_us; 0 where there is no time to divide by */
+    double decode_tokens_per_second;
+    double total_tokens_per_second;   /* n_tokens over total_us */
+} bitnet_generation_result;
+BITNET_API bitnet_status bitnet_generation_get_result(const bitnet_generation *generation,
+                                                      bitnet_generation_result *out_result);
+
+/* Makes a sequence hold exactly these tokens and computes only what it does not hold yet, at least the last token, whose
+ * logits bitnet_context_get_logits(context, -1) then gives. More than n_batch tokens are decoded in parts.
+ * *out_n_reused  (may be NULL) tokens that were there already.
+ * Returns  as bitnet_context_decode. After a failure the sequence is as before, except that where old and new tokens do
+ *          not fit side by side it holds only their common beginning. */
+BITNET_API bitnet_status bitnet_context_prefill(bitnet_context *context, bitnet_seq_id seq_id,
+                                                const bitnet_token *tokens, size_t n_tokens, size_t *out_n_reused);
+
 /* ---- Inline helpers for C and C++ --------------------------------------------------------------------------------- */
 
 static inline bitnet_model_params bitnet_model_default_params(void) {
@@ -549,6 +658,11 @@ static inline bitnet_context_params bitnet_context_default_params(void) {
 static inline bitnet_sampler_params bitnet_sampler_default_params(void) {
     bitnet_sampler_params p;
     bitnet_sampler_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_generation_params bitnet_generation_default_params(void) {
+    bitnet_generation_params p;
+    bitnet_generation_params_init(&p, (uint32_t)sizeof p);
     return p;
 }
 

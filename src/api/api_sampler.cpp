@@ -1,12 +1,14 @@
 // Samplers.
 #include "src/api/api_guard.h"
 #include "src/api/handles.h"
+#include "src/api/sampler_config.h"
 
 using namespace bitnet;
 
-namespace {
+namespace bitnet {
 
-SamplerConfig config_of(const bitnet_sampler_params& p) {
+SamplerConfig read_sampler_config(const bitnet_sampler_params* params) {
+    const bitnet_sampler_params p = read_params(params, bitnet_sampler_params_init);
     SamplerConfig config;
     config.temperature = p.temperature;
     config.top_k = p.top_k;
@@ -24,7 +26,7 @@ SamplerConfig config_of(const bitnet_sampler_params& p) {
     return config;
 }
 
-}  // namespace
+}  // namespace bitnet
 
 extern "C" {
 
@@ -48,7 +50,7 @@ bitnet_status bitnet_sampler_create(const bitnet_sampler_params* params, bitnet_
     if (out_sampler != nullptr) *out_sampler = nullptr;
     return api_call([&] {
         require(out_sampler != nullptr, "bitnet_sampler_create: out_sampler is NULL");
-        *out_sampler = new bitnet_sampler{Sampler(config_of(read_params(params, bitnet_sampler_params_init)))};
+        *out_sampler = new bitnet_sampler{Sampler(read_sampler_config(params))};
     });
 }
 

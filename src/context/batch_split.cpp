@@ -74,7 +74,7 @@ void BatchSplit::reserve(const BatchView& batch, int64_t n_vocab, KvCache& cache
                                                    " does not follow sequence " + std::to_string(id) + ", whose next is " +
                                                    std::to_string(next) + "; pass NULL positions or remove the range first");
             }
-            cells_.push_back(cache.append(id, next));
+            cells_.push_back(cache.append(id, next, batch.tokens[i]));
             positions_.push_back(next);
             // Lists have their full capacity from the first append on, so this pointer stays while the batch runs.
             visible_.push_back(sequence.cells.data());

@@ -92,7 +92,9 @@ void Context::reserve_outputs(int64_t n_outputs) {
 
 bool Context::should_stop() noexcept {
     if (cancelled_.load(std::memory_order_relaxed)) return true;
-    return config_.should_abort != nullptr && config_.should_abort(config_.abort_user_data) != 0;
+    if (config_.should_abort != nullptr && config_.should_abort(config_.abort_user_data) != 0) return true;
+    timed_out_ = deadline_.passed();
+    return timed_out_;
 }
 
 // What the last decode left behind is gone, whatever becomes of this one.
@@ -102,8 +104,10 @@ void Context::forget_outputs() noexcept {
     trace_.rows.clear();  // a stopped run leaves rows unfilled
 }
 
-void Context::decode(const BatchView& batch) {
+void Context::decode(const BatchView& batch, const Deadline& deadline) {
     if (batch.n_tokens == 0) return;
+    deadline_ = deadline;
+    timed_out_ = false;
     forget_outputs();
     if (batch.n_tokens > config_.n_batch) {
         throw Error(BITNET_E_ARGUMENT, "the batch has " + std::to_string(batch.n_tokens) + " tokens, the context takes " +
@@ -156,6 +160,7 @@ void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end
     const tg::StopCheck stop{[](void* self) { return static_cast<Context*>(self)->should_stop(); }, this};
     if (backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, config_.trace ? &trace_ : nullptr) ==
         tg::RunResult::stopped) {
+        if (timed_out_) throw Error(BITNET_E_TIMEOUT, "the deadline passed during the decode; the sequences are as before it");
         cancelled_.store(false, std::memory_order_relaxed);
         throw Error(BITNET_E_CANCELLED, "the decode was cancelled; the sequences are as before it");
     }

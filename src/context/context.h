@@ -12,6 +12,7 @@
 #include "ggml-like/arena.h"
 #include "ggml-like/backend.h"
 #include "src/arch/arch.h"
+#include "src/base/deadline.h"
 #include "src/context/batch_split.h"
 #include "src/context/kv_cache.h"
 #include "src/context/metrics.h"
@@ -41,7 +42,8 @@ class Context {
 public:
     Context(std::shared_ptr<const Model> model, const ContextConfig& config);
 
-    void decode(const BatchView& batch);
+    // Throws BITNET_E_TIMEOUT when the deadline passes before it is done; otherwise as bitnet_context_decode.
+    void decode(const BatchView& batch, const Deadline& deadline = {});
     void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
 
     const float* logits(int32_t index) const;
@@ -84,6 +86,8 @@ private:
     int64_t output_capacity_ = 0;
     tg::GraphTrace trace_;
     Metrics metrics_;
+    Deadline deadline_;          // of the decode that runs
+    bool timed_out_ = false;     // it, and nobody's wish, stopped the decode
     std::atomic<bool> cancelled_{false};
 };
 

@@ -44,13 +44,14 @@ KvCache::KvCache(tg::Backend& backend, int64_t n_layer, int64_t row_width, int32
 void KvCache::reserve(Sequence& sequence) {
     sequence.cells.reserve(static_cast<size_t>(n_cells_));
     sequence.positions.reserve(static_cast<size_t>(n_cells_));
+    sequence.tokens.reserve(static_cast<size_t>(n_cells_));
 }
 
 void KvCache::release(int32_t cell) noexcept {
     if (--users_[static_cast<size_t>(cell)] == 0) free_.push_back(cell);
 }
 
-int32_t KvCache::append(bitnet_seq_id id, bitnet_pos position) {
+int32_t KvCache::append(bitnet_seq_id id, bitnet_pos position, bitnet_token token) {
     Sequence& sequence = at(id);
     reserve(sequence);
     const int32_t cell = free_.back();
@@ -58,6 +59,7 @@ int32_t KvCache::append(bitnet_seq_id id, bitnet_pos position) {
     users_[static_cast<size_t>(cell)] = 1;
     sequence.cells.push_back(cell);
     sequence.positions.push_back(position);
+    sequence.tokens.push_back(token);
     return cell;
 }
 
@@ -67,6 +69,7 @@ void KvCache::truncate(bitnet_seq_id id, size_t n_entries) noexcept {
         release(sequence.cells.back());
         sequence.cells.pop_back();
         sequence.positions.pop_back();
+        sequence.tokens.pop_back();
     }
 }
 
@@ -78,6 +81,7 @@ void KvCache::remove(bitnet_seq_id id, bitnet_pos p0, bitnet_pos p1) noexcept {
     const auto offset = [](size_t n) { return static_cast<std::ptrdiff_t>(n); };
     sequence.cells.erase(sequence.cells.begin() + offset(begin), sequence.cells.begin() + offset(stop));
     sequence.positions.erase(sequence.positions.begin() + offset(begin), sequence.positions.begin() + offset(stop));
+    sequence.tokens.erase(sequence.tokens.begin() + offset(begin), sequence.tokens.begin() + offset(stop));
 }
 
 void KvCache::copy(bitnet_seq_id from, bitnet_seq_id to, bitnet_pos p0, bitnet_pos p1) {
@@ -95,6 +99,7 @@ void KvCache::copy(bitnet_seq_id from, bitnet_seq_id to, bitnet_pos p0, bitnet_p
         ++users_[static_cast<size_t>(source.cells[i])];
         at(to).cells.push_back(source.cells[i]);
         at(to).positions.push_back(source.positions[i]);
+        at(to).tokens.push_back(source.tokens[i]);
     }
 }
 
@@ -102,6 +107,37 @@ void KvCache::keep(bitnet_seq_id id) noexcept {
     for (bitnet_seq_id other = 0; other < n_seq(); ++other) {
         if (other != id) truncate(other, 0);
     }
+}
+
+SequenceTail KvCache::detach(bitnet_seq_id id, size_t n_entries) {
+    Sequence& sequence = at(id);
+    const size_t n = std::min(n_entries, sequence.cells.size());
+    const auto offset = static_cast<std::ptrdiff_t>(n);
+    SequenceTail tail{{sequence.cells.begin() + offset, sequence.cells.end()},
+                      {sequence.positions.begin() + offset, sequence.positions.end()},
+                      {sequence.tokens.begin() + offset, sequence.tokens.end()}};
+    sequence.cells.resize(n);
+    sequence.positions.resize(n);
+    sequence.tokens.resize(n);
+    return tail;
+}
+
+// The lists were this long before, so nothing is allocated.
+void KvCache::attach(bitnet_seq_id id, const SequenceTail& tail) noexcept {
+    Sequence& sequence = at(id);
+    sequence.cells.insert(sequence.cells.end(), tail.cells.begin(), tail.cells.end());
+    sequence.positions.insert(sequence.positions.end(), tail.positions.begin(), tail.positions.end());
+    sequence.tokens.insert(sequence.tokens.end(), tail.tokens.begin(), tail.tokens.end());
+}
+
+void KvCache::release(const SequenceTail& tail) noexcept {
+    for (size_t i = tail.cells.size(); i-- > 0;) release(tail.cells[i]);
+}
+
+size_t KvCache::n_held_alone(const SequenceTail& tail) const noexcept {
+    return static_cast<size_t>(std::count_if(tail.cells.begin(), tail.cells.end(), [this](int32_t cell) {
+        return users_[static_cast<size_t>(cell)] == 1;
+    }));
 }
 
 int32_t KvCache::n_free_without(bitnet_seq_id id) const noexcept {

@@ -11,14 +11,22 @@
 
 namespace bitnet {
 
-// The tokens of one sequence in rising order of position: entry i lies in cells[i] at positions[i].
+// The tokens of one sequence in rising order of position: entry i is tokens[i], lies in cells[i], stands at positions[i].
 struct Sequence {
     std::vector<int32_t> cells;
     std::vector<bitnet_pos> positions;
+    std::vector<bitnet_token> tokens;
 
     bitnet_pos end() const { return positions.empty() ? 0 : positions.back() + 1; }
     // Entries with a position in [p0, p1).
     void find(bitnet_pos p0, bitnet_pos p1, size_t* begin, size_t* stop) const;
+};
+
+// Entries taken off the end of a sequence whose cells are still held: to be attached again or released.
+struct SequenceTail {
+    std::vector<int32_t> cells;
+    std::vector<bitnet_pos> positions;
+    std::vector<bitnet_token> tokens;
 };
 
 class KvCache {
@@ -35,12 +43,19 @@ public:
     int64_t row_width() const noexcept { return row_width_; }
 
     // Appends a token at the sequence's end and returns its cell. The caller has seen n_free() > 0.
-    int32_t append(bitnet_seq_id id, bitnet_pos position);
+    int32_t append(bitnet_seq_id id, bitnet_pos position, bitnet_token token);
     // Keeps the first n_entries of the sequence: how a failed decode takes its tokens back.
     void truncate(bitnet_seq_id id, size_t n_entries) noexcept;
     void remove(bitnet_seq_id id, bitnet_pos p0, bitnet_pos p1) noexcept;
     void copy(bitnet_seq_id from, bitnet_seq_id to, bitnet_pos p0, bitnet_pos p1);
     void keep(bitnet_seq_id id) noexcept;
+    // Takes off all but the first n_entries.
+    SequenceTail detach(bitnet_seq_id id, size_t n_entries);
+    // Puts a tail back behind the sequence it came from.
+    void attach(bitnet_seq_id id, const SequenceTail& tail) noexcept;
+    void release(const SequenceTail& tail) noexcept;
+    // Cells of the tail that no sequence holds besides.
+    size_t n_held_alone(const SequenceTail& tail) const noexcept;
     // Cells that would be free if this sequence were removed.
     int32_t n_free_without(bitnet_seq_id id) const noexcept;
 

@@ -11,7 +11,7 @@
 namespace bitnet {
 namespace {
 
-constexpr char kMagic[8] = {'B', 'N', 'S', 'E', 'Q', '0', '0', '1'};
+constexpr char kMagic[8] = {'B', 'N', 'S', 'E', 'Q', '0', '0', '2'};
 constexpr size_t kHeadBytes = 32;
 constexpr size_t kChecksumBytes = 8;
 
@@ -34,8 +34,8 @@ size_t row_bytes(const KvCache& cache) { return static_cast<size_t>(cache.row_wi
     throw Error(BITNET_E_STATE, "the saved sequence " + what + "; save it again with this model");
 }
 
-// A token's position, keys and values. Every factor is bounded by hparams_read.cpp: below 2^35.
-uint64_t token_bytes(const KvCache& cache) { return sizeof(int32_t) + 2 * cache.layers().size() * row_bytes(cache); }
+// A token's position and id, keys and values. Every factor is bounded by hparams_read.cpp: below 2^35.
+uint64_t token_bytes(const KvCache& cache) { return 2 * sizeof(int32_t) + 2 * cache.layers().size() * row_bytes(cache); }
 
 }  // namespace
 
@@ -54,6 +54,7 @@ void save_sequence(const KvCache& cache, bitnet_seq_id id, uint64_t fingerprint,
     put(to, static_cast<uint32_t>(sequence.cells.size()));
     put(to, uint32_t{0});
     for (const bitnet_pos position : sequence.positions) put(to, static_cast<uint32_t>(position));
+    for (const bitnet_token token : sequence.tokens) put(to, static_cast<uint32_t>(token));
     const size_t n = row_bytes(cache);
     for (const tg::KvLayer& layer : cache.layers()) {
         for (const uint16_t* rows : {layer.k, layer.v}) {
@@ -86,13 +87,15 @@ void load_sequence(KvCache& cache, bitnet_seq_id id, uint64_t fingerprint, const
         if (position == std::numeric_limits<bitnet_pos>::max()) bad_state("has a position out of range");
         last = position;
     }
+    std::vector<bitnet_token> tokens(n_tokens);
+    for (bitnet_token& token : tokens) token = static_cast<bitnet_token>(get<uint32_t>(from));
     if (n_tokens > static_cast<uint32_t>(cache.n_free_without(id))) {
         throw Error(BITNET_E_KV_FULL, "the saved sequence has " + std::to_string(n_tokens) + " tokens, the context has room for " +
                                           std::to_string(cache.n_free_without(id)) + "; use a larger n_ctx")
             .with_numbers(n_tokens, static_cast<uint64_t>(cache.n_free_without(id)));
     }
     cache.truncate(id, 0);
-    for (const bitnet_pos position : positions) cache.append(id, position);
+    for (size_t i = 0; i < positions.size(); ++i) cache.append(id, positions[i], tokens[i]);
     const size_t n = row_bytes(cache);
     for (const tg::KvLayer& layer : cache.layers()) {
         for (uint16_t* rows : {layer.k, layer.v}) {

@@ -63,6 +63,7 @@ TEST_CASE("params_init writes the defaults into as many bytes as the caller has"
     check_init(bitnet_model_params_init);
     check_init(bitnet_context_params_init);
     check_init(bitnet_sampler_params_init);
+    check_init(bitnet_generation_params_init);
 }
 
 TEST_CASE("the inline helpers give what the functions give") {

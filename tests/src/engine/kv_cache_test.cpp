@@ -48,7 +48,7 @@ TEST_CASE("random work on the cache keeps lists, contents and free cells as plai
                     if (cache.n_free() > 0) {
                         const bitnet_pos end = cache.sequence(id).end();
                         wrong += end != (mine.empty() ? 0 : mine.back().first + 1);
-                        content[cache.append(id, end)] = next_content;
+                        content[cache.append(id, end, static_cast<bitnet_token>(next_content))] = next_content;
                         mine.emplace_back(end, next_content++);
                     }
                     break;
@@ -105,9 +105,9 @@ TEST_CASE("random work on the cache keeps lists, contents and free cells as plai
 TEST_CASE("lists do not move while a sequence fills the cache") {
     const auto backend = small_backend();
     bitnet::KvCache cache(*backend, 1, 4, 100, 2);
-    cache.append(0, 0);
+    cache.append(0, 0, 7);
     const int32_t* cells = cache.sequence(0).cells.data();
-    for (bitnet_pos p = 1; p < 100; ++p) cache.append(0, p);
+    for (bitnet_pos p = 1; p < 100; ++p) cache.append(0, p, 7);
     CHECK(cache.sequence(0).cells.data() == cells);
     CHECK(cache.n_free() == 0);
     cache.copy(0, 1, -1, -1);

@@ -1,0 +1,28 @@
+// A point in time after which work should stop. The default never comes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace bitnet {
+
+class Deadline {
+public:
+    Deadline() = default;
+    // us microseconds from now; 0: never. Too far to be counted is never as well.
+    static Deadline in_us(uint64_t us) noexcept {
+        Deadline deadline;
+        constexpr uint64_t kTenYearsUs = 10ull * 366 * 24 * 3600 * 1000000;
+        if (us == 0 || us > kTenYearsUs) return deadline;
+        deadline.at_ = std::chrono::steady_clock::now() + std::chrono::microseconds(us);
+        return deadline;
+    }
+    // Does not look at the clock when there is no deadline.
+    bool passed() const noexcept { return at_ != kNever && std::chrono::steady_clock::now() >= at_; }
+
+private:
+    static constexpr std::chrono::steady_clock::time_point kNever = std::chrono::steady_clock::time_point::max();
+    std::chrono::steady_clock::time_point at_ = kNever;
+};
+
+}  // namespace bitnet

@@ -1,0 +1,23 @@
+// Makes a sequence hold exactly given tokens, computing only what it does not hold yet.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "bitnet.h"
+#include "src/base/deadline.h"
+#include "src/context/context.h"
+
+namespace bitnet {
+
+// How many leading tokens of the sequence are these, at positions 0, 1, 2, ...; at most limit.
+size_t common_prefix(const Sequence& sequence, std::span<const bitnet_token> tokens, size_t limit);
+
+// Keeps the longest common prefix, forgets the rest of the sequence and decodes what is missing, at least the last token,
+// whose logits are then those of the context's last decode. Prompts longer than n_batch are decoded in parts. Returns the
+// number of tokens that were kept. Throws as Context::decode, BITNET_E_ARGUMENT for no tokens; the sequence is then as
+// before, except that where old and new tokens do not fit side by side the forgotten ones stay forgotten.
+size_t prefill_sequence(Context& context, bitnet_seq_id id, std::span<const bitnet_token> tokens,
+                        const Deadline& deadline = {});
+
+}  // namespace bitnet

@@ -1,0 +1,172 @@
+#include "src/generation/generation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <span>
+#include <utility>
+
+#include "src/base/error.h"
+#include "src/context/prefill.h"
+
+namespace bitnet {
+namespace {
+
+class Stopwatch {
+public:
+    uint64_t us() const {
+        return static_cast<uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin_).count());
+    }
+
+private:
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitnet_seq_id id,
+                       std::vector<bitnet_token> prompt, GenerationConfig config)
+    : id_(id), prompt_(std::move(prompt)), config_(std::move(config)), sampler_(config_.sampler),
+      stops_(config_.stop_sequences) {
+    context.check_sequence(id);
+    if (config_.max_new_tokens < -1) {
+        throw Error(BITNET_E_CONFIG,
+                    "max_new_tokens = " + std::to_string(config_.max_new_tokens) + " is below -1; use -1 for no limit")
+            .with_subject("max_new_tokens");
+    }
+    if (prompt_.empty()) {
+        throw Error(BITNET_E_ARGUMENT,
+                    "the prompt has no tokens and the model no BOS token to start from; give a text");
+    }
+    const int32_t n_ctx = context.config().n_ctx;
+    if (prompt_.size() > static_cast<size_t>(n_ctx)) {
+        throw Error(BITNET_E_KV_FULL, "the prompt has " + std::to_string(prompt_.size()) +
+                                          " tokens, the context holds " + std::to_string(n_ctx) +
+                                          "; shorten it or create the context with a larger n_ctx")
+            .with_numbers(static_cast<uint64_t>(n_ctx), prompt_.size());
+    }
+    for (const bitnet_token token : prompt_) {
+        if (token < 0 || token >= context.model().hparams.n_vocab) {
+            throw Error(BITNET_E_TOKEN, "the prompt's token " + std::to_string(token) +
+                                            " is outside the vocabulary of " +
+                                            std::to_string(context.model().hparams.n_vocab));
+        }
+        sampler_.accept(token);
+    }
+    starts_text_ = tokenizer.attribute(prompt_.back()) == BITNET_TOKEN_CONTROL;
+    // Room for all tokens now: a token that was drawn must not get lost for want of memory.
+    const size_t n_room = static_cast<size_t>(n_ctx) + 1;
+    const size_t n_most = config_.max_new_tokens < 0 ? n_room : static_cast<size_t>(config_.max_new_tokens);
+    tokens_.reserve(std::min(n_most, n_room));
+    token_us_.reserve(std::min(n_most, n_room));
+}
+
+// Brings the context to the logits of the next token; false when something ended the text instead.
+bool Generation::advance(Context& context) {
+    const Stopwatch time;
+    try {
+        if (!prompt_done_) {
+            n_reused_ = prefill_sequence(context, id_, prompt_, config_.deadline);
+            prefill_us_ += time.us();
+            prompt_done_ = true;
+            return true;
+        }
+        if (context.cache().n_free() == 0) {
+            finish(BITNET_FINISH_CONTEXT_FULL);
+            return false;
+        }
+        const size_t n_held = prompt_.size() + tokens_.size() - 1;
+        if (static_cast<size_t>(context.cache().sequence(id_).end()) != n_held) {
+            throw Error(BITNET_E_STATE, "sequence " + std::to_string(id_) +
+                                            " was changed while a text is generated on it; "
+                                            "give each generation a sequence of its own");
+        }
+        BatchView batch;
+        batch.n_tokens = 1;
+        batch.tokens = &tokens_.back();
+        batch.seq_id = id_;
+        context.decode(batch, config_.deadline);
+        ++n_steps_;
+        return true;
+    } catch (const Error& error) {
+        if (error.status() != BITNET_E_CANCELLED && error.status() != BITNET_E_TIMEOUT) throw;
+        finish(error.status() == BITNET_E_TIMEOUT ? BITNET_FINISH_DEADLINE : BITNET_FINISH_CANCELLED);
+        return false;
+    }
+}
+
+const GenerationStep& Generation::next(Context& context, const Tokenizer& tokenizer) {
+    step_.text.clear();
+    step_.token = -1;
+    step_.token_us = 0;
+    if (reason_ != BITNET_FINISH_NONE) return step_;
+    const Stopwatch time;
+    const uint64_t prefill_before = prefill_us_;
+    draw(context, tokenizer);
+    const uint64_t us = time.us();
+    decode_us_ += us - std::min(us, prefill_us_ - prefill_before);
+    if (step_.token >= 0) {
+        step_.token_us = us;
+        token_us_.push_back(us);
+    }
+    return step_;
+}
+
+void Generation::draw(Context& context, const Tokenizer& tokenizer) {
+    if (drawn_ < 0) {
+        if (!advance(context)) return;
+        if (config_.max_new_tokens >= 0 && tokens_.size() >= static_cast<size_t>(config_.max_new_tokens)) {
+            finish(BITNET_FINISH_LENGTH);
+            return;
+        }
+        try {
+            drawn_ = sampler_.sample(context.logits(-1), static_cast<size_t>(context.model().hparams.n_vocab));
+        } catch (...) {
+            // The logits may be another's when this is tried again: back to before the last token, which gives them anew.
+            context.cache().truncate(id_, context.cache().sequence(id_).cells.size() - 1);
+            prompt_done_ = prompt_done_ && !tokens_.empty();
+            throw;
+        }
+    }
+    if (tokenizer.is_end(drawn_)) {
+        finish(BITNET_FINISH_END);
+    } else {
+        take(drawn_, tokenizer);
+    }
+}
+
+void Generation::take(bitnet_token token, const Tokenizer& tokenizer) {
+    const bool control = tokenizer.attribute(token) == BITNET_TOKEN_CONTROL;
+    const uint32_t flags = (config_.skip_special_tokens ? 0u : uint32_t{BITNET_DECODE_SPECIAL}) |
+                           (starts_text_ ? uint32_t{BITNET_DECODE_START} : 0u);
+    const std::string piece = tokenizer.decode(std::span(&token, 1), flags);
+    const size_t n_most = text_.size() + piece.size() + StopMatcher::kMaxStopBytes + 8;
+    if (n_most > text_.capacity()) text_.reserve(std::max(n_most, 2 * text_.capacity()));
+    const bool stopped = stops_.feed(piece, step_.text);
+    text_ += step_.text;
+    tokens_.push_back(token);
+    step_.token = token;
+    drawn_ = -1;
+    if (!control) starts_text_ = false;
+    if (stopped) {
+        reason_ = BITNET_FINISH_STOP_SEQUENCE;
+    } else if (config_.max_new_tokens >= 0 && tokens_.size() >= static_cast<size_t>(config_.max_new_tokens)) {
+        finish(BITNET_FINISH_LENGTH);
+    }
+}
+
+void Generation::finish(bitnet_finish_reason reason) {
+    std::string rest;
+    stops_.flush(rest);
+    step_.text += rest;
+    text_ += rest;
+    reason_ = reason;
+}
+
+void Generation::cancel() {
+    if (reason_ != BITNET_FINISH_NONE) return;
+    step_.text.clear();
+    finish(BITNET_FINISH_CANCELLED);
+}
+
+}  // namespace bitnet
