@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "cli_platform.h"
+#include "examples/stories/default_model.h"
 
 namespace cli {
 namespace {
@@ -34,7 +35,8 @@ void check(bitnet_status status) {
 }
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
-    app.add_option("-m,--model", options.path, "GGUF file of the model")->type_name("FILE");
+    app.add_option("-m,--model", options.path, "GGUF file of the model; without it, the model built into this program")
+        ->type_name("FILE");
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     app.add_option("-t,--threads", options.n_threads,
                    "threads; 0: as many as the process may use. Never changes a result")
@@ -44,13 +46,23 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
     app.add_flag("--no-mmap", options.no_mmap, "read the file into memory instead of mapping it");
 }
 
-void require_model_path(const std::string& path) {
-    if (path.empty())
-        throw Failure{kExitUsage, "no model given, and this build has no default model yet; pass one with -m FILE"};
+void require_model(const std::string& path) {
+    size_t size = 0;
+    if (path.empty() && default_model_bytes(&size) == nullptr)
+        throw Failure{kExitUsage, "no model given, and this build has no default model; pass one with -m FILE"};
+}
+
+std::string model_label(const std::string& path) { return path.empty() ? "the default model" : path; }
+
+bitnet_status load_model(const std::string& path, const bitnet_model_params& params, bitnet_model** out_model) {
+    require_model(path);
+    if (!path.empty()) return bitnet_model_load(path.c_str(), &params, out_model);
+    size_t size = 0;
+    const void* bytes = default_model_bytes(&size);
+    return bitnet_model_load_from_memory(bytes, size, &params, out_model);
 }
 
 ModelHandle load_model(const ModelOptions& options) {
-    require_model_path(options.path);
     ProgressBar bar("loading");
     bitnet_model_params params = bitnet_model_default_params();
     params.use_mmap = options.no_mmap ? 0 : 1;
@@ -59,7 +71,7 @@ ModelHandle load_model(const ModelOptions& options) {
     params.on_progress = report_load;
     params.progress_user_data = &bar;
     bitnet_model* model = nullptr;
-    check(bitnet_model_load(options.path.c_str(), &params, &model));
+    check(load_model(options.path, params, &model));
     return ModelHandle(model);
 }
 
@@ -107,7 +119,7 @@ nlohmann::ordered_json to_json(const bitnet_model_info& info) {
 const bitnet_tokenizer* require_tokenizer(const bitnet_model* model, const std::string& path) {
     const bitnet_tokenizer* tokenizer = bitnet_model_get_tokenizer(model);
     if (tokenizer == nullptr)
-        throw Failure{kExitFailure, path +
+        throw Failure{kExitFailure, model_label(path) +
                                         ": the file has no tokenizer that this build can run; "
                                         "use a model file with its tokenizer inside"};
     return tokenizer;

@@ -67,16 +67,21 @@ CLI::Validator whole_number(Integer least, Integer most) {
 }
 
 struct ModelOptions {
-    std::string path;
+    std::string path;  // empty: the model that is built in
     std::string kernel;
     int32_t n_threads = 0;
     bool no_mmap = false;
 };
 // -m, -t, --kernel, --no-mmap.
 void add_model_options(CLI::App& app, ModelOptions& options);
-// Loads with a progress bar on a terminal. Without a path: usage failure.
+// Loads with a progress bar on a terminal.
 ModelHandle load_model(const ModelOptions& options);
-void require_model_path(const std::string& path);
+// Loads the file, or the model that is built in when path is empty; *out_model is the caller's to free.
+bitnet_status load_model(const std::string& path, const bitnet_model_params& params, bitnet_model** out_model);
+// Usage failure when there is neither a path nor a model that is built in.
+void require_model(const std::string& path);
+// What messages call it: the path, or "the default model".
+std::string model_label(const std::string& path);
 bitnet_model_info get_info(const bitnet_model* model);
 nlohmann::ordered_json to_json(const bitnet_model_info& info);
 // Failure when the file has none that this build can run.

@@ -112,12 +112,12 @@ Loaded load_what_can_be(const std::string& path) {
     bitnet_model_params params = bitnet_model_default_params();
     params.check_weights = 0;  // a look at every weight would read the whole file
     bitnet_model* model = nullptr;
-    const bitnet_status status = bitnet_model_load(path.c_str(), &params, &model);
+    const bitnet_status status = load_model(path, params, &model);
     loaded.model.reset(model);
     if (status == BITNET_OK) return loaded;
     loaded.problem = bitnet_last_error();
     params.vocab_only = 1;
-    check(bitnet_model_load(path.c_str(), &params, &model));
+    check(load_model(path, params, &model));
     loaded.model.reset(model);
     return loaded;
 }
@@ -131,7 +131,7 @@ int run_inspect(const InspectOptions& options) {
     const nlohmann::ordered_json metadata = metadata_json(loaded.model.get());
     const nlohmann::ordered_json tensors = options.json || options.tensors ? tensors_json(loaded.model.get()) : nullptr;
     if (options.json) {
-        write_out(dump({{"file", options.path},
+        write_out(dump({{"file", model_label(options.path)},
                         {"runs", runs},
                         {"problem", loaded.problem},
                         {"model", info},
@@ -160,7 +160,8 @@ Command add_inspect_command(CLI::App& app) {
     CLI::App* command =
         app.add_subcommand("inspect", "Show a model file: shape, tokenizer, metadata, and whether it runs");
     auto options = std::make_shared<InspectOptions>();
-    command->add_option("file", options->path, "GGUF file")->required()->type_name("FILE");
+    command->add_option("file", options->path, "GGUF file; without it, the model built into this program")
+        ->type_name("FILE");
     command->add_flag("--json", options->json, "print one JSON object, tensors included");
     command->add_flag("--tensors", options->tensors, "list the tensors too");
     return {command, [options] { return run_inspect(*options); }};

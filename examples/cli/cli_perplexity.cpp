@@ -217,7 +217,7 @@ size_t choose_batch(const PerplexityOptions& options, size_t n_vocab) {
 }
 
 int run_perplexity(const PerplexityOptions& options) {
-    require_model_path(options.model.path);
+    require_model(options.model.path);
     const std::string text = read_text(options.text_file);
     const ModelHandle model = load_model(options.model);
     const bitnet_model_info info = get_info(model.get());

@@ -1,5 +1,6 @@
 // bitnet run: continues a prompt, or answers it with --chat. Standard output gets the generated text and a final
 // newline, or one JSON object, and nothing else; progress and figures go to standard error.
+#include <algorithm>
 #include <cstdio>
 
 #include "cli_common.h"
@@ -15,6 +16,8 @@ struct RunOptions {
     std::string prompt_file;
     std::string system;
     int64_t n_predict = 100;
+    std::vector<std::string> stops;
+    double timeout = 0;
     int32_t n_ctx = 0;
     int32_t n_ubatch = 0;
     bool special = false;
@@ -24,51 +27,30 @@ struct RunOptions {
 
 struct RunResult {
     std::vector<bitnet_token> prompt_ids;
-    std::vector<bitnet_token> ids;
-    std::string text;
-    const char* finish_reason = "length";
+    bitnet_generation_result generation = {};
     double load_ms = 0;
-    double prompt_ms = 0;
-    double generate_ms = 0;
-    uint64_t n_steps = 0;  // decodes of one token: the last token of a run needs none
 
-    double steps_per_second() const {
-        return generate_ms > 0 ? 1000.0 * static_cast<double>(n_steps) / generate_ms : 0;
+    std::vector<bitnet_token> ids() const { return {generation.tokens, generation.tokens + generation.n_tokens}; }
+    std::string text() const { return std::string(generation.text, generation.n_bytes); }
+    const char* finish_reason() const {
+        return bitnet_finish_reason_name(static_cast<bitnet_finish_reason>(generation.finish_reason));
     }
-    double prompt_per_second() const {
-        return prompt_ms > 0 ? 1000.0 * static_cast<double>(prompt_ids.size()) / prompt_ms : 0;
-    }
-    bool cancelled() const { return std::string_view(finish_reason) == "cancelled"; }
+    bool cancelled() const { return generation.finish_reason == BITNET_FINISH_CANCELLED; }
 };
 
-// Shows text as it comes: whole UTF-8 characters only, unless a character never completes.
+// Shows text as it comes.
 class TextStream {
 public:
     explicit TextStream(bool show) : show_(show), on_terminal_(stdout_is_terminal()) {}
-    void append(std::string_view bytes) {
-        pending_ += bytes;
-        write(bitnet_utf8_complete_prefix(pending_.data(), pending_.size()));
-    }
-    void finish() {
-        write(pending_.size());
-        if (!show_) return;
-        write_out("\n");
+    void append(std::string_view text) const {
+        if (!show_ || text.empty()) return;
+        write_out(on_terminal_ ? printable(text, true) : text);
         flush_out();
     }
 
 private:
-    void write(size_t n_bytes) {
-        if (show_ && n_bytes > 0) {
-            const std::string_view ready(pending_.data(), n_bytes);
-            write_out(on_terminal_ ? printable(ready, true) : ready);
-            flush_out();
-        }
-        pending_.erase(0, n_bytes);
-    }
-
     bool show_;
     bool on_terminal_;
-    std::string pending_;
 };
 
 std::string read_prompt(const RunOptions& options) {
@@ -111,70 +93,55 @@ std::vector<bitnet_token> encode_prompt(const bitnet_tokenizer* tokenizer, const
     return tokens;
 }
 
-SamplerHandle create_sampler(const bitnet_sampler_params& params) {
-    bitnet_sampler* sampler = nullptr;
-    check(bitnet_sampler_create(&params, &sampler));
-    return SamplerHandle(sampler);
+using GenerationHandle = std::unique_ptr<bitnet_generation, Freer<bitnet_generation_free>>;
+
+GenerationHandle create_generation(const RunOptions& options, bitnet_context* context,
+                                   const std::vector<bitnet_token>& prompt_ids) {
+    std::vector<const char*> stops;
+    for (const std::string& stop : options.stops) stops.push_back(stop.c_str());
+    bitnet_generation_params params = bitnet_generation_default_params();
+    params.max_new_tokens =
+        static_cast<int32_t>(std::min<int64_t>(options.n_predict, std::numeric_limits<int32_t>::max()));
+    params.skip_special_tokens = options.special ? 0 : 1;
+    params.deadline_us = static_cast<uint64_t>(options.timeout * 1e6);
+    params.sampler = &options.sampler;
+    params.stop_sequences = stops.data();
+    params.n_stop_sequences = stops.size();
+    bitnet_generation* generation = nullptr;
+    check(bitnet_generation_create_from_tokens(context, 0, prompt_ids.data(), prompt_ids.size(), &params, &generation));
+    return GenerationHandle(generation);
 }
 
-// False when a signal stopped it.
-bool decode_tokens(bitnet_context* context, const bitnet_token* tokens, size_t n_tokens) {
-    const bitnet_status status = bitnet_context_decode_tokens(context, 0, tokens, n_tokens);
-    if (status == BITNET_E_CANCELLED && caught_signal() != 0) return false;
-    check(status);
-    return true;
-}
-
-// Generates until something ends it; returns the reason.
-const char* generate(const RunOptions& options, const bitnet_tokenizer* tokenizer, bitnet_context* context,
-                     bitnet_sampler* sampler, bool starts_text, TextStream& stream, RunResult& result) {
-    const int32_t n_ctx = bitnet_context_get_n_ctx(context);
-    const uint32_t special = options.special ? BITNET_DECODE_SPECIAL : 0;
-    uint32_t start = starts_text ? BITNET_DECODE_START : 0;
-    for (int64_t i = 0; options.n_predict < 0 || i < options.n_predict; ++i) {
-        if (caught_signal() != 0) return "cancelled";
-        bitnet_token token = 0;
-        check(bitnet_sampler_sample_context(sampler, context, -1, &token));
-        if (bitnet_tokenizer_is_end(tokenizer, token) != 0) return "stop";
-        const std::string piece = decode(tokenizer, &token, 1, special | start);
-        if (bitnet_tokenizer_get_attribute(tokenizer, token) != BITNET_TOKEN_CONTROL) start = 0;
-        result.ids.push_back(token);
-        result.text += piece;
-        stream.append(piece);
-        if (i + 1 == options.n_predict) return "length";
-        if (bitnet_sequence_get_end(context, 0) >= n_ctx) return "context_full";
-        if (!decode_tokens(context, &token, 1)) return "cancelled";
-        ++result.n_steps;
-    }
-    return "length";
-}
-
-void print_figures(const RunResult& result, uint64_t seed) {
-    std::fprintf(stderr, "prompt    %zu tokens, %.1f tokens/s\n", result.prompt_ids.size(), result.prompt_per_second());
-    std::fprintf(stderr, "generated %zu tokens, %.1f tokens/s (%s)\n", result.ids.size(), result.steps_per_second(),
-                 result.finish_reason);
+void print_figures(const RunResult& result) {
+    const bitnet_generation_result& g = result.generation;
+    std::fprintf(stderr, "prompt    %zu tokens, %.1f tokens/s\n", result.prompt_ids.size(),
+                 g.prefill_tokens_per_second);
+    std::fprintf(stderr, "generated %zu tokens, %.1f tokens/s (%s)\n", g.n_tokens, g.decode_tokens_per_second,
+                 result.finish_reason());
     std::fprintf(stderr, "load %.1f ms, peak memory %s, seed %llu\n", result.load_ms,
-                 format_bytes(peak_memory_bytes()).c_str(), static_cast<unsigned long long>(seed));
+                 format_bytes(peak_memory_bytes()).c_str(), static_cast<unsigned long long>(g.seed));
 }
 
-nlohmann::ordered_json result_json(const RunResult& result, const std::string& prompt, uint64_t seed,
-                                   const bitnet_model* model, const bitnet_context* context) {
+nlohmann::ordered_json result_json(const RunResult& result, const std::string& prompt, const bitnet_model* model,
+                                   const bitnet_context* context) {
     const bitnet_model_info info = get_info(model);
+    const bitnet_generation_result& g = result.generation;
+    const auto ms = [](uint64_t us) { return static_cast<double>(us) / 1000; };
     return {{"prompt", prompt},
             {"prompt_ids", result.prompt_ids},
-            {"ids", result.ids},
-            {"text", result.text},
-            {"finish_reason", result.finish_reason},
-            {"seed", seed},
+            {"ids", result.ids()},
+            {"text", result.text()},
+            {"finish_reason", result.finish_reason()},
+            {"seed", g.seed},
             {"metrics",
              {{"load_ms", result.load_ms},
-              {"prompt_tokens", result.prompt_ids.size()},
-              {"prompt_ms", result.prompt_ms},
-              {"prompt_tokens_per_second", result.prompt_per_second()},
-              {"generated_tokens", result.ids.size()},
-              {"generate_ms", result.generate_ms},
-              {"decode_steps", result.n_steps},
-              {"tokens_per_second", result.steps_per_second()},
+              {"prompt_tokens", g.prompt_tokens},
+              {"prompt_ms", ms(g.prefill_us)},
+              {"prompt_tokens_per_second", g.prefill_tokens_per_second},
+              {"generated_tokens", g.n_tokens},
+              {"generate_ms", ms(g.decode_us)},
+              {"decode_steps", g.decode_steps},
+              {"tokens_per_second", g.decode_tokens_per_second},
               {"peak_memory_bytes", peak_memory_bytes()}}},
             {"model", to_json(info)},
             {"threads", bitnet_context_get_n_threads(context)},
@@ -182,13 +149,15 @@ nlohmann::ordered_json result_json(const RunResult& result, const std::string& p
 }
 
 int run_model(const RunOptions& options) {
-    require_model_path(options.model.path);
+    require_model(options.model.path);
     // Cheap checks first: a bad option should not wait for gigabytes.
-    const SamplerHandle sampler = create_sampler(options.sampler);
+    bitnet_sampler* sampler = nullptr;
+    check(bitnet_sampler_create(&options.sampler, &sampler));
+    bitnet_sampler_free(sampler);
     const std::string prompt = read_prompt(options);
 
     RunResult result;
-    double start = now_ms();
+    const double start = now_ms();
     const ModelHandle model = load_model(options.model);
     const bitnet_tokenizer* tokenizer = require_tokenizer(model.get(), options.model.path);
     bitnet_context_params params = bitnet_context_default_params();
@@ -205,27 +174,27 @@ int run_model(const RunOptions& options) {
         throw Failure{kExitFailure, "the prompt has " + std::to_string(result.prompt_ids.size()) +
                                         " tokens, but the context holds " + std::to_string(n_ctx) +
                                         "; shorten it or ask for more with --ctx"};
-    for (const bitnet_token token : result.prompt_ids) check(bitnet_sampler_accept(sampler.get(), token));
+    const GenerationHandle generation = create_generation(options, context.get(), result.prompt_ids);
     if (!options.json && stdout_is_terminal() && stderr_is_terminal())
         std::fprintf(stderr, "\033[2m%s\033[0m", printable(prompt + (options.chat ? "\n" : ""), true).c_str());
 
-    TextStream stream(!options.json);
-    start = now_ms();
-    const bool evaluated = decode_tokens(context.get(), result.prompt_ids.data(), result.prompt_ids.size());
-    result.prompt_ms = now_ms() - start;
-    start = now_ms();
-    result.finish_reason = "cancelled";
-    if (evaluated)
-        result.finish_reason =
-            generate(options, tokenizer, context.get(), sampler.get(), options.chat || prompt.empty(), stream, result);
-    result.generate_ms = now_ms() - start;
-    stream.finish();
+    const TextStream stream(!options.json);
+    bitnet_generation_step step = {};
+    step.struct_size = sizeof step;
+    do {
+        check(bitnet_generation_next(generation.get(), &step));
+        stream.append({step.text, step.n_bytes});
+    } while (step.finish_reason == BITNET_FINISH_NONE);
+    result.generation.struct_size = sizeof result.generation;
+    check(bitnet_generation_get_result(generation.get(), &result.generation));
 
-    const uint64_t seed = bitnet_sampler_get_seed(sampler.get());
-    if (options.json)
-        write_out(dump(result_json(result, prompt, seed, model.get(), context.get())) + "\n");
-    else
-        print_figures(result, seed);
+    if (options.json) {
+        write_out(dump(result_json(result, prompt, model.get(), context.get())) + "\n");
+    } else {
+        write_out("\n");
+        flush_out();
+        print_figures(result);
+    }
     flush_out();
     return result.cancelled() ? interrupted_exit_code() : kExitOk;
 }
@@ -251,6 +220,16 @@ Command add_run_command(CLI::App& app) {
         ->type_name("N")
         ->transform(whole_number<int64_t>(-1, std::numeric_limits<int64_t>::max()))
         ->capture_default_str();
+    command
+        ->add_option("--stop", options->stops,
+                     "end the text where this comes up, and do not show it; may be given several times")
+        ->type_name("TEXT")
+        ->allow_extra_args(false);
+    command
+        ->add_option("--timeout", options->timeout,
+                     "end the text after this many seconds, the prompt included; 0: never")
+        ->check(CLI::Range(0.0, 1e9))
+        ->type_name("SECONDS");
     bitnet_sampler_params& sampler = options->sampler;
     command->add_option("--temp", sampler.temperature, "temperature; 0: always the best token")
         ->type_name("T")

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-WEIGHT_EPS = 1e-5      # least absmean, as in the BitNet training notes
+WEIGHT_EPS = 1e-5      # least absmean
 ACTIVATION_EPS = 1e-5  # least absmax of a token
 
 

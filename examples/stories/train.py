@@ -116,7 +116,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=5700)
+    parser.add_argument("--steps", type=int, default=5200)
     parser.add_argument("--stop-at", type=int, help="end after this step, with a checkpoint; for trials")
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--muon-lr", type=float, default=0.02)
@@ -167,7 +167,7 @@ def main() -> None:
         model.load_state_dict(state["model"])
         muon.load_state_dict(state["muon"])
         adam.load_state_dict(state["adam"])
-        first_step, n_tokens, log = state["step"], state["tokens"], state["log"]
+        first_step, n_tokens, log, rows.epoch = state["step"], state["tokens"], state["log"], state["epoch"]
         rows.rng.seed(options.seed + first_step)  # not the batches it would have seen, but fresh ones
     print(f"{model.n_ternary():,} ternary weights, {shape.n_vocab * shape.n_embd:,} of the embedding, "
           f"{len(stories)} stories, from step {first_step} of {options.steps} on {options.device}", flush=True)
@@ -179,7 +179,8 @@ def main() -> None:
 
     def save(step: int) -> None:
         save_atomically({"model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(),
-                         "shape": shape.as_dict(), "step": step, "tokens": n_tokens, "log": log}, checkpoint_path)
+                         "shape": shape.as_dict(), "step": step, "tokens": n_tokens, "epoch": rows.epoch,
+                         "log": log}, checkpoint_path)
         log_path.write_text("".join(json.dumps(record) + "\n" for record in log))
         plot(log, options.out / "loss.png")
 

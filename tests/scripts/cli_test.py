@@ -105,13 +105,8 @@ class GlobalOptions(CliTest):
         self.fails(2, "--system", "run", "-m", MODEL, "--system", "Be brief.")
         self.fails(2, "--file", "run", "-m", MODEL, "-p", "a", "-f", "b")
         self.fails(2, "text", "tokenize", "-m", MODEL)
-        self.fails(2, "file", "inspect")
         self.fails(2, "--file", "perplexity", "-m", MODEL)
         self.fails(2, "--ctx", "perplexity", "-m", MODEL, "-f", VALID, "--ctx", "1")
-
-    def test_without_a_model_the_command_says_what_to_do(self):
-        for args in (("run", "-p", "x"), ("tokenize", "x"), ("perplexity", "-f", VALID)):
-            self.fails(2, "no default model.*-m FILE", *args)
 
     def test_log_level(self):
         self.assertEqual(self.ok("--log-level", "none", "kernels").stderr, b"")
@@ -241,7 +236,7 @@ class Run(CliTest):
         self.assertEqual(len(one["ids"]), 1)
         for n in ("-1", "9223372036854775807"):
             whole = self.greedy("-p", "Once upon a time", "-n", n)
-            self.assertIn(whole["finish_reason"], ("stop", "context_full"))
+            self.assertIn(whole["finish_reason"], ("end", "context_full"))
             self.assertGreater(len(whole["ids"]), 64)
 
     def test_the_context_limits_prompt_and_text(self):
@@ -253,6 +248,22 @@ class Run(CliTest):
                    "Once upon a time " * 20)
         exact = self.greedy("-p", "Once upon a time", "-n", "5", "--ctx", "5")
         self.assertEqual((len(exact["ids"]), exact["finish_reason"]), (1, "context_full"))
+
+    def test_stop_sequences_end_the_text_and_do_not_show(self):
+        whole = self.greedy("-p", "Once upon a time", "-n", "60")["text"]
+        found = self.greedy("-p", "Once upon a time", "-n", "60", "--stop", "never", "--stop", "to play")
+        self.assertEqual((found["text"], found["finish_reason"]), (whole.split("to play")[0], "stop_sequence"))
+        plain = self.ok("run", "-m", MODEL, "--temp", "0", "-p", "Once upon a time", "-n", "60", "--stop", "to play")
+        self.assertEqual(plain.stdout.decode(), found["text"] + "\n")
+        self.fails(1, "stop sequence 0 is empty", "run", "-m", MODEL, "--stop", "")
+        self.fails(1, "stop sequence 0 has 2000 bytes", "run", "-m", MODEL, "--stop", "x" * 2000)
+
+    def test_a_timeout_ends_the_text(self):
+        found = self.greedy("-n", "-1", "--timeout", "0.000001")
+        self.assertEqual((found["ids"], found["finish_reason"]), ([], "deadline"))
+        self.assertEqual(self.greedy("-n", "5", "--timeout", "1000")["finish_reason"], "length")
+        self.fails(2, "--timeout", "run", "-m", MODEL, "--timeout", "-1")
+        self.fails(2, "--timeout", "run", "-m", MODEL, "--timeout", "soon")
 
     def test_prompts_of_every_kind(self):
         with tempfile.TemporaryDirectory() as folder:
