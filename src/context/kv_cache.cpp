@@ -109,13 +109,13 @@ void KvCache::keep(bitnet_seq_id id) noexcept {
     }
 }
 
-SequenceTail KvCache::detach(bitnet_seq_id id, size_t n_entries) {
+Sequence KvCache::detach(bitnet_seq_id id, size_t n_entries) {
     Sequence& sequence = at(id);
     const size_t n = std::min(n_entries, sequence.cells.size());
     const auto offset = static_cast<std::ptrdiff_t>(n);
-    SequenceTail tail{{sequence.cells.begin() + offset, sequence.cells.end()},
-                      {sequence.positions.begin() + offset, sequence.positions.end()},
-                      {sequence.tokens.begin() + offset, sequence.tokens.end()}};
+    Sequence tail{{sequence.cells.begin() + offset, sequence.cells.end()},
+                  {sequence.positions.begin() + offset, sequence.positions.end()},
+                  {sequence.tokens.begin() + offset, sequence.tokens.end()}};
     sequence.cells.resize(n);
     sequence.positions.resize(n);
     sequence.tokens.resize(n);
@@ -123,27 +123,23 @@ SequenceTail KvCache::detach(bitnet_seq_id id, size_t n_entries) {
 }
 
 // The lists were this long before, so nothing is allocated.
-void KvCache::attach(bitnet_seq_id id, const SequenceTail& tail) noexcept {
+void KvCache::attach(bitnet_seq_id id, const Sequence& tail) noexcept {
     Sequence& sequence = at(id);
     sequence.cells.insert(sequence.cells.end(), tail.cells.begin(), tail.cells.end());
     sequence.positions.insert(sequence.positions.end(), tail.positions.begin(), tail.positions.end());
     sequence.tokens.insert(sequence.tokens.end(), tail.tokens.begin(), tail.tokens.end());
 }
 
-void KvCache::release(const SequenceTail& tail) noexcept {
+void KvCache::release(const Sequence& tail) noexcept {
     for (size_t i = tail.cells.size(); i-- > 0;) release(tail.cells[i]);
 }
 
-size_t KvCache::n_held_alone(const SequenceTail& tail) const noexcept {
-    return static_cast<size_t>(std::count_if(tail.cells.begin(), tail.cells.end(), [this](int32_t cell) {
+int32_t KvCache::n_held_alone(const Sequence& entries) const noexcept {
+    return static_cast<int32_t>(std::count_if(entries.cells.begin(), entries.cells.end(), [this](int32_t cell) {
         return users_[static_cast<size_t>(cell)] == 1;
     }));
 }
 
-int32_t KvCache::n_free_without(bitnet_seq_id id) const noexcept {
-    int32_t n = n_free();
-    for (const int32_t cell : sequence(id).cells) n += users_[static_cast<size_t>(cell)] == 1 ? 1 : 0;
-    return n;
-}
+int32_t KvCache::n_free_without(bitnet_seq_id id) const noexcept { return n_free() + n_held_alone(sequence(id)); }
 
 }  // namespace bitnet

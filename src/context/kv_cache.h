@@ -22,13 +22,6 @@ struct Sequence {
     void find(bitnet_pos p0, bitnet_pos p1, size_t* begin, size_t* stop) const;
 };
 
-// Entries taken off the end of a sequence whose cells are still held: to be attached again or released.
-struct SequenceTail {
-    std::vector<int32_t> cells;
-    std::vector<bitnet_pos> positions;
-    std::vector<bitnet_token> tokens;
-};
-
 class KvCache {
 public:
     // row_width: values a token has per layer, n_head_kv * head_dim. Throws Error, tg::Error(out_of_memory).
@@ -49,13 +42,13 @@ public:
     void remove(bitnet_seq_id id, bitnet_pos p0, bitnet_pos p1) noexcept;
     void copy(bitnet_seq_id from, bitnet_seq_id to, bitnet_pos p0, bitnet_pos p1);
     void keep(bitnet_seq_id id) noexcept;
-    // Takes off all but the first n_entries.
-    SequenceTail detach(bitnet_seq_id id, size_t n_entries);
+    // Takes off all but the first n_entries. The cells of what comes back are still held: attach or release it.
+    Sequence detach(bitnet_seq_id id, size_t n_entries);
     // Puts a tail back behind the sequence it came from.
-    void attach(bitnet_seq_id id, const SequenceTail& tail) noexcept;
-    void release(const SequenceTail& tail) noexcept;
-    // Cells of the tail that no sequence holds besides.
-    size_t n_held_alone(const SequenceTail& tail) const noexcept;
+    void attach(bitnet_seq_id id, const Sequence& tail) noexcept;
+    void release(const Sequence& tail) noexcept;
+    // Cells of these entries that nothing else holds.
+    int32_t n_held_alone(const Sequence& entries) const noexcept;
     // Cells that would be free if this sequence were removed.
     int32_t n_free_without(bitnet_seq_id id) const noexcept;
 

@@ -23,13 +23,14 @@ size_t prefill_sequence(Context& context, bitnet_seq_id id, std::span<const bitn
     KvCache& cache = context.cache();
     const size_t n_kept = common_prefix(cache.sequence(id), tokens, tokens.size() - 1);
     const size_t n_new = tokens.size() - n_kept;
-    SequenceTail tail = cache.detach(id, n_kept);
+    Sequence tail = cache.detach(id, n_kept);
     const size_t n_room = static_cast<size_t>(cache.n_free());
     bool held = true;
     if (n_new > n_room) {
-        if (n_new > n_room + cache.n_held_alone(tail)) {
+        const size_t n_most = n_room + static_cast<size_t>(cache.n_held_alone(tail));
+        if (n_new > n_most) {
             cache.attach(id, tail);
-            const size_t room = n_kept + n_room + cache.n_held_alone(tail);
+            const size_t room = n_kept + n_most;
             throw Error(BITNET_E_KV_FULL,
                         "the prompt has " + std::to_string(tokens.size()) + " tokens, the context has room for " +
                             std::to_string(room) +

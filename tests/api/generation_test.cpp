@@ -341,6 +341,13 @@ TEST_CASE("prefill keeps the common beginning and gives the bits of a fresh deco
         test::must(bitnet_sequence_remove(context.get(), 0, 2, 4));
         prefill(b);
         CHECK(reused == 2);
+        // The same where the tokens agree and only their positions tell.
+        const test::Tokens twice = {b[0], b[1], b[1], b[2], b[3]}, once = {b[0], b[1], b[2], b[3]};
+        prefill(twice);
+        test::must(bitnet_sequence_remove(context.get(), 0, 1, 2));
+        prefill(once);
+        CHECK(reused == 1);
+        prefill(b);
         // A restored sequence knows its tokens.
         std::vector<char> state(1 << 20);
         size_t n = 0;

@@ -1,4 +1,4 @@
-"""A GGUF reader and writer of its own, for the golden oracle and nothing else.
+"""A GGUF reader and writer of its own, for the golden oracle and for the export of examples/stories.
 
 Written from the format description alone, so that a mistake in the C++ reader or writer cannot hide by being
 shared with its tests. Little-endian GGUF v3 is written; v2 and v3 are read. Files here are tiny and trusted: the checks
