@@ -384,7 +384,7 @@ typedef enum bitnet_pooling {
 typedef struct bitnet_context_params {
     uint32_t struct_size;
     int32_t n_ctx;       /* KV cells shared by all sequences; 0 (default): what the model was trained for, at most 4096 */
-    int32_t n_batch;     /* tokens per bitnet_context_decode at most; 0 (default): n_ctx */
+    int32_t n_batch;     /* tokens per bitnet_context_decode at most; 0 (default): n_ctx, or $BITNET_BATCH_SIZE if less */
     int32_t n_ubatch;    /* tokens computed at once; default 512. Never changes a result */
     int32_t n_seq_max;   /* sequences; default 1, at most 4096 */
     int32_t n_threads;   /* 0 (default): $BITNET_NUM_THREADS or bitnet_cpu_get_thread_limit(); never changes a result */
@@ -662,6 +662,32 @@ BITNET_API bitnet_status bitnet_context_prefill(bitnet_context *context, bitnet_
 /* ---- 21. Hooks of the host -------------------------------------------------------------------------------------- */
 
 /* ---- 22. Environment -------------------------------------------------------------------------------------------- */
+
+/* The environment variables of the library. They are read once, when first needed, and never set; a parameter of a call
+ * wins over them; an empty one counts as unset. A bad value is BITNET_E_CONFIG from the call for which it would count.
+ *   BITNET_KERNEL             a kernel or level name, see bitnet_model_params.kernel
+ *   BITNET_NUM_THREADS        1 .. 1024; RAYON_NUM_THREADS is read where it is not set
+ *   BITNET_BATCH_SIZE         1 .. 2^24: n_batch of contexts that do not say theirs, at most n_ctx
+ *   BITNET_MEMORY_LIMIT       bytes that all models and contexts may hold together: "512MB", "2GB" (powers of 1024), "none"
+ *   BITNET_DETERMINISTIC      0 or 1: samplers without a seed use 42. Everything else is deterministic anyway
+ *   BITNET_SEED               0 .. 2^64-1: the seed of samplers that were given none
+ *   BITNET_STRICT_TOKENIZERS  0 or 1: a model file whose tokenizer this build cannot run does not load (BITNET_E_TOKENIZER)
+ *   BITNET_OFFLINE            0 or 1: programs on this library must not use the network; the library never does */
+typedef struct bitnet_environment_info {
+    uint32_t struct_size;
+    const char *kernel;        /* "" when unset; static storage */
+    int32_t n_threads;         /* 0 when unset, like the next two */
+    int32_t batch_size;
+    uint64_t memory_limit;     /* bytes */
+    int32_t deterministic;
+    int32_t has_seed;
+    uint64_t seed;
+    int32_t strict_tokenizers;
+    int32_t offline;
+} bitnet_environment_info;
+/* What the library found. BITNET_E_CONFIG names the first variable with a bad value: a program that wants to fail early
+ * calls this first. Any thread. */
+BITNET_API bitnet_status bitnet_environment_get_info(bitnet_environment_info *out_info);
 
 /* ---- Inline helpers for C and C++ --------------------------------------------------------------------------------- */
 

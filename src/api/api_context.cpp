@@ -41,7 +41,8 @@ bitnet_status bitnet_context_create(bitnet_model* model, const bitnet_context_pa
             throw Error(BITNET_E_STATE, "the model was loaded with vocab_only and has no weights; load it again without");
         }
         const ContextConfig config =
-            resolve_context_config(full, model->state->model, full.n_threads == 0 ? env_num_threads() : 0, tg::usable_cpus());
+            resolve_context_config(full, model->state->model, full.n_threads == 0 ? env_num_threads() : 0,
+                                                            full.n_batch == 0 ? env_batch_size() : 0, tg::usable_cpus());
         // The context sees the model through a pointer that keeps the whole state alive.
         const std::shared_ptr<const Model> shared(model->state, &model->state->model);
         *out_context = new bitnet_context{model->state, {shared, config}};

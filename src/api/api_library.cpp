@@ -111,6 +111,23 @@ bitnet_status bitnet_kernel_get_info(size_t index, bitnet_kernel_info* out_info)
     });
 }
 
+bitnet_status bitnet_environment_get_info(bitnet_environment_info* out_info) {
+    return api_call([&] {
+        const Environment& found = environment();
+        bitnet_environment_info info{};
+        info.kernel = found.kernel().c_str();
+        info.n_threads = found.n_threads();
+        info.batch_size = found.batch_size();
+        info.memory_limit = found.memory_limit();
+        info.deterministic = found.deterministic() ? 1 : 0;
+        info.has_seed = found.seed().has_value() ? 1 : 0;
+        info.seed = found.seed().value_or(0);
+        info.strict_tokenizers = found.strict_tokenizers() ? 1 : 0;
+        info.offline = found.offline() ? 1 : 0;
+        write_info(out_info, info);
+    });
+}
+
 int32_t bitnet_cpu_get_thread_limit(void) {
     int32_t limit = 1;
     api_call([&] { limit = tg::usable_cpus(); });

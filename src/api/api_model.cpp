@@ -43,6 +43,9 @@ void read_tokenizer(ModelState& state) {
         state.tokenizer.tokenizer = load_tokenizer(*state.model.file);
     } catch (const Error& error) {
         if (error.status() == BITNET_E_OUT_OF_MEMORY) throw;
+        if (environment().strict_tokenizers()) {
+            throw Error(BITNET_E_TOKENIZER, error.message() + "; unset BITNET_STRICT_TOKENIZERS to use the model with token ids alone");
+        }
         state.tokenizer_problem = error.message();
         log_message(BITNET_LOG_WARNING, "no tokenizer: " + error.message());
         return;

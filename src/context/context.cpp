@@ -46,11 +46,12 @@ void normalize_in_place(float* x, int64_t n) {
 }  // namespace
 
 ContextConfig resolve_context_config(const bitnet_context_params& params, const Model& model, int32_t default_threads,
-                                     int32_t thread_limit) {
+                                     int32_t default_batch, int32_t thread_limit) {
     ContextConfig config;
     const int64_t trained = std::clamp<int64_t>(model.hparams.n_ctx_train, 1, kDefaultContext);
     config.n_ctx = checked("n_ctx", params.n_ctx == 0 ? static_cast<int32_t>(trained) : params.n_ctx, 1, kMaxCells);
     config.n_batch = checked("n_batch", params.n_batch == 0 ? config.n_ctx : params.n_batch, 1, kMaxCells);
+    if (params.n_batch == 0 && default_batch != 0) config.n_batch = std::min(config.n_batch, default_batch);
     config.n_ubatch = checked("n_ubatch", params.n_ubatch == 0 ? kDefaultMicroBatch : params.n_ubatch, 1, kMaxMicroBatch);
     config.n_ubatch = std::min({config.n_ubatch, config.n_batch, config.n_ctx});
     config.n_seq_max = checked("n_seq_max", params.n_seq_max == 0 ? 1 : params.n_seq_max, 1, kMaxSequences);

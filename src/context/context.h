@@ -34,9 +34,9 @@ struct ContextConfig {
 };
 
 // Fills in defaults and checks ranges. default_threads: used where the parameter is 0; if that is 0 too, thread_limit,
-// which no answer exceeds. Throws BITNET_E_CONFIG.
+// which no answer exceeds. default_batch: n_batch where the parameter is 0, at most n_ctx; 0: n_ctx. Throws BITNET_E_CONFIG.
 ContextConfig resolve_context_config(const bitnet_context_params& params, const Model& model, int32_t default_threads,
-                                     int32_t thread_limit);
+                                     int32_t default_batch, int32_t thread_limit);
 
 class Context {
 public:

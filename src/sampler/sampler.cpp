@@ -70,7 +70,7 @@ void check_sampler_config(const SamplerConfig& config) {
 Sampler::Sampler(SamplerConfig config)
     : config_((check_sampler_config(config), std::move(config))),
       penalized_(config_.repetition_penalty != 1 || config_.frequency_penalty != 0 || config_.presence_penalty != 0),
-      rng_(config_.has_seed ? config_.seed : config_.seed = choose_seed()),
+      rng_(config_.has_seed ? config_.seed : config_.seed = choose_seed(environment())),
       history_(penalized_ ? config_.penalty_last_n : 0) {
     for (const bitnet_logit_bias& entry : config_.logit_bias)
         if (entry.bias == -std::numeric_limits<float>::infinity()) forbidden_.push_back(entry.token);

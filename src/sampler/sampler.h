@@ -34,7 +34,7 @@ void check_sampler_config(const SamplerConfig& config);
 
 class Sampler {
 public:
-    // Throws BITNET_E_CONFIG as above. Without a seed, choose_seed() finds one.
+    // Throws BITNET_E_CONFIG as above. Without a seed, choose_seed finds one.
     explicit Sampler(SamplerConfig config);
 
     // Picks a token and accepts it. Throws BITNET_E_ARGUMENT for no logits; after a failure the sampler is as before.

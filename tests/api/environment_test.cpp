@@ -5,10 +5,12 @@
 #include <climits>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include <unistd.h>
 
 #include "tests/support/api_fixture.h"
+#include "tests/support/model_edit.h"
 
 namespace {
 
@@ -16,7 +18,7 @@ namespace {
 std::string seen_by_child(const std::string& variables, const std::string& test_case) {
     char path[PATH_MAX] = {};
     REQUIRE(::readlink("/proc/self/exe", path, sizeof path - 1) > 0);
-    const std::string command = "env -u BITNET_KERNEL -u BITNET_NUM_THREADS " + variables + " '" + path +
+    const std::string command = "env -u BITNET_KERNEL -u BITNET_NUM_THREADS -u RAYON_NUM_THREADS " + variables + " '" + path +
                                 "' --no-skip --test-case='" + test_case + "'";
     FILE* pipe = ::popen(command.c_str(), "r");
     REQUIRE(pipe != nullptr);
@@ -73,6 +75,47 @@ TEST_CASE("child: threads asked for by parameter" * doctest::skip()) {
     tell(std::to_string(bitnet_context_get_n_threads(context.get())));
 }
 
+// A batch of 5 tokens at once: the status says whether the context takes it.
+TEST_CASE("child: a batch of five" * doctest::skip()) {
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
+    bitnet_context* context = nullptr;
+    bitnet_status status = bitnet_context_create(model.get(), nullptr, &context);
+    const bitnet_token tokens[5] = {1, 2, 3, 4, 5};
+    if (status == BITNET_OK) status = bitnet_context_decode_tokens(context, 0, tokens, 5);
+    tell(test::name_of(status) + " " + (status == BITNET_OK ? "" : test::last_error()));
+    bitnet_context_free(context);
+}
+
+TEST_CASE("child: a model without a tokenizer" * doctest::skip()) {
+    test::ModelEdit file = test::ModelEdit::open(test::golden_model("b158-i2s"));
+    file.set_string("tokenizer.ggml.model", "t5");
+    const std::vector<uint8_t> bytes = file.bytes();
+    bitnet_model* model = nullptr;
+    const bitnet_status status = bitnet_model_load_from_memory(bytes.data(), bytes.size(), nullptr, &model);
+    tell(test::name_of(status) + " " + (status == BITNET_OK ? "" : test::last_error()));
+    bitnet_model_free(model);
+}
+
+TEST_CASE("child: seed of a sampler" * doctest::skip()) {
+    bitnet_sampler* sampler = nullptr;
+    const bitnet_status status = bitnet_sampler_create(nullptr, &sampler);
+    tell(status == BITNET_OK ? std::to_string(bitnet_sampler_get_seed(sampler)) : test::name_of(status));
+    bitnet_sampler_free(sampler);
+}
+
+TEST_CASE("child: the whole environment" * doctest::skip()) {
+    bitnet_environment_info info = {};
+    info.struct_size = sizeof info;
+    const bitnet_status status = bitnet_environment_get_info(&info);
+    if (status != BITNET_OK) {
+        tell(test::name_of(status) + " " + test::last_error());
+        return;
+    }
+    tell(std::string(info.kernel) + " " + std::to_string(info.n_threads) + " " + std::to_string(info.batch_size) + " " +
+         std::to_string(info.memory_limit) + " " + std::to_string(info.deterministic) + " " + std::to_string(info.has_seed) +
+         " " + std::to_string(info.seed) + " " + std::to_string(info.strict_tokenizers) + " " + std::to_string(info.offline));
+}
+
 TEST_CASE("BITNET_KERNEL chooses the level where the parameter is NULL, and a parameter wins over it") {
     const std::string best = seen_by_child("BITNET_KERNEL=", "child: kernel by default");
     CHECK(best.substr(0, 4) == "i2s_");
@@ -105,4 +148,40 @@ TEST_CASE("BITNET_NUM_THREADS counts where the parameter is 0, and nonsense in i
         CHECK(refused.find("BITNET_NUM_THREADS") != std::string::npos);
         CHECK(seen_by_child(std::string("BITNET_NUM_THREADS=") + bad, "child: threads asked for by parameter") == "1");
     }
+}
+
+TEST_CASE("RAYON_NUM_THREADS stands in for BITNET_NUM_THREADS") {
+    CHECK(seen_by_child("RAYON_NUM_THREADS=1", "child: threads of a context") == "1");
+    CHECK(seen_by_child("RAYON_NUM_THREADS=many BITNET_NUM_THREADS=1", "child: threads of a context") == "1");
+    CHECK(seen_by_child("RAYON_NUM_THREADS=many", "child: threads of a context").find("BITNET_E_CONFIG RAYON_NUM") == 0);
+}
+
+TEST_CASE("BITNET_BATCH_SIZE bounds the batch of a context that does not say its own") {
+    CHECK(seen_by_child("BITNET_BATCH_SIZE=5", "child: a batch of five") == "BITNET_OK ");
+    CHECK(seen_by_child("BITNET_BATCH_SIZE=4", "child: a batch of five").find("BITNET_E_ARGUMENT") == 0);
+    CHECK(seen_by_child("BITNET_BATCH_SIZE=1000000", "child: a batch of five") == "BITNET_OK ");
+    CHECK(seen_by_child("BITNET_BATCH_SIZE=x", "child: a batch of five").find("BITNET_E_CONFIG BITNET_BATCH_SIZE") == 0);
+}
+
+TEST_CASE("BITNET_STRICT_TOKENIZERS refuses a model whose tokenizer cannot be used") {
+    CHECK(seen_by_child("BITNET_STRICT_TOKENIZERS=0", "child: a model without a tokenizer") == "BITNET_OK ");
+    const std::string refused = seen_by_child("BITNET_STRICT_TOKENIZERS=1", "child: a model without a tokenizer");
+    CHECK(refused.find("BITNET_E_TOKENIZER") == 0);
+    CHECK(refused.find("BITNET_STRICT_TOKENIZERS") != std::string::npos);
+}
+
+TEST_CASE("BITNET_SEED and BITNET_DETERMINISTIC give samplers without a seed theirs") {
+    CHECK(seen_by_child("BITNET_SEED=18446744073709551615", "child: seed of a sampler") == "18446744073709551615");
+    CHECK(seen_by_child("BITNET_DETERMINISTIC=1", "child: seed of a sampler") == "42");
+    CHECK(seen_by_child("BITNET_DETERMINISTIC=1 BITNET_SEED=7", "child: seed of a sampler") == "7");
+    CHECK(seen_by_child("BITNET_SEED=seven", "child: seed of a sampler") == "BITNET_E_CONFIG");
+}
+
+TEST_CASE("the environment can be asked for as a whole, and its first bad value is named") {
+    CHECK(seen_by_child("BITNET_NUM_THREADS=2 BITNET_BATCH_SIZE=64 BITNET_MEMORY_LIMIT=2GB BITNET_DETERMINISTIC=1 BITNET_SEED=5 "
+                        "BITNET_STRICT_TOKENIZERS=1 BITNET_OFFLINE=1 BITNET_KERNEL=scalar",
+                        "child: the whole environment") == "scalar 2 64 2147483648 1 1 5 1 1");
+    CHECK(seen_by_child("BITNET_OFFLINE=", "child: the whole environment") == " 0 0 0 0 0 0 0 0");
+    CHECK(seen_by_child("BITNET_OFFLINE=maybe", "child: the whole environment").find("BITNET_E_CONFIG BITNET_OFFLINE") == 0);
+    CHECK(seen_by_child("BITNET_MEMORY_LIMIT=much", "child: the whole environment").find("BITNET_E_CONFIG BITNET_MEM") == 0);
 }

@@ -66,24 +66,26 @@ TEST_CASE("context defaults follow the model, the caller and the machine") {
     bitnet::Model model;
     model.hparams.n_ctx_train = 2048;
     const bitnet_context_params zeros = {};
-    const bitnet::ContextConfig config = bitnet::resolve_context_config(zeros, model, 0, 6);
+    const bitnet::ContextConfig config = bitnet::resolve_context_config(zeros, model, 0, 0, 6);
     CHECK(config.n_ctx == 2048);
     CHECK(config.n_batch == 2048);
     CHECK(config.n_ubatch == 512);
     CHECK(config.n_seq_max == 1);
     CHECK(config.n_threads == 6);
     model.hparams.n_ctx_train = int64_t{1} << 31;  // long contexts are not allocated unasked
-    CHECK(bitnet::resolve_context_config(zeros, model, 0, 6).n_ctx == 4096);
-    CHECK(bitnet::resolve_context_config(zeros, model, 4, 6).n_threads == 4);
-    CHECK(bitnet::resolve_context_config(zeros, model, 40, 6).n_threads == 6);
+    CHECK(bitnet::resolve_context_config(zeros, model, 0, 0, 6).n_ctx == 4096);
+    CHECK(bitnet::resolve_context_config(zeros, model, 0, 64, 6).n_batch == 64);
+    CHECK(bitnet::resolve_context_config(zeros, model, 0, 5000, 6).n_batch == 4096);
+    CHECK(bitnet::resolve_context_config(zeros, model, 4, 0, 6).n_threads == 4);
+    CHECK(bitnet::resolve_context_config(zeros, model, 40, 0, 6).n_threads == 6);
     bitnet_context_params asked = {};
     asked.n_threads = 3;
     asked.n_ctx = 100000;
     asked.n_batch = 64;
-    CHECK(bitnet::resolve_context_config(asked, model, 5, 6).n_threads == 3);
-    CHECK(bitnet::resolve_context_config(asked, model, 5, 2).n_threads == 2);
-    CHECK(bitnet::resolve_context_config(asked, model, 5, 6).n_ctx == 100000);
-    CHECK(bitnet::resolve_context_config(asked, model, 5, 6).n_ubatch == 64);
+    CHECK(bitnet::resolve_context_config(asked, model, 5, 0, 6).n_threads == 3);
+    CHECK(bitnet::resolve_context_config(asked, model, 5, 0, 2).n_threads == 2);
+    CHECK(bitnet::resolve_context_config(asked, model, 5, 0, 6).n_ctx == 100000);
+    CHECK(bitnet::resolve_context_config(asked, model, 5, 0, 6).n_ubatch == 64);
     asked.n_ctx = -3;
-    CHECK_THROWS_AS(bitnet::resolve_context_config(asked, model, 5, 6), bitnet::Error);
+    CHECK_THROWS_AS(bitnet::resolve_context_config(asked, model, 5, 0, 6), bitnet::Error);
 }

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <cfloat>
-#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <string>
@@ -10,10 +9,13 @@
 #include "src/base/error.h"
 #include "src/sampler/sampler.h"
 #include "src/sampler/seed_source.h"
+#include "tests/support/variables.h"
 
 using bitnet::Error;
 using bitnet::Sampler;
 using bitnet::SamplerConfig;
+using bitnet::choose_seed;
+using test::variables;
 
 namespace {
 
@@ -34,31 +36,6 @@ std::string refusal(const std::function<void(SamplerConfig&)>& change) {
     }
     return "";
 }
-
-// Sets a variable for one scope and puts back what was there.
-class ScopedVariable {
-public:
-    ScopedVariable(const char* name, const char* value) : name_(name) {
-        if (const char* old = std::getenv(name)) old_ = old, had_ = true;
-        if (value == nullptr)
-            unsetenv(name);
-        else
-            setenv(name, value, 1);
-    }
-    ~ScopedVariable() {
-        if (had_)
-            setenv(name_, old_.c_str(), 1);
-        else
-            unsetenv(name_);
-    }
-    ScopedVariable(const ScopedVariable&) = delete;
-    ScopedVariable& operator=(const ScopedVariable&) = delete;
-
-private:
-    const char* name_;
-    std::string old_;
-    bool had_ = false;
-};
 
 }  // namespace
 
@@ -124,43 +101,26 @@ TEST_CASE("values out of range are refused by name, value and range") {
 }
 
 TEST_CASE("without a seed each sampler gets its own, and reports it") {
-    const ScopedVariable no_seed("BITNET_SEED", nullptr);
-    const ScopedVariable no_mode("BITNET_DETERMINISTIC", nullptr);
-    const Sampler a{SamplerConfig{}};
-    const Sampler b{SamplerConfig{}};
-    CHECK(a.seed() != b.seed());
+    const uint64_t a = choose_seed(variables({})), b = choose_seed(variables({}));
+    CHECK(a != b);
     SamplerConfig config;
     config.has_seed = true;
-    config.seed = a.seed();
-    CHECK(Sampler(config).seed() == a.seed());
-}
-
-TEST_CASE("BITNET_SEED is the seed of samplers that were given none, and of no others") {
-    const ScopedVariable seed("BITNET_SEED", "18446744073709551615");
-    CHECK(Sampler(SamplerConfig{}).seed() == 18446744073709551615ull);
-    SamplerConfig config;
-    config.has_seed = true;
-    config.seed = 5;
-    CHECK(Sampler(config).seed() == 5);
+    config.seed = a;
+    CHECK(Sampler(config).seed() == a);
 }
 
 TEST_CASE("BITNET_DETERMINISTIC=1 replaces a fresh seed by a fixed one, BITNET_SEED goes first") {
-    const ScopedVariable no_seed("BITNET_SEED", "");
-    const ScopedVariable mode("BITNET_DETERMINISTIC", "1");
-    CHECK(bitnet::choose_seed() == bitnet::kDeterministicSeed);
-    const ScopedVariable seed("BITNET_SEED", "7");
-    CHECK(bitnet::choose_seed() == 7);
-    const ScopedVariable off("BITNET_DETERMINISTIC", "0");
-    CHECK(bitnet::choose_seed() == 7);
+    CHECK(choose_seed(variables({{"BITNET_SEED", ""}, {"BITNET_DETERMINISTIC", "1"}})) == bitnet::kDeterministicSeed);
+    CHECK(choose_seed(variables({{"BITNET_SEED", "7"}, {"BITNET_DETERMINISTIC", "1"}})) == 7);
+    CHECK(choose_seed(variables({{"BITNET_SEED", "7"}, {"BITNET_DETERMINISTIC", "0"}})) == 7);
+    CHECK(choose_seed(variables({{"BITNET_SEED", "18446744073709551615"}})) == 18446744073709551615ull);
 }
 
 TEST_CASE("a seed variable that is not a number is an error, not a random seed") {
-    const ScopedVariable no_mode("BITNET_DETERMINISTIC", nullptr);
     for (const char* bad : {"x", "12x", " 12", "-1", "1.5", "0x10", "18446744073709551616", "4 2", "\n1"}) {
         CAPTURE(bad);
-        const ScopedVariable seed("BITNET_SEED", bad);
         try {
-            bitnet::choose_seed();
+            choose_seed(variables({{"BITNET_SEED", bad}}));
             FAIL("accepted");
         } catch (const Error& error) {
             CHECK(error.status() == BITNET_E_CONFIG);
@@ -168,10 +128,8 @@ TEST_CASE("a seed variable that is not a number is an error, not a random seed")
             CHECK(error.message().find('\n') == std::string::npos);
         }
     }
-    const ScopedVariable no_seed("BITNET_SEED", nullptr);
     for (const char* bad : {"yes", "2", "true", "01"}) {
         CAPTURE(bad);
-        const ScopedVariable mode("BITNET_DETERMINISTIC", bad);
-        CHECK_THROWS_AS(bitnet::choose_seed(), Error);
+        CHECK_THROWS_AS(choose_seed(variables({{"BITNET_DETERMINISTIC", bad}})), Error);
     }
 }
