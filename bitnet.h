@@ -643,25 +643,7 @@ BITNET_API bitnet_status bitnet_generation_get_result(const bitnet_generation *g
 BITNET_API bitnet_status bitnet_context_prefill(bitnet_context *context, bitnet_seq_id seq_id,
                                                 const bitnet_token *tokens, size_t n_tokens, size_t *out_n_reused);
 
-/* ---- 13. Forward pass and frame budget -------------------------------------------------------------------------- */
-
-/* ---- 14. Adapters (LoRA) ---------------------------------------------------------------------------------------- */
-
-/* ---- 15. Grammars ----------------------------------------------------------------------------------------------- */
-
-/* ---- 16. Validation and memory plan ----------------------------------------------------------------------------- */
-
-/* ---- 17. Performance metrics ------------------------------------------------------------------------------------ */
-
-/* ---- 18. Devices and features ----------------------------------------------------------------------------------- */
-
-/* ---- 19. Quantiser ---------------------------------------------------------------------------------------------- */
-
-/* ---- 20. Receipts ----------------------------------------------------------------------------------------------- */
-
-/* ---- 21. Hooks of the host -------------------------------------------------------------------------------------- */
-
-/* ---- 22. Environment -------------------------------------------------------------------------------------------- */
+/* ---- 13. Environment -------------------------------------------------------------------------------------------- */
 
 /* The environment variables of the library. They are read once, when first needed, and never set; a parameter of a call
  * wins over them; an empty one counts as unset. A bad value is BITNET_E_CONFIG from the call for which it would count.
