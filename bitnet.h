@@ -196,7 +196,7 @@ typedef struct bitnet_model_params {
     int32_t n_threads;          /* threads used for loading; 0 (default): as many as may be used */
     int32_t vocab_only;         /* 1: only metadata and tokenizer; no context can be created */
     const char *kernel;         /* NULL: $BITNET_KERNEL, or the best; else a kernel or level name */
-    uint64_t max_bytes;         /* refuse with BITNET_E_LIMIT above this many bytes of weights; 0: no limit */
+    uint64_t max_bytes;         /* refuse with BITNET_E_LIMIT above this many bytes of weights; 0: $BITNET_MEMORY_LIMIT */
     bitnet_progress_callback on_progress; /* may be NULL; called on the loading thread */
     void *progress_user_data;
 } bitnet_model_params;
@@ -650,7 +650,7 @@ BITNET_API bitnet_status bitnet_context_prefill(bitnet_context *context, bitnet_
  *   BITNET_KERNEL             a kernel or level name, see bitnet_model_params.kernel
  *   BITNET_NUM_THREADS        1 .. 1024; RAYON_NUM_THREADS is read where it is not set
  *   BITNET_BATCH_SIZE         1 .. 2^24: n_batch of contexts that do not say theirs, at most n_ctx
- *   BITNET_MEMORY_LIMIT       bytes that all models and contexts may hold together: "512MB", "2GB" (powers of 1024), "none"
+ *   BITNET_MEMORY_LIMIT       max_bytes of models that do not say theirs: "512MB", "2GB" (powers of 1024), "none"
  *   BITNET_DETERMINISTIC      0 or 1: samplers without a seed use 42. Everything else is deterministic anyway
  *   BITNET_SEED               0 .. 2^64-1: the seed of samplers that were given none
  *   BITNET_STRICT_TOKENIZERS  0 or 1: a model file whose tokenizer this build cannot run does not load (BITNET_E_TOKENIZER)

@@ -49,6 +49,7 @@ Command add_tokenize_command(CLI::App& app);
 Command add_inspect_command(CLI::App& app);
 Command add_perplexity_command(CLI::App& app);
 Command add_kernels_command(CLI::App& app);
+Command add_chat_command(CLI::App& app);
 
 // For ->transform() of whole-number options: strict decimal within the range. CLI11 alone reads 010 as eight and turns
 // a number too large into the largest one, which would silently be another seed.
@@ -74,6 +75,8 @@ struct ModelOptions {
 };
 // -m, -t, --kernel, --no-mmap.
 void add_model_options(CLI::App& app, ModelOptions& options);
+// --temp, --top-k and the like; sampler must live as long as app.
+void add_sampler_options(CLI::App& app, bitnet_sampler_params& sampler);
 // Loads with a progress bar on a terminal.
 ModelHandle load_model(const ModelOptions& options);
 // Loads the file, or the model that is built in when path is empty; *out_model is the caller's to free.
@@ -112,6 +115,8 @@ std::string get_piece(const bitnet_tokenizer* tokenizer, bitnet_token token);
 
 // The whole file, "-" for standard input.
 std::string read_text(const std::string& path);
+// Writes a file whole or not at all (beside it first, then renamed). Throws Failure.
+void write_file(const std::string& path, std::string_view bytes);
 // Standard output, collected until flush_out(). A closed pipe is a silent Failure, any other error one with a message.
 void write_out(std::string_view bytes);
 void flush_out();

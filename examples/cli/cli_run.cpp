@@ -230,35 +230,7 @@ Command add_run_command(CLI::App& app) {
                      "end the text after this many seconds, the prompt included; 0: never")
         ->check(CLI::Range(0.0, 1e9))
         ->type_name("SECONDS");
-    bitnet_sampler_params& sampler = options->sampler;
-    command->add_option("--temp", sampler.temperature, "temperature; 0: always the best token")
-        ->type_name("T")
-        ->capture_default_str();
-    command->add_option("--top-k", sampler.top_k, "draw from the K best; 0: off")
-        ->transform(whole_number<int32_t>(-kLargest, kLargest))
-        ->type_name("K")
-        ->capture_default_str();
-    command->add_option("--top-p", sampler.top_p, "draw from the best that hold this probability; 1: off")
-        ->type_name("P")
-        ->capture_default_str();
-    command->add_option("--min-p", sampler.min_p, "drop tokens below this share of the best one's probability; 0: off")
-        ->type_name("P")
-        ->capture_default_str();
-    command
-        ->add_option("--repeat-penalty", sampler.repetition_penalty,
-                     "weaken the last 64 tokens, those of the prompt included; 1: off")
-        ->type_name("R")
-        ->capture_default_str();
-    command
-        ->add_option_function<uint64_t>(
-            "--seed",
-            [options](const uint64_t& seed) {
-                options->sampler.has_seed = 1;
-                options->sampler.seed = seed;
-            },
-            "seed of the draws; without it $BITNET_SEED, or a fresh one, which the figures name")
-        ->transform(whole_number<uint64_t>(0, std::numeric_limits<uint64_t>::max()))
-        ->type_name("S");
+    add_sampler_options(*command, options->sampler);
     command
         ->add_option("--ctx", options->n_ctx, "context size in tokens; 0: what the model was trained for, at most 4096")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))

@@ -27,7 +27,7 @@ LoadOptions options_of(const bitnet_model_params& params) {
     const int32_t asked = params.n_threads != 0 ? params.n_threads : env_num_threads();
     options.n_threads = asked == 0 ? limit : std::min(asked, limit);
     options.kernel = params.kernel != nullptr ? params.kernel : env_kernel();
-    options.max_bytes = params.max_bytes;
+    options.max_bytes = params.max_bytes != 0 ? params.max_bytes : env_memory_limit();
     if (params.on_progress != nullptr) {
         options.on_progress = [callback = params.on_progress, user_data = params.progress_user_data](float progress) {
             return callback(progress, user_data) == 0;
