@@ -71,7 +71,8 @@ BITNET_API const char *bitnet_build_info(void);
 /* ---- 2. Status and errors ----------------------------------------------------------------------------------------- */
 
 /* X(name, number, text). Families by hundreds: 1 arguments and configuration, 2 input and output, 3 GGUF, 4 model,
- * 5 tokenizer, 6 memory and capacity, 7 running, 8 devices, 9 internal. A number never changes its meaning. */
+ * 5 tokenizer, 6 memory and capacity, 7 running, 8 devices, 9 internal, 10 quantisation, 11 validation, 12 security.
+ * A number never changes its meaning. */
 #define BITNET_STATUS_LIST(X)                                                                                          \
     X(BITNET_OK, 0, "success")                                                                                         \
     X(BITNET_E_ARGUMENT, -100, "an argument is not valid")                                                             \
@@ -105,7 +106,32 @@ BITNET_API const char *bitnet_build_info(void);
     X(BITNET_E_TIMEOUT, -701, "the deadline passed")                                                                   \
     X(BITNET_E_STATE, -702, "not possible in the present state, or a saved state does not fit")                        \
     X(BITNET_E_DEVICE, -800, "the device or kernel cannot be used here")                                               \
-    X(BITNET_E_INTERNAL, -900, "internal error; please report it")
+    X(BITNET_E_DEVICE_NOT_AVAILABLE, -801, "there is no such device, or its driver cannot be used")                    \
+    X(BITNET_E_DEVICE_MEMORY, -802, "the device's memory is too small")                                                \
+    X(BITNET_E_DEVICE_COMPUTE, -803, "a computation on the device failed")                                             \
+    X(BITNET_E_DEVICE_FALLBACK, -804, "the device cannot do this; the CPU can")                                        \
+    X(BITNET_E_DEVICE_CAPABILITY, -805, "the device lacks a capability that is needed")                                \
+    X(BITNET_E_DEVICE_SYNC, -806, "waiting for the device failed")                                                     \
+    X(BITNET_E_INTERNAL, -900, "internal error; please report it")                                                     \
+    X(BITNET_E_QUANT_FORMAT, -1000, "unsupported quantisation format")                                                 \
+    X(BITNET_E_QUANT_ACCURACY, -1001, "the quantised values are too far from the originals")                           \
+    X(BITNET_E_QUANT_INPUT, -1002, "the values to quantise are not valid")                                             \
+    X(BITNET_E_QUANT_OUTPUT_SIZE, -1003, "the buffer for the quantised values is too small")                           \
+    X(BITNET_E_QUANT_SCALE_COUNT, -1004, "the number of scales does not fit the values")                               \
+    X(BITNET_E_QUANT_DEVICE, -1005, "quantising on the device failed")                                                 \
+    X(BITNET_E_QUANT_GPU, -1006, "quantising on a GPU is not available")                                               \
+    X(BITNET_E_QUANT_CUDA, -1007, "CUDA failed while quantising")                                                      \
+    X(BITNET_E_QUANT_MEMORY, -1008, "out of memory while quantising")                                                  \
+    X(BITNET_E_QUANT_OVERFLOW, -1009, "the values exceed the format's range")                                          \
+    X(BITNET_E_QUANT_ZERO_POINT, -1010, "the zero point cannot be computed")                                           \
+    X(BITNET_E_QUANT_SCALE, -1011, "the scale cannot be computed")                                                     \
+    X(BITNET_E_VALIDATION, -1100, "the model did not pass validation")                                                 \
+    X(BITNET_E_SECURITY_MODEL_SIZE, -1200, "the model is larger than the limit")                                       \
+    X(BITNET_E_SECURITY_TENSOR_COUNT, -1201, "the model has more tensors than the limit")                              \
+    X(BITNET_E_SECURITY_MEMORY, -1202, "more memory would be needed than the limit allows")                            \
+    X(BITNET_E_SECURITY_OPERATION, -1203, "a tensor is described in a way that is unsafe to compute with")             \
+    X(BITNET_E_SECURITY_INPUT, -1204, "an input is larger or deeper than any honest one")                              \
+    X(BITNET_E_SECURITY_EXHAUSTION, -1205, "an input is made to use up time or memory")
 
 typedef enum bitnet_status {
 #define BITNET_STATUS_ENUM(name, number, text) name = number,

@@ -96,7 +96,7 @@ bitnet_status bitnet_last_error_get_info(bitnet_error_info* out_info) {
 }
 
 void bitnet_log_set_callback(bitnet_log_callback callback, bitnet_log_level min_level, void* user_data) {
-    api_call([&] {
+    api_call(__func__, [&] {
         const int32_t level = std::clamp<int32_t>(number_of(min_level), BITNET_LOG_DEBUG, BITNET_LOG_ERROR);
         set_log_callback(callback, static_cast<bitnet_log_level>(level), user_data);
     });
@@ -105,7 +105,7 @@ void bitnet_log_set_callback(bitnet_log_callback callback, bitnet_log_level min_
 size_t bitnet_kernel_get_count(void) { return kern::mul_mat_kernel_count() + kern::vec_kernels_count(); }
 
 bitnet_status bitnet_kernel_get_info(size_t index, bitnet_kernel_info* out_info) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         require(index < bitnet_kernel_get_count(), "there is no kernel with this index");
         write_info(out_info, kernel_row(index));
     });
@@ -130,7 +130,7 @@ bitnet_status bitnet_environment_get_info(bitnet_environment_info* out_info) {
 
 int32_t bitnet_cpu_get_thread_limit(void) {
     int32_t limit = 1;
-    api_call([&] { limit = tg::usable_cpus(); });
+    api_call(__func__, [&] { limit = tg::usable_cpus(); });
     return limit;
 }
 

@@ -7,6 +7,7 @@ struct LastError {
     bitnet_status status = BITNET_OK;
     uint64_t expected = 0, actual = 0, offset = 0;
     std::string message, subject;
+    const char* operation = "";            // static storage
     const char* static_message = nullptr;  // set instead of message when memory ran out
 };
 
@@ -24,7 +25,7 @@ void make_one_line(std::string& text) noexcept {
 
 }  // namespace
 
-void set_last_error(const Error& error) noexcept {
+void set_last_error(const Error& error, const char* operation) noexcept {
     LastError& last = slot();
     try {
         last.message = error.message();
@@ -36,16 +37,18 @@ void set_last_error(const Error& error) noexcept {
         last.static_message = bitnet_status_text(error.status());
     }
     last.status = error.status();
+    last.operation = operation;
     last.expected = error.expected();
     last.actual = error.actual();
     last.offset = error.offset();
 }
 
-void set_last_error(bitnet_status status, const char* message) noexcept {
+void set_last_error(bitnet_status status, const char* message, const char* operation) noexcept {
     LastError& last = slot();
     last.subject.clear();
     last.static_message = message;
     last.status = status;
+    last.operation = operation;
     last.expected = last.actual = last.offset = 0;
 }
 
