@@ -100,12 +100,12 @@ BITNET_API const char *bitnet_build_info(void);
     X(BITNET_E_TOKEN, -501, "a token id is outside the vocabulary")                                                    \
     X(BITNET_E_TEXT, -502, "the text cannot be tokenized")                                                             \
     X(BITNET_E_OUT_OF_MEMORY, -600, "out of memory")                                                                   \
-    X(BITNET_E_LIMIT, -601, "a security or memory limit is exceeded")                                                  \
+    X(BITNET_E_LIMIT, -601, "a limit of the library is exceeded")                                                      \
     X(BITNET_E_KV_FULL, -602, "the context has no room for these tokens")                                              \
     X(BITNET_E_CANCELLED, -700, "cancelled by the caller")                                                             \
     X(BITNET_E_TIMEOUT, -701, "the deadline passed")                                                                   \
     X(BITNET_E_STATE, -702, "not possible in the present state, or a saved state does not fit")                        \
-    X(BITNET_E_DEVICE, -800, "the device or kernel cannot be used here")                                               \
+    X(BITNET_E_DEVICE, -800, "the device cannot be used here")                                                         \
     X(BITNET_E_DEVICE_NOT_AVAILABLE, -801, "there is no such device, or its driver cannot be used")                    \
     X(BITNET_E_DEVICE_MEMORY, -802, "the device's memory is too small")                                                \
     X(BITNET_E_DEVICE_COMPUTE, -803, "a computation on the device failed")                                             \
@@ -149,7 +149,60 @@ BITNET_API const char *bitnet_status_text(bitnet_status status);
  * first failure. Valid until the next failing call on this thread. Look at the status first: success does not clear it. */
 BITNET_API const char *bitnet_last_error(void);
 
-/* The same failure with its numbers. Fields that have no meaning for a failure are zero or "". Pointers as above. */
+/* What a status is about. The families are those of the specification's BitNetError, and two more: a call that cannot be
+ * right, and an error of ours. X(name, number, text). */
+#define BITNET_ERROR_FAMILY_LIST(X)                                                                                    \
+    X(BITNET_FAMILY_NONE, 0, "None")                                                                                   \
+    X(BITNET_FAMILY_MODEL, 1, "Model")                                                                                 \
+    X(BITNET_FAMILY_TOKENIZATION, 2, "Tokenization")                                                                   \
+    X(BITNET_FAMILY_GGUF_PARSE, 3, "GgufParse")                                                                        \
+    X(BITNET_FAMILY_QUANTIZATION, 4, "Quantization")                                                                   \
+    X(BITNET_FAMILY_VALIDATION, 5, "Validation")                                                                       \
+    X(BITNET_FAMILY_DEVICE, 6, "Device")                                                                               \
+    X(BITNET_FAMILY_IO, 7, "Io")                                                                                       \
+    X(BITNET_FAMILY_CONFIG, 8, "Config")                                                                               \
+    X(BITNET_FAMILY_MEMORY, 9, "Memory")                                                                               \
+    X(BITNET_FAMILY_SECURITY, 10, "Security")                                                                          \
+    X(BITNET_FAMILY_TIMEOUT, 11, "Timeout")                                                                            \
+    X(BITNET_FAMILY_CAPACITY, 12, "Capacity")                                                                          \
+    X(BITNET_FAMILY_USAGE, 13, "Usage")                                                                                \
+    X(BITNET_FAMILY_INTERNAL, 14, "Internal")
+
+typedef enum bitnet_error_family {
+#define BITNET_FAMILY_ENUM(name, number, text) name = number,
+    BITNET_ERROR_FAMILY_LIST(BITNET_FAMILY_ENUM)
+#undef BITNET_FAMILY_ENUM
+        BITNET_FAMILY_FORCE_INT32 = 0x7fffffff
+} bitnet_error_family;
+
+typedef enum bitnet_error_severity {
+    BITNET_SEVERITY_NONE = 0,     /* success */
+    BITNET_SEVERITY_WARNING = 1,  /* the program can go on as if nothing had happened, or ask again */
+    BITNET_SEVERITY_ERROR = 2,    /* the call failed; everything else works as before */
+    BITNET_SEVERITY_CRITICAL = 3, /* the process or the device is short of something; other calls may fail, too */
+    BITNET_SEVERITY_FATAL = 4,    /* do not trust the library any more: end the program */
+    BITNET_SEVERITY_FORCE_INT32 = 0x7fffffff
+} bitnet_error_severity;
+
+/* What is known of a status before anything failed; all strings have static storage. Numbers that this version does not
+ * know have family NONE, severity ERROR, are not recoverable, and have the variant "" and no suggestions. */
+BITNET_API bitnet_error_family bitnet_status_get_family(bitnet_status status);
+BITNET_API bitnet_error_severity bitnet_status_get_severity(bitnet_status status);
+/* 1: the same program can try again, after what the suggestions say; 0: it needs other code, another file or machine. */
+BITNET_API int32_t bitnet_status_is_recoverable(bitnet_status status);
+/* "InvalidMagic": the variant of the family; the specification's name where it has one. */
+BITNET_API const char *bitnet_status_get_variant(bitnet_status status);
+/* What a person can do, one sentence for each index from 0; NULL past the end. A command stands in `backquotes`; FILE in
+ * it is the file that the failure is about. */
+BITNET_API const char *bitnet_status_get_suggestion(bitnet_status status, size_t index);
+/* Environment variables that may have to do with it, from 0; NULL past the end. */
+BITNET_API const char *bitnet_status_get_variable(bitnet_status status, size_t index);
+/* "GgufParse"; "warning", "error", "critical", "fatal"; "none" for 0, "unknown" for other numbers. Static storage. */
+BITNET_API const char *bitnet_error_family_name(bitnet_error_family family);
+BITNET_API const char *bitnet_error_severity_name(bitnet_error_severity severity);
+
+/* The same failure with its numbers and its context. Fields that have no meaning for a failure are zero or "". Pointers
+ * as above. */
 typedef struct bitnet_error_info {
     uint32_t struct_size;
     bitnet_status status;
@@ -158,9 +211,39 @@ typedef struct bitnet_error_info {
     uint64_t offset;     /* byte position in the file */
     const char *subject; /* the tensor, key, token or file it is about */
     const char *message; /* as bitnet_last_error() */
+    int32_t family;      /* a bitnet_error_family */
+    int32_t severity;    /* a bitnet_error_severity */
+    int32_t recoverable; /* as bitnet_status_is_recoverable() */
+    int32_t has_numbers; /* 1: expected and actual have a meaning, even as zeros */
+    int32_t has_offset;  /* 1: offset has */
+    int32_t n_suggestions;      /* for bitnet_status_get_suggestion() */
+    const char *variant;        /* as bitnet_status_get_variant() */
+    const char *operation;      /* the function of this header that failed: "bitnet_model_load" */
+    const char *file;           /* path of the file that was read, or of the model's */
+    const char *model;          /* the model's shape on one line, where one was at hand */
+    const char *device;         /* "cpu, avx2": what would compute */
+    uint64_t memory_bytes;      /* resident memory of the process at that time; 0 for warnings and where unknown */
+    uint64_t peak_memory_bytes; /* the most it ever was until then */
 } bitnet_error_info;
 /* Fills as many bytes of *out_info as out_info->struct_size says (set it before the call). */
 BITNET_API bitnet_status bitnet_last_error_get_info(bitnet_error_info *out_info);
+
+/* The last failure of this thread as text; "" before the first (the JSON then has status 0). Text is followed by a NUL;
+ * *out_size (may be NULL) counts without it. Less than *out_size + 1 bytes give BITNET_E_BUFFER_TOO_SMALL, *out_size and
+ * nothing else; buffer may then be NULL. BITNET_E_OUT_OF_MEMORY. None of these replaces the failure it tells about.
+ * For a person: the message and, each on a line of its own after "- ", the suggestions with the file's name put in. */
+BITNET_API bitnet_status bitnet_last_error_get_user_message(char *buffer, size_t capacity, size_t *out_size);
+/* For a bug report: everything that is known, one "name: value" on a line. */
+BITNET_API bitnet_status bitnet_last_error_get_debug_message(char *buffer, size_t capacity, size_t *out_size);
+/* For a program, one object on one line; what has no meaning is absent:
+ *   {"schema": "bitnet-error/1", "library": "0.1.0", "status": -300, "name": "BITNET_E_GGUF_MAGIC",
+ *    "family": "GgufParse", "variant": "InvalidMagic", "severity": "error", "recoverable": false, "message": "...",
+ *    "details": {"expected": 1179993927, "actual": 1986359923, "offset": 0, "subject": "..."},
+ *    "context": {"operation": "bitnet_model_load", "file": "...", "model": "...", "device": "cpu, avx2",
+ *                "memory_bytes": 12345678, "peak_memory_bytes": 23456789},
+ *    "suggestions": ["..."], "environment": {"BITNET_KERNEL": "scalar", "BITNET_NUM_THREADS": null}}
+ * details, context, suggestions and environment are always there. Bytes that are no UTF-8 become U+FFFD. */
+BITNET_API bitnet_status bitnet_last_error_get_json(char *buffer, size_t capacity, size_t *out_size);
 
 /* ---- 3. Handles and small types ----------------------------------------------------------------------------------- */
 
@@ -222,9 +305,11 @@ typedef struct bitnet_model_params {
     int32_t n_threads;          /* threads used for loading; 0 (default): as many as may be used */
     int32_t vocab_only;         /* 1: only metadata and tokenizer; no context can be created */
     const char *kernel;         /* NULL: $BITNET_KERNEL, or the best; else a kernel or level name */
-    uint64_t max_bytes;         /* refuse with BITNET_E_LIMIT above this many bytes of weights; 0: $BITNET_MEMORY_LIMIT */
+    uint64_t max_bytes;         /* refuse with BITNET_E_SECURITY_MODEL_SIZE above this many bytes of weights;
+                                 * 0: $BITNET_MEMORY_LIMIT */
     bitnet_progress_callback on_progress; /* may be NULL; called on the loading thread */
     void *progress_user_data;
+    uint64_t max_tensors;       /* refuse with BITNET_E_SECURITY_TENSOR_COUNT above this many; 0: no limit but the reader's */
 } bitnet_model_params;
 /* Writes the defaults into the first struct_size bytes of *params. Every struct of parameters has such a function;
  * C and C++ programs use the inline form below it. */
@@ -233,8 +318,8 @@ BITNET_API void bitnet_model_params_init(bitnet_model_params *params, uint32_t s
 /* Loads a model.
  * path     UTF-8 path of a GGUF file, or of the first part of a split one (name-00001-of-00005.gguf).
  * params   NULL for the defaults; read only during the call.
- * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO, any of the -300s and -400s, BITNET_E_OUT_OF_MEMORY, BITNET_E_LIMIT,
- *          BITNET_E_CANCELLED, BITNET_E_CONFIG. *out_model is NULL after a failure.
+ * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO, any of the -300s, -400s and -1200s, BITNET_E_OUT_OF_MEMORY,
+ *          BITNET_E_DEVICE_CAPABILITY, BITNET_E_CANCELLED, BITNET_E_CONFIG. *out_model is NULL after a failure.
  * Blocks. The file must not be changed while the model lives. */
 BITNET_API bitnet_status bitnet_model_load(const char *path, const bitnet_model_params *params,
                                            bitnet_model **out_model);
@@ -326,7 +411,8 @@ BITNET_API const bitnet_tokenizer *bitnet_model_get_tokenizer(const bitnet_model
 /* ---- 6. Tokenizer ------------------------------------------------------------------------------------------------- */
 
 /* Loads a tokenizer alone from a .gguf file, a Hugging Face tokenizer.json or a SentencePiece tokenizer.model
- * (recognised by content). Returns BITNET_E_TOKENIZER with the reason, or a file status. */
+ * (recognised by content). Returns BITNET_E_TOKENIZER with the reason, BITNET_E_SECURITY_INPUT or _EXHAUSTION for a file
+ * made to do harm, or a file status. */
 BITNET_API bitnet_status bitnet_tokenizer_load(const char *path, bitnet_tokenizer **out_tokenizer);
 BITNET_API void bitnet_tokenizer_free(bitnet_tokenizer *tokenizer);
 

@@ -35,6 +35,10 @@ constexpr FinishReasonRow kFinishReasons[] = {
     {BITNET_FINISH_DEADLINE, "deadline"},
 };
 
+CallSubject about(const bitnet_generation* generation) noexcept {
+    return {nullptr, generation != nullptr ? generation->state.get() : nullptr};
+}
+
 using Clock = std::chrono::steady_clock;
 
 uint64_t us_since(Clock::time_point begin) {
@@ -131,7 +135,7 @@ bitnet_status bitnet_generation_create(bitnet_context* context, bitnet_seq_id se
                                        size_t n_bytes, const bitnet_generation_params* params,
                                        bitnet_generation** out_generation) {
     if (out_generation != nullptr) *out_generation = nullptr;
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr && out_generation != nullptr, "bitnet_generation_create: a pointer is NULL");
         require(prompt != nullptr || n_bytes == 0, "the prompt is NULL");
         const Clock::time_point begin = Clock::now();
@@ -149,7 +153,7 @@ bitnet_status bitnet_generation_create_from_tokens(bitnet_context* context, bitn
                                                    const bitnet_generation_params* params,
                                                    bitnet_generation** out_generation) {
     if (out_generation != nullptr) *out_generation = nullptr;
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr && out_generation != nullptr,
                 "bitnet_generation_create_from_tokens: a pointer is NULL");
         require(tokens != nullptr || n_tokens == 0, "tokens is NULL");
@@ -163,7 +167,7 @@ bitnet_status bitnet_generation_create_from_tokens(bitnet_context* context, bitn
 void bitnet_generation_free(bitnet_generation* generation) { delete generation; }
 
 bitnet_status bitnet_generation_next(bitnet_generation* generation, bitnet_generation_step* out_step) {
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(generation), [&] {
         require(generation != nullptr && out_step != nullptr, "bitnet_generation_next: a pointer is NULL");
         // A size that cannot be is found out before a token is drawn.
         read_params(out_step, init_step);
@@ -178,7 +182,7 @@ bitnet_status bitnet_generate(bitnet_context* context, bitnet_seq_id seq_id, con
     const bitnet_status created = bitnet_generation_create(context, seq_id, prompt, n_bytes, params, &generation);
     if (out_generation != nullptr) *out_generation = nullptr;
     if (created != BITNET_OK) return created;
-    const bitnet_status status = api_call(__func__, [&] {
+    const bitnet_status status = api_call(__func__, about(context), [&] {
         require(out_generation != nullptr, "bitnet_generate: out_generation is NULL");
         while (generation->generation.finish_reason() == BITNET_FINISH_NONE) {
             bitnet_generation_step step = next_step(*generation);
@@ -195,7 +199,7 @@ bitnet_status bitnet_generate(bitnet_context* context, bitnet_seq_id seq_id, con
 }
 
 bitnet_status bitnet_generation_get_result(const bitnet_generation* generation, bitnet_generation_result* out_result) {
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(generation), [&] {
         require(generation != nullptr, "the generation is NULL");
         const Generation& g = generation->generation;
         const Model& model = generation->state->model;
@@ -227,7 +231,7 @@ bitnet_status bitnet_generation_get_result(const bitnet_generation* generation, 
 
 bitnet_status bitnet_context_prefill(bitnet_context* context, bitnet_seq_id seq_id, const bitnet_token* tokens,
                                      size_t n_tokens, size_t* out_n_reused) {
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         require(tokens != nullptr || n_tokens == 0, "tokens is NULL");
         const size_t n_reused = prefill_sequence(context->context, seq_id, {tokens, n_tokens});

@@ -65,7 +65,7 @@ bitnet_status bitnet_sampler_sample(bitnet_sampler* sampler, const float* logits
 
 bitnet_status bitnet_sampler_sample_context(bitnet_sampler* sampler, bitnet_context* context, int32_t index,
                                             bitnet_token* out_token) {
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(context), [&] {
         require(sampler != nullptr && context != nullptr && out_token != nullptr,
                 "bitnet_sampler_sample_context: a pointer is NULL");
         *out_token = sampler->sampler.sample(context->context.logits(index),

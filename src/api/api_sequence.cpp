@@ -8,7 +8,7 @@ using namespace bitnet;
 extern "C" {
 
 bitnet_status bitnet_sequence_remove(bitnet_context* context, bitnet_seq_id seq_id, bitnet_pos p0, bitnet_pos p1) {
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         KvCache& cache = context->context.cache();
         if (seq_id >= 0) {
@@ -21,7 +21,7 @@ bitnet_status bitnet_sequence_remove(bitnet_context* context, bitnet_seq_id seq_
 }
 
 bitnet_status bitnet_sequence_copy(bitnet_context* context, bitnet_seq_id src, bitnet_seq_id dst, bitnet_pos p0, bitnet_pos p1) {
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         context->context.check_sequence(src);
         context->context.check_sequence(dst);
@@ -30,7 +30,7 @@ bitnet_status bitnet_sequence_copy(bitnet_context* context, bitnet_seq_id src, b
 }
 
 bitnet_status bitnet_sequence_keep(bitnet_context* context, bitnet_seq_id seq_id) {
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         context->context.check_sequence(seq_id);
         context->context.cache().keep(seq_id);
@@ -44,7 +44,7 @@ bitnet_pos bitnet_sequence_get_end(const bitnet_context* context, bitnet_seq_id 
 
 bitnet_status bitnet_sequence_save(const bitnet_context* context, bitnet_seq_id seq_id, void* buffer, size_t capacity,
                                    size_t* out_size) {
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         context->context.check_sequence(seq_id);
         const KvCache& cache = context->context.cache();
@@ -57,7 +57,7 @@ bitnet_status bitnet_sequence_save(const bitnet_context* context, bitnet_seq_id 
 }
 
 bitnet_status bitnet_sequence_load(bitnet_context* context, bitnet_seq_id seq_id, const void* data, size_t size) {
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr && data != nullptr, "bitnet_sequence_load: a pointer is NULL");
         context->context.check_sequence(seq_id);
         load_sequence(context->context.cache(), seq_id, context->state->model.fingerprint, static_cast<const uint8_t*>(data), size);

@@ -20,7 +20,7 @@ extern "C" {
 
 bitnet_status bitnet_tokenizer_load(const char* path, bitnet_tokenizer** out_tokenizer) {
     if (out_tokenizer != nullptr) *out_tokenizer = nullptr;
-    return api_call(__func__, [&] {
+    return api_call(__func__, about(path), [&] {
         require(path != nullptr && out_tokenizer != nullptr, "bitnet_tokenizer_load: a pointer is NULL");
         *out_tokenizer = new bitnet_tokenizer{load_tokenizer(path)};
     });

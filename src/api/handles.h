@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "src/api/last_error.h"
 #include "src/context/context.h"
 #include "src/model/model.h"
 #include "src/sampler/sampler.h"
@@ -20,6 +21,7 @@ struct ModelState {
     Model model;
     bitnet_tokenizer tokenizer;     // empty when the file has none that this build can run
     std::string tokenizer_problem;  // why, in that case
+    std::string path;               // as given to bitnet_model_load; "" for other sources
 };
 
 }  // namespace bitnet
@@ -36,3 +38,16 @@ struct bitnet_context {
 struct bitnet_sampler {
     bitnet::Sampler sampler;
 };
+
+namespace bitnet {
+
+// What a call is about, for the context of its failure; null handles are the caller's mistake, which the call reports.
+inline CallSubject about(const bitnet_model* model) noexcept {
+    return {nullptr, model != nullptr ? model->state.get() : nullptr};
+}
+inline CallSubject about(const bitnet_context* context) noexcept {
+    return {nullptr, context != nullptr ? context->state.get() : nullptr};
+}
+inline CallSubject about(const char* path) noexcept { return {path, nullptr}; }
+
+}  // namespace bitnet

@@ -161,7 +161,11 @@ void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end
     const tg::StopCheck stop{[](void* self) { return static_cast<Context*>(self)->should_stop(); }, this};
     if (backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, config_.trace ? &trace_ : nullptr) ==
         tg::RunResult::stopped) {
-        if (timed_out_) throw Error(BITNET_E_TIMEOUT, "the deadline passed during the decode; the sequences are as before it");
+        if (timed_out_) {
+            throw Error(BITNET_E_TIMEOUT, "the deadline of " + std::to_string(deadline_.us()) +
+                                              " us passed during the decode; the sequences are as before it")
+                .with_numbers(deadline_.us(), deadline_.elapsed_us());
+        }
         cancelled_.store(false, std::memory_order_relaxed);
         throw Error(BITNET_E_CANCELLED, "the decode was cancelled; the sequences are as before it");
     }
