@@ -171,7 +171,7 @@ bitnet_status bitnet_kernel_get_info(size_t index, bitnet_kernel_info* out_info)
 }
 
 bitnet_status bitnet_environment_get_info(bitnet_environment_info* out_info) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         const Environment& found = environment();
         bitnet_environment_info info{};
         info.kernel = found.kernel().c_str();
