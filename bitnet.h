@@ -509,7 +509,7 @@ typedef struct bitnet_context_params {
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
 
 /* Creates a context: KV cache, activations and threads are allocated here. Decoding allocates nothing more, but for room
- * when a decode asks for more outputs than any before it, and for the cell list of a sequence at its first use.
+ * when a decode asks for more outputs than any before it.
  * Returns BITNET_E_OUT_OF_MEMORY, BITNET_E_CONFIG (a parameter out of range), BITNET_E_STATE (a vocab_only model). */
 BITNET_API bitnet_status bitnet_context_create(bitnet_model *model, const bitnet_context_params *params,
                                                bitnet_context **out_context);
@@ -558,26 +558,81 @@ BITNET_API bitnet_status bitnet_context_get_sequence_embedding(bitnet_context *c
                                                                bitnet_pooling pooling, int32_t normalize, float *out,
                                                                size_t capacity);
 
-/* ---- 9. Sequences: ranges are positions [p0, p1), negative p0 = 0, negative p1 = the end ----------------------------- */
+/* ---- 9. Sequences: ranges are positions [p0, p1), negative p0 = 0, negative p1 = the end -----------------------------
+ *
+ * Sequences share KV cells token by token: a copy shares what it has in common with its source and takes cells only for what
+ * it appends; a cell is free again when the last sequence that holds it forgets it. A thousand branches of one prompt
+ * take no memory beyond the prompt's; n_seq_max costs a few dozen bytes each, and room for the lists of a step, at most
+ * 4 MiB (or 4 bytes per cell, if that is more). One thread per context at a time, as everywhere. */
 
-/* Forgets a range of a sequence (negative seq_id: of every sequence). */
+/* Forgets a range of a sequence (negative seq_id: of every sequence). Costs what is dropped and what lies behind it. Behind a
+ * range taken from the middle, tokens keep their positions, and what they have seen of the range stays in them; see
+ * bitnet_sequence_shift for the other way. BITNET_E_OUT_OF_MEMORY is possible only where a middle that several sequences
+ * share is removed; nothing is changed then. */
 BITNET_API bitnet_status bitnet_sequence_remove(bitnet_context *context, bitnet_seq_id seq_id, bitnet_pos p0,
                                                 bitnet_pos p1);
-/* Makes dst a copy of a range of src; what dst held is forgotten. The cells are shared, nothing is computed again. */
+/* Forgets the last n_tokens of a sequence. Costs what is dropped. BITNET_E_ARGUMENT where it holds fewer. */
+BITNET_API bitnet_status bitnet_sequence_rewind(bitnet_context *context, bitnet_seq_id seq_id, size_t n_tokens);
+/* Makes dst a copy of a range of src; what dst held is forgotten. The cells are shared, nothing is computed again. The cost of
+ * a range that begins with the sequence is that of what lies behind it in src; of another one it is the range's. */
 BITNET_API bitnet_status bitnet_sequence_copy(bitnet_context *context, bitnet_seq_id src, bitnet_seq_id dst,
                                               bitnet_pos p0, bitnet_pos p1);
+/* Makes dst a copy of all of src: takes the same time whatever its length, besides forgetting what dst held. */
+BITNET_API bitnet_status bitnet_sequence_fork(bitnet_context *context, bitnet_seq_id src, bitnet_seq_id dst);
 /* Forgets every sequence but this one. */
 BITNET_API bitnet_status bitnet_sequence_keep(bitnet_context *context, bitnet_seq_id seq_id);
 /* The position the next token will get, 0 for an empty sequence, -1 for an id outside the context. */
 BITNET_API bitnet_pos bitnet_sequence_get_end(const bitnet_context *context, bitnet_seq_id seq_id);
-/* Writes the sequence's state (tokens' keys and values, positions, a checksum, the model's shape) into buffer.
+/* The sequence's tokens in order. *out_n is their number, also when BITNET_E_BUFFER_TOO_SMALL is returned. Results are the same
+ * bits every time, so tokens are the smallest snapshot there is, 4 bytes each: bitnet_context_prefill makes the sequence
+ * again, and keeps what it already holds of it. */
+BITNET_API bitnet_status bitnet_sequence_get_tokens(const bitnet_context *context, bitnet_seq_id seq_id,
+                                                    bitnet_token *out_tokens, size_t capacity, size_t *out_n);
+/* KV cells that no sequence holds: how many tokens still fit. */
+BITNET_API int32_t bitnet_context_get_n_free(const bitnet_context *context);
+/* Context shift, exactly: forgets a range, moves the later tokens down and computes them anew, so that the sequence is, bit for
+ * bit, what it would be had it never held the range. Rotated keys cannot be moved without error, so this costs a prefill of
+ * what lies behind the range; drop much at once, rarely. bitnet_context_get_logits(context, -1) then gives the last token's.
+ * *out_n_computed  (may be NULL) tokens computed; 0 where the range holds no token (nothing changes) or all of them.
+ * Returns  as bitnet_context_prefill. It needs no free cell: where old and new tokens do not fit side by side the old ones
+ *          go first, and a failure (cancelled, say) leaves what lies before the range. */
+BITNET_API bitnet_status bitnet_sequence_shift(bitnet_context *context, bitnet_seq_id seq_id, bitnet_pos p0,
+                                               bitnet_pos p1, size_t *out_n_computed);
+
+/* Writes the sequence's state (tokens, their keys and values, positions, a checksum, the model's shape) into buffer.
  * Sizes as everywhere: *out_size is always the needed size. */
 BITNET_API bitnet_status bitnet_sequence_save(const bitnet_context *context, bitnet_seq_id seq_id, void *buffer,
                                               size_t capacity, size_t *out_size);
-/* Replaces the sequence by a saved one. BITNET_E_STATE when the data is damaged or of another model; the sequence is
- * then as before. */
+/* The same for the tokens from position from_pos on, with a hash of those before: a branch without its trunk. 0 or less
+ * saves all. BITNET_E_STATE where the sequence does not hold every position before from_pos. */
+BITNET_API bitnet_status bitnet_sequence_save_delta(const bitnet_context *context, bitnet_seq_id seq_id,
+                                                    bitnet_pos from_pos, void *buffer, size_t capacity,
+                                                    size_t *out_size);
+/* Replaces the sequence by a saved one. A delta replaces what the sequence holds from its from_pos on; before that it must
+ * hold the same tokens. BITNET_E_STATE when the data is damaged, of another model or goes on from other tokens,
+ * BITNET_E_KV_FULL when it does not fit; the sequence is then as before. Data may come from anyone. */
 BITNET_API bitnet_status bitnet_sequence_load(bitnet_context *context, bitnet_seq_id seq_id, const void *data,
                                               size_t size);
+
+/* Writes all sequences of the context into a file, shared cells once. The file appears whole or not at all; one that was there
+ * stays until then.
+ * path         UTF-8.
+ * on_progress  may be NULL; called on this thread; non-zero stops (BITNET_E_CANCELLED), and no file is written.
+ * Returns      BITNET_E_IO with the system's reason. */
+BITNET_API bitnet_status bitnet_context_save_session(const bitnet_context *context, const char *path,
+                                                     bitnet_progress_callback on_progress, void *user_data);
+/* Replaces all sequences of the context by those of a session; sequences that it does not hold are empty then. The file is
+ * read into memory first. It may come from anyone.
+ * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO; BITNET_E_STATE when it is damaged, was saved with another model or has
+ *          a sequence outside this context; BITNET_E_KV_FULL when it holds more tokens than n_ctx; BITNET_E_CANCELLED.
+ *          After a failure the sequences are as before. */
+BITNET_API bitnet_status bitnet_context_load_session(bitnet_context *context, const char *path,
+                                                     bitnet_progress_callback on_progress, void *user_data);
+/* The same to and from memory. Sizes as bitnet_sequence_save. */
+BITNET_API bitnet_status bitnet_context_save_session_to_memory(const bitnet_context *context, void *buffer,
+                                                               size_t capacity, size_t *out_size);
+BITNET_API bitnet_status bitnet_context_load_session_from_memory(bitnet_context *context, const void *data,
+                                                                 size_t size);
 
 /* ---- 10. Sampler -------------------------------------------------------------------------------------------------- */
 

@@ -64,10 +64,6 @@ template <typename Body>
 bitnet_status api_call(const char* operation, Body&& body) noexcept {
     return api_call(operation, CallSubject{}, static_cast<Body&&>(body));
 }
-template <typename Body>
-bitnet_status api_call(Body&& body) noexcept {
-    return api_call("", CallSubject{}, static_cast<Body&&>(body));
-}
 
 inline void require(bool condition, const char* what) {
     if (!condition) throw Error(BITNET_E_ARGUMENT, what);
