@@ -505,8 +505,19 @@ typedef struct bitnet_context_params {
     /* Polled between operations, on the thread that called decode; non-zero stops the decode. May be NULL. */
     int32_t (*should_abort)(void *user_data);
     void *abort_user_data;
+    uint64_t timeout_us; /* a decode that takes longer stops with BITNET_E_TIMEOUT; 0 (default): no limit. See below */
 } bitnet_context_params;
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
+
+/* A context is what other interfaces call an inference engine with its configuration. For those who come from one:
+ *   max_batch_size           n_batch: more tokens in one call are refused; n_ubatch bounds the memory of activations
+ *   kv_cache_size            n_ctx, in tokens of all sequences; bitnet_context_get_memory has the bytes
+ *   max_concurrent_requests  n_seq_max in one context; contexts over one model share its weights and run in parallel
+ *   request_timeout          timeout_us: bounds each bitnet_context_decode, _decode_tokens, _prefill, _forward,
+ *                            _next_token_logits, bitnet_sequence_shift and each step of a generation, which then ends with
+ *                            BITNET_FINISH_DEADLINE. Looked at where cancelling is; the sequences are as after cancelling
+ *   use_mixed_precision      does not exist: the precision is the model file's, and results are the same bits everywhere
+ *   device                   the CPU */
 
 /* Creates a context: KV cache, activations and threads are allocated here. Decoding allocates nothing more, but for room
  * when a decode asks for more outputs than any before it.
@@ -538,7 +549,7 @@ typedef struct bitnet_batch {
 /* Runs the model over a batch and appends it to the sequences it names.
  * batch:   read only during the call; every array stays yours. n_tokens 0 succeeds and does nothing.
  * Returns  BITNET_OK; BITNET_E_KV_FULL (remove a sequence or create the context with a larger n_ctx);
- *          BITNET_E_CANCELLED; BITNET_E_TOKEN; BITNET_E_ARGUMENT (the message names the entry).
+ *          BITNET_E_CANCELLED; BITNET_E_TIMEOUT; BITNET_E_TOKEN; BITNET_E_ARGUMENT (the message names the entry).
  *          After any failure the sequences are exactly as before the call; earlier logits are gone.
  * Threads: one thread per context at a time. Blocks. */
 BITNET_API bitnet_status bitnet_context_decode(bitnet_context *context, const bitnet_batch *batch);
@@ -710,7 +721,7 @@ typedef enum bitnet_finish_reason {
     BITNET_FINISH_LENGTH = 3,        /* max_new_tokens are there */
     BITNET_FINISH_CONTEXT_FULL = 4,  /* no KV cell is free */
     BITNET_FINISH_CANCELLED = 5,     /* bitnet_context_cancel, should_abort, or the callback said so */
-    BITNET_FINISH_DEADLINE = 6       /* deadline_us is over */
+    BITNET_FINISH_DEADLINE = 6       /* deadline_us is over, or a step took longer than the context's timeout_us */
 } bitnet_finish_reason;
 /* "none", "end", "stop_sequence", "length", "context_full", "cancelled", "deadline"; "unknown". Static storage. */
 BITNET_API const char *bitnet_finish_reason_name(bitnet_finish_reason reason);
@@ -851,6 +862,46 @@ BITNET_API bitnet_status bitnet_environment_get_info(bitnet_environment_info *ou
 /* ---- 19. Quantiser ----------------------------------------------------------------------------------------------- */
 
 /* ---- 20. Forward passes and steps -------------------------------------------------------------------------------- */
+
+typedef enum bitnet_forward_output {
+    BITNET_FORWARD_LOGITS = 0, /* n_vocab floats a row */
+    BITNET_FORWARD_HIDDEN = 1  /* n_embd floats a row, after the last norm; the context needs params.embeddings */
+} bitnet_forward_output;
+
+/* Tokens for one pass through the model, all at once and outside of any sequence. */
+typedef struct bitnet_forward_input {
+    uint32_t struct_size;
+    int32_t n_tokens;             /* 1 .. n_ubatch of the context (which is at most n_batch and n_ctx) */
+    const bitnet_token *tokens;
+    const bitnet_pos *positions;  /* NULL: 0, 1, 2, ...; else any that are not negative, in any order, also repeated */
+    const uint8_t *mask;          /* NULL: each token sees itself and those before it. Else n_tokens * n_tokens bytes: token i
+                                   * sees token j, earlier or later, where mask[i * n_tokens + j] is not 0 */
+    const int8_t *want_output;    /* NULL: every token. Else 1 for tokens that give a row */
+    int32_t output;               /* a bitnet_forward_output; default LOGITS */
+} bitnet_forward_input;
+
+/* Runs the model over tokens with any attention mask and copies a row for each wanted token, in their order, to out.
+ * A token attends to what it sees in order of position (equal ones: of index), so a causal mask gives the bits of
+ * bitnet_context_decode, and tokens that see nothing of each other those of separate sequences.
+ * The sequences stay as they are; n_tokens free KV cells are used during the call and free again after it. As a decode it
+ * ends the life of earlier logits, can be cancelled and obeys timeout_us; it does not count in bitnet_metrics.
+ * capacity    floats at out. *out_n (may be NULL) is the number needed, also with BITNET_E_BUFFER_TOO_SMALL.
+ * Returns     BITNET_E_ARGUMENT: more tokens than n_ubatch, a negative position, or a token that sees nothing (let padding
+ *             see itself); BITNET_E_TOKEN; BITNET_E_KV_FULL: fewer than n_tokens cells are free; BITNET_E_STATE: hidden states
+ *             without params.embeddings; BITNET_E_OUT_OF_MEMORY, BITNET_E_CANCELLED, BITNET_E_TIMEOUT. out is undefined then.
+ * Memory      of the lists of who sees whom, 4 bytes for each pair, is taken for the call where there is a mask. */
+BITNET_API bitnet_status bitnet_context_forward(bitnet_context *context, const bitnet_forward_input *input, float *out,
+                                                size_t capacity, size_t *out_n);
+
+/* The logits of the token after these, divided by temperature, copied to out (n_vocab floats). Makes seq_id hold exactly the
+ * tokens, as bitnet_context_prefill does, and computes only what it does not hold. 1 leaves the logits as they are; greedy
+ * and other rules are a sampler's business (bitnet_sampler_sample takes what comes out here).
+ * Returns  BITNET_E_ARGUMENT for a temperature that is NaN, infinite or not above 0, BITNET_E_BUFFER_TOO_SMALL (both before
+ *          anything is computed; *out_n, which may be NULL, has the size); else as bitnet_context_prefill. */
+BITNET_API bitnet_status bitnet_context_next_token_logits(bitnet_context *context, bitnet_seq_id seq_id,
+                                                          const bitnet_token *tokens, size_t n_tokens,
+                                                          float temperature, float *out, size_t capacity,
+                                                          size_t *out_n);
 
 /* ---- 21. Hooks of the host --------------------------------------------------------------------------------------- */
 

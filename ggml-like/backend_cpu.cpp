@@ -1,5 +1,6 @@
 // The CPU backend: all threads walk the node list together, each doing its share of every node, and meet only where the
 // memory plan says so. One thread asks for cancellation right before a meeting, so that all stop at the same node.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -63,10 +64,12 @@ TraceRow trace_row(const Step& step, const Node& node, const OpContext& context,
     return row;
 }
 
+size_t n_nodes_of(const Graph& graph, const RunInputs& inputs) { return std::min(graph.nodes().size(), inputs.n_nodes); }
+
 void walk(int thread, void* user_data) {
     Step& step = *static_cast<Step*>(user_data);
     const bool tracing = step.trace != nullptr;
-    const size_t n_nodes = step.graph.nodes().size();
+    const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
     for (size_t i = 0; i < n_nodes; ++i) {
         const Node& node = step.graph.nodes()[i];
         if (step.plan.barrier_before[i] != 0 || (tracing && i > 0)) {
@@ -109,7 +112,7 @@ public:
     }
     RunResult run(const Graph& graph, const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs,
                   const StopCheck& stop, GraphTrace* trace) override {
-        if (trace != nullptr) trace->rows.resize(graph.nodes().size());
+        if (trace != nullptr) trace->rows.resize(n_nodes_of(graph, inputs));
         Step step{graph, plan, arena.data(), inputs, stop, trace, vec_, pool_,
                   reinterpret_cast<float*>(scratch_.data()), scratch_floats_};
         if (stop.should_stop != nullptr && stop.should_stop(stop.user_data)) return RunResult::stopped;

@@ -118,6 +118,8 @@ public:
     const std::vector<Value>& values() const noexcept { return values_; }
     const std::vector<Node>& nodes() const noexcept { return nodes_; }
     const Value& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
+    // How many of the first nodes must run for a value to be there.
+    size_t end_of(ValueId id) const noexcept;
 
 private:
     ValueId new_value(std::string name, int64_t width, Rows rows, ValueType type = ValueType::f32,

@@ -2,6 +2,7 @@
 // never a sum, so the number of threads cannot change a bit.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "ggml-like/graph.h"
@@ -20,6 +21,7 @@ struct RunInputs {
     const int32_t* n_visible = nullptr;            // [n_tokens] at least 1
     const int32_t* output_rows = nullptr;          // [n_outputs] token index of each output
     float* external[2] = {nullptr, nullptr};       // memory of external values
+    size_t n_nodes = SIZE_MAX;                     // only the graph's first ones run
 };
 
 // What one thread sees while it runs a node.

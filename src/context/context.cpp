@@ -62,6 +62,7 @@ ContextConfig resolve_context_config(const bitnet_context_params& params, const 
     config.trace = params.trace != 0;
     config.should_abort = params.should_abort;
     config.abort_user_data = params.abort_user_data;
+    config.timeout_us = params.timeout_us;
     return config;
 }
 
@@ -81,14 +82,13 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
 
 // Room for outputs grows to the most that a decode has asked for and stays.
 void Context::reserve_outputs(int64_t n_outputs) {
-    if (n_outputs <= output_capacity_) return;
-    const size_t n = static_cast<size_t>(n_outputs);
-    tg::Arena logits(n * static_cast<size_t>(model_->hparams.n_vocab) * sizeof(float), "logits");
-    if (config_.embeddings) {
-        hidden_ = tg::Arena(n * static_cast<size_t>(model_->hparams.n_embd) * sizeof(float), "embeddings");
-    }
-    logits_ = std::move(logits);
-    output_capacity_ = n_outputs;
+    reserve_rows(logits_, n_outputs, model_->hparams.n_vocab, "logits");
+    if (config_.embeddings) reserve_rows(hidden_, n_outputs, model_->hparams.n_embd, "embeddings");
+}
+
+void Context::reserve_rows(tg::Arena& rows, int64_t n, int64_t width, const char* what) {
+    const size_t n_bytes = static_cast<size_t>(n) * static_cast<size_t>(width) * sizeof(float);
+    if (n_bytes > rows.size()) rows = tg::Arena(n_bytes, what);
 }
 
 bool Context::should_stop() noexcept {
@@ -107,8 +107,7 @@ void Context::forget_outputs() noexcept {
 
 void Context::decode(const BatchView& batch, const Deadline& deadline) {
     if (batch.n_tokens == 0) return;
-    deadline_ = deadline;
-    timed_out_ = false;
+    deadline_ = limited(deadline);
     forget_outputs();
     if (batch.n_tokens > config_.n_batch) {
         throw Error(BITNET_E_ARGUMENT, "the batch has " + std::to_string(batch.n_tokens) + " tokens, the context takes " +
@@ -121,7 +120,7 @@ void Context::decode(const BatchView& batch, const Deadline& deadline) {
         reserve_outputs(split_.n_outputs());
         for (int32_t begin = 0, end = 0; begin < batch.n_tokens; begin = end) {
             end = split_.cut(begin, config_.n_ubatch, cache_);
-            run_micro_batch(batch, begin, end, static_cast<int64_t>(output_seq_.size()));
+            run(micro_batch(begin, end));
         }
     } catch (...) {
         split_.undo(cache_);
@@ -136,28 +135,40 @@ void Context::decode(const BatchView& batch, const Deadline& deadline) {
     ++metrics_.n_decodes;
 }
 
-void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end, int64_t first_output) {
+// Notes where the outputs of these tokens will be.
+tg::RunInputs Context::micro_batch(int32_t begin, int32_t end) {
+    const int64_t first_output = static_cast<int64_t>(output_seq_.size());
     ubatch_outputs_.clear();
     for (int32_t i = begin; i < end; ++i) {
         const bool wanted = split_.wanted()[static_cast<size_t>(i)] != 0;
         output_of_token_.push_back(wanted ? static_cast<int32_t>(output_seq_.size()) : -1);
         if (!wanted) continue;
         ubatch_outputs_.push_back(i - begin);
-        output_seq_.push_back(batch.seq_of(i));
+        output_seq_.push_back(split_.ids()[static_cast<size_t>(i)]);
     }
     tg::RunInputs inputs;
     inputs.n_tokens = end - begin;
     inputs.n_outputs = static_cast<int64_t>(ubatch_outputs_.size());
-    inputs.tokens = batch.tokens + begin;
+    inputs.tokens = split_.tokens().data() + begin;
     inputs.positions = split_.positions().data() + begin;
     inputs.cells = split_.cells().data() + begin;
     inputs.visible = split_.visible().data() + begin;
     inputs.n_visible = split_.n_visible().data() + begin;
     inputs.output_rows = ubatch_outputs_.data();
-    inputs.external[kLogitsSlot] = reinterpret_cast<float*>(logits_.data()) + first_output * model_->hparams.n_vocab;
-    if (config_.embeddings) {
-        inputs.external[kHiddenSlot] = reinterpret_cast<float*>(hidden_.data()) + first_output * model_->hparams.n_embd;
-    }
+    float* hidden = config_.embeddings
+                        ? reinterpret_cast<float*>(hidden_.data()) + first_output * model_->hparams.n_embd
+                        : nullptr;
+    set_outputs(inputs, reinterpret_cast<float*>(logits_.data()) + first_output * model_->hparams.n_vocab, hidden);
+    return inputs;
+}
+
+void Context::set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) const noexcept {
+    inputs.external[kLogitsSlot] = logits;
+    inputs.external[kHiddenSlot] = hidden;
+}
+
+void Context::run(const tg::RunInputs& inputs) {
+    timed_out_ = false;
     const tg::StopCheck stop{[](void* self) { return static_cast<Context*>(self)->should_stop(); }, this};
     if (backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, config_.trace ? &trace_ : nullptr) ==
         tg::RunResult::stopped) {
@@ -185,10 +196,14 @@ const float* Context::logits(int32_t index) const {
     return reinterpret_cast<const float*>(logits_.data()) + output_row(index) * model_->hparams.n_vocab;
 }
 
-const float* Context::hidden_row(int32_t index) const {
+void Context::require_embeddings() const {
     if (!config_.embeddings) {
         throw Error(BITNET_E_STATE, "the context was created without embeddings; set bitnet_context_params.embeddings = 1");
     }
+}
+
+const float* Context::hidden_row(int32_t index) const {
+    require_embeddings();
     return reinterpret_cast<const float*>(hidden_.data()) + output_row(index) * model_->hparams.n_embd;
 }
 

@@ -14,6 +14,7 @@
 #include "src/arch/arch.h"
 #include "src/base/deadline.h"
 #include "src/context/batch_split.h"
+#include "src/context/forward_pass.h"
 #include "src/context/kv_cache.h"
 #include "src/context/metrics.h"
 #include "src/model/model.h"
@@ -31,6 +32,7 @@ struct ContextConfig {
     bool trace = false;
     int32_t (*should_abort)(void* user_data) = nullptr;
     void* abort_user_data = nullptr;
+    uint64_t timeout_us = 0;  // 0: none
 };
 
 // Fills in defaults and checks ranges. default_threads: used where the parameter is 0; if that is 0 too, thread_limit,
@@ -44,6 +46,10 @@ public:
 
     // Throws BITNET_E_TIMEOUT when the deadline passes before it is done; otherwise as bitnet_context_decode.
     void decode(const BatchView& batch, const Deadline& deadline = {});
+    // What forward() writes to out. Throws as it does for what is wrong with the view alone.
+    size_t forward_floats(const ForwardView& view) const;
+    // As bitnet_context_forward.
+    void forward(const ForwardView& view, float* out);
     void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
 
     const float* logits(int32_t index) const;
@@ -59,12 +65,21 @@ public:
     uint64_t scratch_bytes() const noexcept;
     // The last decode's nodes as JSON; see bitnet_context_get_trace.
     std::string trace_json() const;
+    // The deadline that a call has now: the given one, or timeout_us from here if that is earlier.
+    Deadline limited(const Deadline& deadline) const noexcept {
+        return Deadline::earlier(deadline, Deadline::in_us(config_.timeout_us));
+    }
+    // Throws BITNET_E_STATE.
+    void require_embeddings() const;
     // Throws BITNET_E_ARGUMENT for a sequence outside the context.
     void check_sequence(bitnet_seq_id id) const;
 
 private:
-    void run_micro_batch(const BatchView& batch, int32_t begin, int32_t end, int64_t first_output);
+    tg::RunInputs micro_batch(int32_t begin, int32_t end);
+    void set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) const noexcept;
+    void run(const tg::RunInputs& inputs);
     void reserve_outputs(int64_t n_outputs);
+    static void reserve_rows(tg::Arena& rows, int64_t n, int64_t width, const char* what);
     void forget_outputs() noexcept;
     bool should_stop() noexcept;
     const float* hidden_row(int32_t index) const;
@@ -83,7 +98,6 @@ private:
     std::vector<bitnet_seq_id> output_seq_; // per output row
     tg::Arena logits_;                      // [output][n_vocab]
     tg::Arena hidden_;                      // [output][n_embd], with embeddings only
-    int64_t output_capacity_ = 0;
     tg::GraphTrace trace_;
     Metrics metrics_;
     Deadline deadline_;          // of the decode that runs
