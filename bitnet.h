@@ -493,6 +493,8 @@ typedef enum bitnet_pooling {
     BITNET_POOLING_MEAN = 1  /* the mean over the sequence's tokens in the batch */
 } bitnet_pooling;
 
+typedef struct bitnet_thread_pool bitnet_thread_pool; /* threads of the host, see section 21 */
+
 typedef struct bitnet_context_params {
     uint32_t struct_size;
     int32_t n_ctx;       /* KV cells shared by all sequences; 0 (default): what the model was trained for, at most 4096 */
@@ -506,6 +508,7 @@ typedef struct bitnet_context_params {
     int32_t (*should_abort)(void *user_data);
     void *abort_user_data;
     uint64_t timeout_us; /* a decode that takes longer stops with BITNET_E_TIMEOUT; 0 (default): no limit. See below */
+    const bitnet_thread_pool *thread_pool; /* NULL (default): threads of our own; else n_threads is not looked at. Copied */
 } bitnet_context_params;
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
 
@@ -903,7 +906,64 @@ BITNET_API bitnet_status bitnet_context_next_token_logits(bitnet_context *contex
                                                           float temperature, float *out, size_t capacity,
                                                           size_t *out_n);
 
+/* A decode in pieces, for hosts that have a frame to draw: begin takes the batch, each step does about budget_us
+ * microseconds of work and returns, the last one sets *out_done. The logits are then there as after bitnet_context_decode,
+ * and are the same bits.
+ *
+ *     bitnet_context_decode_begin(context, &batch);
+ *     for (int32_t done = 0; !done; ) {            one round a frame
+ *         draw_the_frame();
+ *         bitnet_context_step(context, 2000, &done);
+ *     }
+ *
+ * A step stops inside a layer, and inside a matrix or the attention of a token. It always does at least one piece of work,
+ * so any budget comes to an end; a piece is a quarter of a million multiplications per thread or what cannot be cut: a
+ * few to a few dozen microseconds with AVX2, up to half a millisecond with the scalar kernels. A step does not begin a piece
+ * that would, judging by the longest one in it, end after the budget. Steps allocate nothing, and with n_threads = 1 all
+ * work is done on the calling thread.
+ *
+ * Until it is done or given up every other call that uses or changes the context's sequences or outputs returns
+ * BITNET_E_STATE, generations over it included; bitnet_sequence_get_end and bitnet_context_get_n_free count its tokens as
+ * if they were there. bitnet_context_cancel works as with bitnet_context_decode; should_abort is asked before each piece;
+ * timeout_us does not count here, because the time between steps is the host's.
+ * Returns  of begin: as bitnet_context_decode; the batch is copied, and room for outputs may be allocated.
+ *          Of step: BITNET_E_CANCELLED and others of bitnet_context_decode: the decode is given up; BITNET_E_STATE when
+ *          none was begun. *out_done is 0 after a failure. */
+BITNET_API bitnet_status bitnet_context_decode_begin(bitnet_context *context, const bitnet_batch *batch);
+BITNET_API bitnet_status bitnet_context_step(bitnet_context *context, uint64_t budget_us, int32_t *out_done);
+/* Gives up the decode that was begun: the sequences are as before it, outputs are gone. Does nothing where there is none. */
+BITNET_API void bitnet_context_decode_abandon(bitnet_context *context);
+
 /* ---- 21. Hooks of the host --------------------------------------------------------------------------------------- */
+
+/* Where large blocks come from: weights that are not used in place (copied or repacked), KV caches, activations, attention
+ * scores, logits, hidden states, masks of forward passes. Everything else (metadata, vocabularies, lists of sequences) is
+ * small and comes from C++'s operator new, which a program can replace for itself.
+ * Both functions are called from any thread, at times from several at once, and must not call into the library. */
+typedef struct bitnet_allocator {
+    uint32_t struct_size;
+    /* size > 0 bytes at a multiple of alignment (64); NULL: there are none, and the call fails with BITNET_E_OUT_OF_MEMORY. */
+    void *(*alloc)(size_t size, size_t alignment, void *user_data);
+    /* Gives back what alloc gave, with the same size and alignment. Never called with NULL. */
+    void (*free)(void *memory, size_t size, size_t alignment, void *user_data);
+    void *user_data;
+} bitnet_allocator;
+/* Sets the allocator of the whole process; NULL is the library's own. Copied; the functions and user_data must stay usable
+ * until the last handle is freed. BITNET_E_STATE once a block was taken: call it before any model or context is made. */
+BITNET_API bitnet_status bitnet_set_allocator(const bitnet_allocator *allocator);
+
+/* The host's threads, for bitnet_context_params.thread_pool: the context then makes none. */
+struct bitnet_thread_pool {
+    uint32_t struct_size;
+    int32_t n_threads; /* 1 .. 1024: into how many tasks work is split; never changes a result */
+    /* Calls task(arg, i) once for each i in 0 .. n_tasks-1 and returns when all have returned. Any threads, any order; at the
+     * same time or one after the other: tasks never wait for each other. Called on the thread that called the library,
+     * a few hundred times per token, so it should cost microseconds. Tasks do not throw, and allocate nothing.
+     * Leaving out a task is BITNET_E_DEVICE from the call. Not called where n_threads is 1. */
+    void (*run)(void *user_data, void (*task)(void *arg, int32_t index), void *arg, int32_t n_tasks);
+    void *user_data; /* must stay usable until the context is freed */
+};
+/* Loading a model uses threads of the library's own (bitnet_model_params.n_threads; 1: none) in any case. */
 
 /* ---- Inline helpers for C and C++ --------------------------------------------------------------------------------- */
 

@@ -45,9 +45,9 @@ bitnet_status bitnet_context_forward(bitnet_context* context, const bitnet_forwa
     });
 }
 
-bitnet_status bitnet_context_next_token_logits(bitnet_context* context, bitnet_seq_id seq_id, const bitnet_token* tokens,
-                                               size_t n_tokens, float temperature, float* out, size_t capacity,
-                                               size_t* out_n) {
+bitnet_status bitnet_context_next_token_logits(bitnet_context* context, bitnet_seq_id seq_id,
+                                               const bitnet_token* tokens, size_t n_tokens, float temperature,
+                                               float* out, size_t capacity, size_t* out_n) {
     return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         require(tokens != nullptr || n_tokens == 0, "tokens is NULL");

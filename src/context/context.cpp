@@ -35,6 +35,15 @@ DecoderGraph build_graph(const Model& model, const KvCache& cache, bool embeddin
     return decoder;
 }
 
+std::unique_ptr<tg::Backend> make_backend(const Model& model, const ContextConfig& config) {
+    const kern::VecKernels& vec = *model.kernels.vec;
+    const int64_t group = model.hparams.n_head / model.hparams.n_head_kv;
+    if (config.host_threads.run != nullptr) {
+        return tg::make_cpu_backend(vec, config.host_threads, config.n_ctx, group);
+    }
+    return tg::make_cpu_backend(vec, config.n_threads, config.n_ctx, group);
+}
+
 void normalize_in_place(float* x, int64_t n) {
     double sum = 0.0;
     for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
@@ -63,13 +72,17 @@ ContextConfig resolve_context_config(const bitnet_context_params& params, const 
     config.should_abort = params.should_abort;
     config.abort_user_data = params.abort_user_data;
     config.timeout_us = params.timeout_us;
+    if (params.thread_pool != nullptr) {
+        const bitnet_thread_pool& pool = *params.thread_pool;
+        config.n_threads = checked("bitnet_thread_pool.n_threads", pool.n_threads, 1, kMaxThreads);
+        config.host_threads = {pool.n_threads, pool.run, pool.user_data};
+    }
     return config;
 }
 
 Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config)
     : model_(std::move(model)), config_(config),
-      backend_(tg::make_cpu_backend(*model_->kernels.vec, config.n_threads, config.n_ctx,
-                                    model_->hparams.n_head / model_->hparams.n_head_kv)),
+      backend_(make_backend(*model_, config)),
       cache_(*backend_, model_->hparams.n_layer, model_->hparams.n_kv(), config.n_ctx, config.n_seq_max),
       decoder_(build_graph(*model_, cache_, config.embeddings)), plan_(tg::plan_memory(decoder_.graph, config.n_ubatch)),
       arena_(backend_->allocate(plan_.arena_bytes, "activations")), split_(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) {
@@ -105,34 +118,52 @@ void Context::forget_outputs() noexcept {
     trace_.rows.clear();  // a stopped run leaves rows unfilled
 }
 
-void Context::decode(const BatchView& batch, const Deadline& deadline) {
-    if (batch.n_tokens == 0) return;
-    deadline_ = limited(deadline);
+// Checks a batch and takes its cells and the room for its outputs.
+void Context::start(const BatchView& batch) {
     forget_outputs();
     if (batch.n_tokens > config_.n_batch) {
         throw Error(BITNET_E_ARGUMENT, "the batch has " + std::to_string(batch.n_tokens) + " tokens, the context takes " +
                                            std::to_string(config_.n_batch) + " at once; split it or raise n_batch")
             .with_numbers(static_cast<uint64_t>(config_.n_batch), static_cast<uint64_t>(batch.n_tokens));
     }
-    const auto begin_time = std::chrono::steady_clock::now();
     split_.reserve(batch, model_->hparams.n_vocab, cache_);
     try {
         reserve_outputs(split_.n_outputs());
+    } catch (...) {
+        undo();
+        throw;
+    }
+}
+
+void Context::undo() noexcept {
+    split_.undo(cache_);
+    forget_outputs();
+}
+
+void Context::count(int32_t n_tokens, uint64_t us) noexcept {
+    (split_.single_step() ? metrics_.decode_us : metrics_.prefill_us) += us;
+    (split_.single_step() ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(n_tokens);
+    ++metrics_.n_decodes;
+}
+
+void Context::decode(const BatchView& batch, const Deadline& deadline) {
+    require_no_steps();
+    if (batch.n_tokens == 0) return;
+    deadline_ = limited(deadline);
+    const auto begin_time = std::chrono::steady_clock::now();
+    start(batch);
+    try {
         for (int32_t begin = 0, end = 0; begin < batch.n_tokens; begin = end) {
             end = split_.cut(begin, config_.n_ubatch, cache_);
             run(micro_batch(begin, end));
         }
     } catch (...) {
-        split_.undo(cache_);
-        forget_outputs();
+        undo();
         throw;
     }
-    const uint64_t us = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                                  std::chrono::steady_clock::now() - begin_time)
-                                                  .count());
-    (split_.single_step() ? metrics_.decode_us : metrics_.prefill_us) += us;
-    (split_.single_step() ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(batch.n_tokens);
-    ++metrics_.n_decodes;
+    count(batch.n_tokens, static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                                    std::chrono::steady_clock::now() - begin_time)
+                                                    .count()));
 }
 
 // Notes where the outputs of these tokens will be.
@@ -170,19 +201,30 @@ void Context::set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) c
 void Context::run(const tg::RunInputs& inputs) {
     timed_out_ = false;
     const tg::StopCheck stop{[](void* self) { return static_cast<Context*>(self)->should_stop(); }, this};
-    if (backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, config_.trace ? &trace_ : nullptr) ==
-        tg::RunResult::stopped) {
-        if (timed_out_) {
-            throw Error(BITNET_E_TIMEOUT, "the deadline of " + std::to_string(deadline_.us()) +
-                                              " us passed during the decode; the sequences are as before it")
-                .with_numbers(deadline_.us(), deadline_.elapsed_us());
-        }
-        cancelled_.store(false, std::memory_order_relaxed);
-        throw Error(BITNET_E_CANCELLED, "the decode was cancelled; the sequences are as before it");
+    const tg::RunResult result =
+        backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, config_.trace ? &trace_ : nullptr);
+    if (result == tg::RunResult::stopped) throw_stopped();
+}
+
+void Context::throw_stopped() {
+    if (timed_out_) {
+        throw Error(BITNET_E_TIMEOUT, "the deadline of " + std::to_string(deadline_.us()) +
+                                          " us passed during the decode; the sequences are as before it")
+            .with_numbers(deadline_.us(), deadline_.elapsed_us());
+    }
+    cancelled_.store(false, std::memory_order_relaxed);
+    throw Error(BITNET_E_CANCELLED, "the decode was cancelled; the sequences are as before it");
+}
+
+void Context::require_no_steps() const {
+    if (steps_.open) {
+        throw Error(BITNET_E_STATE, "a decode was begun on this context; finish it with bitnet_context_step or give it up "
+                                    "with bitnet_context_decode_abandon");
     }
 }
 
 int64_t Context::output_row(int32_t index) const {
+    require_no_steps();
     const int64_t n = static_cast<int64_t>(output_of_token_.size());
     const int64_t i = index < 0 ? n + index : index;
     if (i < 0 || i >= n || output_of_token_[static_cast<size_t>(i)] < 0) {
@@ -249,6 +291,7 @@ void Context::check_sequence(bitnet_seq_id id) const {
 }
 
 std::string Context::trace_json() const {
+    require_no_steps();
     if (!config_.trace) {
         throw Error(BITNET_E_STATE, "the context was created without a trace; set bitnet_context_params.trace = 1");
     }

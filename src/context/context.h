@@ -33,6 +33,7 @@ struct ContextConfig {
     int32_t (*should_abort)(void* user_data) = nullptr;
     void* abort_user_data = nullptr;
     uint64_t timeout_us = 0;  // 0: none
+    tg::HostThreads host_threads;  // run null: threads of our own
 };
 
 // Fills in defaults and checks ranges. default_threads: used where the parameter is 0; if that is 0 too, thread_limit,
@@ -46,6 +47,11 @@ public:
 
     // Throws BITNET_E_TIMEOUT when the deadline passes before it is done; otherwise as bitnet_context_decode.
     void decode(const BatchView& batch, const Deadline& deadline = {});
+    // A decode in pieces; see bitnet_context_decode_begin. step() is true when it was the last one. While it is not done,
+    // whatever touches sequences or outputs throws BITNET_E_STATE.
+    void begin_steps(const BatchView& batch);
+    bool step(uint64_t budget_us);
+    void abandon_steps() noexcept;
     // What forward() writes to out. Throws as it does for what is wrong with the view alone.
     size_t forward_floats(const ForwardView& view) const;
     // As bitnet_context_forward.
@@ -58,8 +64,10 @@ public:
 
     const Model& model() const noexcept { return *model_; }
     const ContextConfig& config() const noexcept { return config_; }
-    KvCache& cache() noexcept { return cache_; }
-    const KvCache& cache() const noexcept { return cache_; }
+    KvCache& cache() { return require_no_steps(), cache_; }
+    const KvCache& cache() const { return require_no_steps(), cache_; }
+    // For numbers that may be asked for at any time.
+    const KvCache& cache_in_use() const noexcept { return cache_; }
     const Metrics& metrics() const noexcept { return metrics_; }
     void reset_metrics() noexcept { metrics_ = Metrics(); }
     uint64_t scratch_bytes() const noexcept;
@@ -69,12 +77,17 @@ public:
     Deadline limited(const Deadline& deadline) const noexcept {
         return Deadline::earlier(deadline, Deadline::in_us(config_.timeout_us));
     }
-    // Throws BITNET_E_STATE.
+    // These throw BITNET_E_STATE.
     void require_embeddings() const;
+    void require_no_steps() const;
     // Throws BITNET_E_ARGUMENT for a sequence outside the context.
     void check_sequence(bitnet_seq_id id) const;
 
 private:
+    void start(const BatchView& batch);
+    void undo() noexcept;
+    void count(int32_t n_tokens, uint64_t us) noexcept;
+    [[noreturn]] void throw_stopped();
     tg::RunInputs micro_batch(int32_t begin, int32_t end);
     void set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) const noexcept;
     void run(const tg::RunInputs& inputs);
@@ -100,6 +113,14 @@ private:
     tg::Arena hidden_;                      // [output][n_embd], with embeddings only
     tg::GraphTrace trace_;
     Metrics metrics_;
+    struct Steps {
+        bool open = false;
+        int32_t n_tokens = 0;
+        int32_t begin = 0, end = 0;  // the micro-batch; none was cut yet where they are equal
+        tg::RunInputs inputs;
+        tg::RunCursor cursor;
+        uint64_t us = 0;             // inside of steps
+    } steps_;
     Deadline deadline_;          // of the decode that runs
     bool timed_out_ = false;     // it, and nobody's wish, stopped the decode
     std::atomic<bool> cancelled_{false};

@@ -16,6 +16,7 @@ bool sees(const ForwardView& view, int32_t i, int32_t j) {
 }
 
 void check(const ForwardView& view, const Context& context) {
+    context.require_no_steps();
     const int32_t n_most = context.config().n_ubatch;
     if (view.n_tokens < 1 || view.n_tokens > n_most) {
         throw Error(BITNET_E_ARGUMENT, "a forward pass takes 1 to " + std::to_string(n_most) + " tokens at once, not " +
@@ -50,8 +51,8 @@ AttentionMask::AttentionMask(const ForwardView& view, const int32_t* cells) {
     }
     for (size_t i = 0; i < n; ++i) {
         if (positions_[i] < 0) {
-            throw Error(BITNET_E_ARGUMENT, "entry " + std::to_string(i) + ": position " + std::to_string(positions_[i]) +
-                                               " is negative");
+            throw Error(BITNET_E_ARGUMENT,
+                        "entry " + std::to_string(i) + ": position " + std::to_string(positions_[i]) + " is negative");
         }
     }
     visible_.assign(n, cells);
@@ -71,8 +72,9 @@ AttentionMask::AttentionMask(const ForwardView& view, const int32_t* cells) {
         int32_t& count = n_visible_[static_cast<size_t>(i)];
         for (int32_t j = 0; j < view.n_tokens; ++j) count += sees(view, i, j) ? 1 : 0;
         if (count == 0) {
-            throw Error(BITNET_E_ARGUMENT, "row " + std::to_string(i) +
-                                               " of the mask sees no token; let a token that does not matter see itself");
+            throw Error(
+                BITNET_E_ARGUMENT,
+                "row " + std::to_string(i) + " of the mask sees no token; let a token that does not matter see itself");
         }
         n_listed += static_cast<size_t>(count);
     }
@@ -95,15 +97,17 @@ size_t Context::forward_floats(const ForwardView& view) const {
 void Context::forward(const ForwardView& view, float* out) {
     check(view, *this);
     if (view.n_tokens > cache_.n_free()) {
-        throw Error(BITNET_E_KV_FULL, "a forward pass needs a free cell for each of its " + std::to_string(view.n_tokens) +
-                                          " tokens, the context has " + std::to_string(cache_.n_free()) +
+        throw Error(BITNET_E_KV_FULL, "a forward pass needs a free cell for each of its " +
+                                          std::to_string(view.n_tokens) + " tokens, the context has " +
+                                          std::to_string(cache_.n_free()) +
                                           "; remove a sequence or create the context with a larger n_ctx")
             .with_numbers(static_cast<uint64_t>(view.n_tokens), static_cast<uint64_t>(cache_.n_free()));
     }
     const std::span<const int32_t> cells = cache_.free_cells();
     const AttentionMask mask(view, cells.data());
     forget_outputs();
-    if (config_.embeddings && !view.hidden) reserve_rows(hidden_, view.n_outputs(), model_->hparams.n_embd, "embeddings");
+    if (config_.embeddings && !view.hidden)
+        reserve_rows(hidden_, view.n_outputs(), model_->hparams.n_embd, "embeddings");
     ubatch_outputs_.clear();
     for (int32_t i = 0; i < view.n_tokens; ++i) {
         if (view.want_output == nullptr || view.want_output[i] != 0) ubatch_outputs_.push_back(i);
