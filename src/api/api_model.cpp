@@ -68,6 +68,7 @@ bitnet_status load(const bitnet_model_params* params, bitnet_model** out_model, 
         read_options.metadata_only = options.vocab_only;
         auto state = std::make_shared<ModelState>();
         load_model(open(full, read_options), options, &state->model);
+        if (full.sha256 != 0) state->hash.get(*state->model.file, true);
         read_tokenizer(*state);
         *out_model = new bitnet_model{std::move(state)};
     });
