@@ -71,8 +71,8 @@ BITNET_API const char *bitnet_build_info(void);
 /* ---- 2. Status and errors ----------------------------------------------------------------------------------------- */
 
 /* X(name, number, text). Families by hundreds: 1 arguments and configuration, 2 input and output, 3 GGUF, 4 model,
- * 5 tokenizer, 6 memory and capacity, 7 running, 8 devices, 9 internal, 11 validation. A number never changes its
- * meaning. */
+ * 5 tokenizer, 6 memory and capacity, 7 running, 8 devices, 9 internal, 10 quantisation, 11 validation, 12 security.
+ * A number never changes its meaning. */
 #define BITNET_STATUS_LIST(X)                                                                                          \
     X(BITNET_OK, 0, "success")                                                                                         \
     X(BITNET_E_ARGUMENT, -100, "an argument is not valid")                                                             \
@@ -100,14 +100,38 @@ BITNET_API const char *bitnet_build_info(void);
     X(BITNET_E_TOKEN, -501, "a token id is outside the vocabulary")                                                    \
     X(BITNET_E_TEXT, -502, "the text cannot be tokenized")                                                             \
     X(BITNET_E_OUT_OF_MEMORY, -600, "out of memory")                                                                   \
-    X(BITNET_E_LIMIT, -601, "a security or memory limit is exceeded")                                                  \
+    X(BITNET_E_LIMIT, -601, "a limit of the library is exceeded")                                                      \
     X(BITNET_E_KV_FULL, -602, "the context has no room for these tokens")                                              \
     X(BITNET_E_CANCELLED, -700, "cancelled by the caller")                                                             \
     X(BITNET_E_TIMEOUT, -701, "the deadline passed")                                                                   \
     X(BITNET_E_STATE, -702, "not possible in the present state, or a saved state does not fit")                        \
-    X(BITNET_E_DEVICE, -800, "the device or kernel cannot be used here")                                               \
+    X(BITNET_E_DEVICE, -800, "the device cannot be used here")                                                         \
+    X(BITNET_E_DEVICE_NOT_AVAILABLE, -801, "there is no such device, or its driver cannot be used")                    \
+    X(BITNET_E_DEVICE_MEMORY, -802, "the device's memory is too small")                                                \
+    X(BITNET_E_DEVICE_COMPUTE, -803, "a computation on the device failed")                                             \
+    X(BITNET_E_DEVICE_FALLBACK, -804, "the device cannot do this; the CPU can")                                        \
+    X(BITNET_E_DEVICE_CAPABILITY, -805, "the device lacks a capability that is needed")                                \
+    X(BITNET_E_DEVICE_SYNC, -806, "waiting for the device failed")                                                     \
     X(BITNET_E_INTERNAL, -900, "internal error; please report it")                                                     \
-    X(BITNET_E_VALIDATION, -1100, "validation failed")
+    X(BITNET_E_QUANT_FORMAT, -1000, "unsupported quantisation format")                                                 \
+    X(BITNET_E_QUANT_ACCURACY, -1001, "the quantised values are too far from the originals")                           \
+    X(BITNET_E_QUANT_INPUT, -1002, "the values to quantise are not valid")                                             \
+    X(BITNET_E_QUANT_OUTPUT_SIZE, -1003, "the buffer for the quantised values is too small")                           \
+    X(BITNET_E_QUANT_SCALE_COUNT, -1004, "the number of scales does not fit the values")                               \
+    X(BITNET_E_QUANT_DEVICE, -1005, "quantising on the device failed")                                                 \
+    X(BITNET_E_QUANT_GPU, -1006, "quantising on a GPU is not available")                                               \
+    X(BITNET_E_QUANT_CUDA, -1007, "CUDA failed while quantising")                                                      \
+    X(BITNET_E_QUANT_MEMORY, -1008, "out of memory while quantising")                                                  \
+    X(BITNET_E_QUANT_OVERFLOW, -1009, "the values exceed the format's range")                                          \
+    X(BITNET_E_QUANT_ZERO_POINT, -1010, "the zero point cannot be computed")                                           \
+    X(BITNET_E_QUANT_SCALE, -1011, "the scale cannot be computed")                                                     \
+    X(BITNET_E_VALIDATION, -1100, "the model did not pass validation")                                                 \
+    X(BITNET_E_SECURITY_MODEL_SIZE, -1200, "the model is larger than the limit")                                       \
+    X(BITNET_E_SECURITY_TENSOR_COUNT, -1201, "the model has more tensors than the limit")                              \
+    X(BITNET_E_SECURITY_MEMORY, -1202, "more memory would be needed than the limit allows")                            \
+    X(BITNET_E_SECURITY_OPERATION, -1203, "a tensor is described in a way that is unsafe to compute with")             \
+    X(BITNET_E_SECURITY_INPUT, -1204, "an input is larger or deeper than any honest one")                              \
+    X(BITNET_E_SECURITY_EXHAUSTION, -1205, "an input is made to use up time or memory")
 
 typedef enum bitnet_status {
 #define BITNET_STATUS_ENUM(name, number, text) name = number,
@@ -125,7 +149,60 @@ BITNET_API const char *bitnet_status_text(bitnet_status status);
  * first failure. Valid until the next failing call on this thread. Look at the status first: success does not clear it. */
 BITNET_API const char *bitnet_last_error(void);
 
-/* The same failure with its numbers. Fields that have no meaning for a failure are zero or "". Pointers as above. */
+/* What a status is about. The families are those of the specification's BitNetError, and two more: a call that cannot be
+ * right, and an error of ours. X(name, number, text). */
+#define BITNET_ERROR_FAMILY_LIST(X)                                                                                    \
+    X(BITNET_FAMILY_NONE, 0, "None")                                                                                   \
+    X(BITNET_FAMILY_MODEL, 1, "Model")                                                                                 \
+    X(BITNET_FAMILY_TOKENIZATION, 2, "Tokenization")                                                                   \
+    X(BITNET_FAMILY_GGUF_PARSE, 3, "GgufParse")                                                                        \
+    X(BITNET_FAMILY_QUANTIZATION, 4, "Quantization")                                                                   \
+    X(BITNET_FAMILY_VALIDATION, 5, "Validation")                                                                       \
+    X(BITNET_FAMILY_DEVICE, 6, "Device")                                                                               \
+    X(BITNET_FAMILY_IO, 7, "Io")                                                                                       \
+    X(BITNET_FAMILY_CONFIG, 8, "Config")                                                                               \
+    X(BITNET_FAMILY_MEMORY, 9, "Memory")                                                                               \
+    X(BITNET_FAMILY_SECURITY, 10, "Security")                                                                          \
+    X(BITNET_FAMILY_TIMEOUT, 11, "Timeout")                                                                            \
+    X(BITNET_FAMILY_CAPACITY, 12, "Capacity")                                                                          \
+    X(BITNET_FAMILY_USAGE, 13, "Usage")                                                                                \
+    X(BITNET_FAMILY_INTERNAL, 14, "Internal")
+
+typedef enum bitnet_error_family {
+#define BITNET_FAMILY_ENUM(name, number, text) name = number,
+    BITNET_ERROR_FAMILY_LIST(BITNET_FAMILY_ENUM)
+#undef BITNET_FAMILY_ENUM
+        BITNET_FAMILY_FORCE_INT32 = 0x7fffffff
+} bitnet_error_family;
+
+typedef enum bitnet_error_severity {
+    BITNET_SEVERITY_NONE = 0,     /* success */
+    BITNET_SEVERITY_WARNING = 1,  /* the program can go on as if nothing had happened, or ask again */
+    BITNET_SEVERITY_ERROR = 2,    /* the call failed; everything else works as before */
+    BITNET_SEVERITY_CRITICAL = 3, /* the process or the device is short of something; other calls may fail, too */
+    BITNET_SEVERITY_FATAL = 4,    /* do not trust the library any more: end the program */
+    BITNET_SEVERITY_FORCE_INT32 = 0x7fffffff
+} bitnet_error_severity;
+
+/* What is known of a status before anything failed; all strings have static storage. Numbers that this version does not
+ * know have family NONE, severity ERROR, are not recoverable, and have the variant "" and no suggestions. */
+BITNET_API bitnet_error_family bitnet_status_get_family(bitnet_status status);
+BITNET_API bitnet_error_severity bitnet_status_get_severity(bitnet_status status);
+/* 1: the same program can try again, after what the suggestions say; 0: it needs other code, another file or machine. */
+BITNET_API int32_t bitnet_status_is_recoverable(bitnet_status status);
+/* "InvalidMagic": the variant of the family; the specification's name where it has one. */
+BITNET_API const char *bitnet_status_get_variant(bitnet_status status);
+/* What a person can do, one sentence for each index from 0; NULL past the end. A command stands in `backquotes`; FILE in
+ * it is the file that the failure is about. */
+BITNET_API const char *bitnet_status_get_suggestion(bitnet_status status, size_t index);
+/* Environment variables that may have to do with it, from 0; NULL past the end. */
+BITNET_API const char *bitnet_status_get_variable(bitnet_status status, size_t index);
+/* "GgufParse"; "warning", "error", "critical", "fatal"; "none" for 0, "unknown" for other numbers. Static storage. */
+BITNET_API const char *bitnet_error_family_name(bitnet_error_family family);
+BITNET_API const char *bitnet_error_severity_name(bitnet_error_severity severity);
+
+/* The same failure with its numbers and its context. Fields that have no meaning for a failure are zero or "". Pointers
+ * as above. */
 typedef struct bitnet_error_info {
     uint32_t struct_size;
     bitnet_status status;
@@ -134,9 +211,39 @@ typedef struct bitnet_error_info {
     uint64_t offset;     /* byte position in the file */
     const char *subject; /* the tensor, key, token or file it is about */
     const char *message; /* as bitnet_last_error() */
+    int32_t family;      /* a bitnet_error_family */
+    int32_t severity;    /* a bitnet_error_severity */
+    int32_t recoverable; /* as bitnet_status_is_recoverable() */
+    int32_t has_numbers; /* 1: expected and actual have a meaning, even as zeros */
+    int32_t has_offset;  /* 1: offset has */
+    int32_t n_suggestions;      /* for bitnet_status_get_suggestion() */
+    const char *variant;        /* as bitnet_status_get_variant() */
+    const char *operation;      /* the function of this header that failed: "bitnet_model_load" */
+    const char *file;           /* path of the file that was read, or of the model's */
+    const char *model;          /* the model's shape on one line, where one was at hand */
+    const char *device;         /* "cpu, avx2": what would compute */
+    uint64_t memory_bytes;      /* resident memory of the process at that time; 0 for warnings and where unknown */
+    uint64_t peak_memory_bytes; /* the most it ever was until then */
 } bitnet_error_info;
 /* Fills as many bytes of *out_info as out_info->struct_size says (set it before the call). */
 BITNET_API bitnet_status bitnet_last_error_get_info(bitnet_error_info *out_info);
+
+/* The last failure of this thread as text; "" before the first (the JSON then has status 0). Text is followed by a NUL;
+ * *out_size (may be NULL) counts without it. Less than *out_size + 1 bytes give BITNET_E_BUFFER_TOO_SMALL, *out_size and
+ * nothing else; buffer may then be NULL. BITNET_E_OUT_OF_MEMORY. None of these replaces the failure it tells about.
+ * For a person: the message and, each on a line of its own after "- ", the suggestions with the file's name put in. */
+BITNET_API bitnet_status bitnet_last_error_get_user_message(char *buffer, size_t capacity, size_t *out_size);
+/* For a bug report: everything that is known, one "name: value" on a line. */
+BITNET_API bitnet_status bitnet_last_error_get_debug_message(char *buffer, size_t capacity, size_t *out_size);
+/* For a program, one object on one line; what has no meaning is absent:
+ *   {"schema": "bitnet-error/1", "library": "0.1.0", "status": -300, "name": "BITNET_E_GGUF_MAGIC",
+ *    "family": "GgufParse", "variant": "InvalidMagic", "severity": "error", "recoverable": false, "message": "...",
+ *    "details": {"expected": 1179993927, "actual": 1986359923, "offset": 0, "subject": "..."},
+ *    "context": {"operation": "bitnet_model_load", "file": "...", "model": "...", "device": "cpu, avx2",
+ *                "memory_bytes": 12345678, "peak_memory_bytes": 23456789},
+ *    "suggestions": ["..."], "environment": {"BITNET_KERNEL": "scalar", "BITNET_NUM_THREADS": null}}
+ * details, context, suggestions and environment are always there. Bytes that are no UTF-8 become U+FFFD. */
+BITNET_API bitnet_status bitnet_last_error_get_json(char *buffer, size_t capacity, size_t *out_size);
 
 /* ---- 3. Handles and small types ----------------------------------------------------------------------------------- */
 
@@ -198,9 +305,11 @@ typedef struct bitnet_model_params {
     int32_t n_threads;          /* threads used for loading; 0 (default): as many as may be used */
     int32_t vocab_only;         /* 1: only metadata and tokenizer; no context can be created */
     const char *kernel;         /* NULL: $BITNET_KERNEL, or the best; else a kernel or level name */
-    uint64_t max_bytes;         /* refuse with BITNET_E_LIMIT above this many bytes of weights; 0: no limit */
+    uint64_t max_bytes;         /* refuse with BITNET_E_SECURITY_MODEL_SIZE above this many bytes of weights;
+                                 * 0: $BITNET_MEMORY_LIMIT */
     bitnet_progress_callback on_progress; /* may be NULL; called on the loading thread */
     void *progress_user_data;
+    uint64_t max_tensors;       /* refuse with BITNET_E_SECURITY_TENSOR_COUNT above this many; 0: no limit but the reader's */
     int32_t sha256;             /* 1: compute bitnet_model_get_sha256 during the load; 0 (default): when it is asked for.
                                  * A model from a bitnet_reader has one only with 1, its bytes are gone afterwards */
 } bitnet_model_params;
@@ -211,8 +320,8 @@ BITNET_API void bitnet_model_params_init(bitnet_model_params *params, uint32_t s
 /* Loads a model.
  * path     UTF-8 path of a GGUF file, or of the first part of a split one (name-00001-of-00005.gguf).
  * params   NULL for the defaults; read only during the call.
- * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO, any of the -300s and -400s, BITNET_E_OUT_OF_MEMORY, BITNET_E_LIMIT,
- *          BITNET_E_CANCELLED, BITNET_E_CONFIG. *out_model is NULL after a failure.
+ * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO, any of the -300s, -400s and -1200s, BITNET_E_OUT_OF_MEMORY,
+ *          BITNET_E_DEVICE_CAPABILITY, BITNET_E_CANCELLED, BITNET_E_CONFIG. *out_model is NULL after a failure.
  * Blocks. The file must not be changed while the model lives. */
 BITNET_API bitnet_status bitnet_model_load(const char *path, const bitnet_model_params *params,
                                            bitnet_model **out_model);
@@ -304,7 +413,8 @@ BITNET_API const bitnet_tokenizer *bitnet_model_get_tokenizer(const bitnet_model
 /* ---- 6. Tokenizer ------------------------------------------------------------------------------------------------- */
 
 /* Loads a tokenizer alone from a .gguf file, a Hugging Face tokenizer.json or a SentencePiece tokenizer.model
- * (recognised by content). Returns BITNET_E_TOKENIZER with the reason, or a file status. */
+ * (recognised by content). Returns BITNET_E_TOKENIZER with the reason, BITNET_E_SECURITY_INPUT or _EXHAUSTION for a file
+ * made to do harm, or a file status. */
 BITNET_API bitnet_status bitnet_tokenizer_load(const char *path, bitnet_tokenizer **out_tokenizer);
 BITNET_API void bitnet_tokenizer_free(bitnet_tokenizer *tokenizer);
 
@@ -401,7 +511,7 @@ typedef struct bitnet_context_params {
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
 
 /* Creates a context: KV cache, activations and threads are allocated here. Decoding allocates nothing more, but for room
- * when a decode asks for more outputs than any before it, and for the cell list of a sequence at its first use.
+ * when a decode asks for more outputs than any before it.
  * Returns BITNET_E_OUT_OF_MEMORY, BITNET_E_CONFIG (a parameter out of range), BITNET_E_STATE (a vocab_only model). */
 BITNET_API bitnet_status bitnet_context_create(bitnet_model *model, const bitnet_context_params *params,
                                                bitnet_context **out_context);
@@ -450,26 +560,81 @@ BITNET_API bitnet_status bitnet_context_get_sequence_embedding(bitnet_context *c
                                                                bitnet_pooling pooling, int32_t normalize, float *out,
                                                                size_t capacity);
 
-/* ---- 9. Sequences: ranges are positions [p0, p1), negative p0 = 0, negative p1 = the end ----------------------------- */
+/* ---- 9. Sequences: ranges are positions [p0, p1), negative p0 = 0, negative p1 = the end -----------------------------
+ *
+ * Sequences share KV cells token by token: a copy shares what it has in common with its source and takes cells only for what
+ * it appends; a cell is free again when the last sequence that holds it forgets it. A thousand branches of one prompt
+ * take no memory beyond the prompt's; n_seq_max costs a few dozen bytes each, and room for the lists of a step, at most
+ * 4 MiB (or 4 bytes per cell, if that is more). One thread per context at a time, as everywhere. */
 
-/* Forgets a range of a sequence (negative seq_id: of every sequence). */
+/* Forgets a range of a sequence (negative seq_id: of every sequence). Costs what is dropped and what lies behind it. Behind a
+ * range taken from the middle, tokens keep their positions, and what they have seen of the range stays in them; see
+ * bitnet_sequence_shift for the other way. BITNET_E_OUT_OF_MEMORY is possible only where a middle that several sequences
+ * share is removed; nothing is changed then. */
 BITNET_API bitnet_status bitnet_sequence_remove(bitnet_context *context, bitnet_seq_id seq_id, bitnet_pos p0,
                                                 bitnet_pos p1);
-/* Makes dst a copy of a range of src; what dst held is forgotten. The cells are shared, nothing is computed again. */
+/* Forgets the last n_tokens of a sequence. Costs what is dropped. BITNET_E_ARGUMENT where it holds fewer. */
+BITNET_API bitnet_status bitnet_sequence_rewind(bitnet_context *context, bitnet_seq_id seq_id, size_t n_tokens);
+/* Makes dst a copy of a range of src; what dst held is forgotten. The cells are shared, nothing is computed again. The cost of
+ * a range that begins with the sequence is that of what lies behind it in src; of another one it is the range's. */
 BITNET_API bitnet_status bitnet_sequence_copy(bitnet_context *context, bitnet_seq_id src, bitnet_seq_id dst,
                                               bitnet_pos p0, bitnet_pos p1);
+/* Makes dst a copy of all of src: takes the same time whatever its length, besides forgetting what dst held. */
+BITNET_API bitnet_status bitnet_sequence_fork(bitnet_context *context, bitnet_seq_id src, bitnet_seq_id dst);
 /* Forgets every sequence but this one. */
 BITNET_API bitnet_status bitnet_sequence_keep(bitnet_context *context, bitnet_seq_id seq_id);
 /* The position the next token will get, 0 for an empty sequence, -1 for an id outside the context. */
 BITNET_API bitnet_pos bitnet_sequence_get_end(const bitnet_context *context, bitnet_seq_id seq_id);
-/* Writes the sequence's state (tokens' keys and values, positions, a checksum, the model's shape) into buffer.
+/* The sequence's tokens in order. *out_n is their number, also when BITNET_E_BUFFER_TOO_SMALL is returned. Results are the same
+ * bits every time, so tokens are the smallest snapshot there is, 4 bytes each: bitnet_context_prefill makes the sequence
+ * again, and keeps what it already holds of it. */
+BITNET_API bitnet_status bitnet_sequence_get_tokens(const bitnet_context *context, bitnet_seq_id seq_id,
+                                                    bitnet_token *out_tokens, size_t capacity, size_t *out_n);
+/* KV cells that no sequence holds: how many tokens still fit. */
+BITNET_API int32_t bitnet_context_get_n_free(const bitnet_context *context);
+/* Context shift, exactly: forgets a range, moves the later tokens down and computes them anew, so that the sequence is, bit for
+ * bit, what it would be had it never held the range. Rotated keys cannot be moved without error, so this costs a prefill of
+ * what lies behind the range; drop much at once, rarely. bitnet_context_get_logits(context, -1) then gives the last token's.
+ * *out_n_computed  (may be NULL) tokens computed; 0 where the range holds no token (nothing changes) or all of them.
+ * Returns  as bitnet_context_prefill. It needs no free cell: where old and new tokens do not fit side by side the old ones
+ *          go first, and a failure (cancelled, say) leaves what lies before the range. */
+BITNET_API bitnet_status bitnet_sequence_shift(bitnet_context *context, bitnet_seq_id seq_id, bitnet_pos p0,
+                                               bitnet_pos p1, size_t *out_n_computed);
+
+/* Writes the sequence's state (tokens, their keys and values, positions, a checksum, the model's shape) into buffer.
  * Sizes as everywhere: *out_size is always the needed size. */
 BITNET_API bitnet_status bitnet_sequence_save(const bitnet_context *context, bitnet_seq_id seq_id, void *buffer,
                                               size_t capacity, size_t *out_size);
-/* Replaces the sequence by a saved one. BITNET_E_STATE when the data is damaged or of another model; the sequence is
- * then as before. */
+/* The same for the tokens from position from_pos on, with a hash of those before: a branch without its trunk. 0 or less
+ * saves all. BITNET_E_STATE where the sequence does not hold every position before from_pos. */
+BITNET_API bitnet_status bitnet_sequence_save_delta(const bitnet_context *context, bitnet_seq_id seq_id,
+                                                    bitnet_pos from_pos, void *buffer, size_t capacity,
+                                                    size_t *out_size);
+/* Replaces the sequence by a saved one. A delta replaces what the sequence holds from its from_pos on; before that it must
+ * hold the same tokens. BITNET_E_STATE when the data is damaged, of another model or goes on from other tokens,
+ * BITNET_E_KV_FULL when it does not fit; the sequence is then as before. Data may come from anyone. */
 BITNET_API bitnet_status bitnet_sequence_load(bitnet_context *context, bitnet_seq_id seq_id, const void *data,
                                               size_t size);
+
+/* Writes all sequences of the context into a file, shared cells once. The file appears whole or not at all; one that was there
+ * stays until then.
+ * path         UTF-8.
+ * on_progress  may be NULL; called on this thread; non-zero stops (BITNET_E_CANCELLED), and no file is written.
+ * Returns      BITNET_E_IO with the system's reason. */
+BITNET_API bitnet_status bitnet_context_save_session(const bitnet_context *context, const char *path,
+                                                     bitnet_progress_callback on_progress, void *user_data);
+/* Replaces all sequences of the context by those of a session; sequences that it does not hold are empty then. The file is
+ * read into memory first. It may come from anyone.
+ * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO; BITNET_E_STATE when it is damaged, was saved with another model or has
+ *          a sequence outside this context; BITNET_E_KV_FULL when it holds more tokens than n_ctx; BITNET_E_CANCELLED.
+ *          After a failure the sequences are as before. */
+BITNET_API bitnet_status bitnet_context_load_session(bitnet_context *context, const char *path,
+                                                     bitnet_progress_callback on_progress, void *user_data);
+/* The same to and from memory. Sizes as bitnet_sequence_save. */
+BITNET_API bitnet_status bitnet_context_save_session_to_memory(const bitnet_context *context, void *buffer,
+                                                               size_t capacity, size_t *out_size);
+BITNET_API bitnet_status bitnet_context_load_session_from_memory(bitnet_context *context, const void *data,
+                                                                 size_t size);
 
 /* ---- 10. Sampler -------------------------------------------------------------------------------------------------- */
 
@@ -656,7 +821,7 @@ BITNET_API bitnet_status bitnet_context_prefill(bitnet_context *context, bitnet_
  *   BITNET_KERNEL             a kernel or level name, see bitnet_model_params.kernel
  *   BITNET_NUM_THREADS        1 .. 1024; RAYON_NUM_THREADS is read where it is not set
  *   BITNET_BATCH_SIZE         1 .. 2^24: n_batch of contexts that do not say theirs, at most n_ctx
- *   BITNET_MEMORY_LIMIT       bytes that all models and contexts may hold together: "512MB", "2GB" (powers of 1024), "none"
+ *   BITNET_MEMORY_LIMIT       max_bytes of models that do not say theirs: "512MB", "2GB" (powers of 1024), "none"
  *   BITNET_DETERMINISTIC      0 or 1: samplers without a seed use 42. Everything else is deterministic anyway
  *   BITNET_SEED               0 .. 2^64-1: the seed of samplers that were given none
  *   BITNET_STRICT_TOKENIZERS  0 or 1: a model file whose tokenizer this build cannot run does not load (BITNET_E_TOKENIZER)
@@ -677,7 +842,7 @@ typedef struct bitnet_environment_info {
  * calls this first. Any thread. */
 BITNET_API bitnet_status bitnet_environment_get_info(bitnet_environment_info *out_info);
 
-/* ---- 14. Receipts ----------------------------------------------------------------------------------------------- */
+/* ---- 14. Receipts ------------------------------------------------------------------------------------------------ */
 
 /* A receipt is JSON text that says how a text came about, in a form that anyone with the model can check:
  *   schema_version "1.0.0"; compute_path "real"; kernels, those that ran, as "op/kernel", sorted; model {name,
@@ -758,6 +923,20 @@ typedef struct bitnet_receipt_report {
  * *out_report (may be NULL) is filled when the status is BITNET_OK or BITNET_E_VALIDATION. */
 BITNET_API bitnet_status bitnet_receipt_verify(const char *json, size_t n_bytes, const bitnet_model *model,
                                                const bitnet_receipt_params *params, bitnet_receipt_report *out_report);
+
+/* ---- 15. Grammar ------------------------------------------------------------------------------------------------- */
+
+/* ---- 16. Adapters ------------------------------------------------------------------------------------------------ */
+
+/* ---- 17. Validation and memory ----------------------------------------------------------------------------------- */
+
+/* ---- 18. Devices, features and performance ----------------------------------------------------------------------- */
+
+/* ---- 19. Quantiser ----------------------------------------------------------------------------------------------- */
+
+/* ---- 20. Forward passes and steps -------------------------------------------------------------------------------- */
+
+/* ---- 21. Hooks of the host --------------------------------------------------------------------------------------- */
 
 /* ---- Inline helpers for C and C++ --------------------------------------------------------------------------------- */
 

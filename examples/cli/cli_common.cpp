@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "cli_platform.h"
 #include "examples/stories/default_model.h"
@@ -44,6 +45,39 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
         ->type_name("N");
     app.add_option("--kernel", options.kernel, "kernel or level to use, see: bitnet kernels")->type_name("NAME");
     app.add_flag("--no-mmap", options.no_mmap, "read the file into memory instead of mapping it");
+}
+
+void add_sampler_options(CLI::App& app, bitnet_sampler_params& sampler) {
+    // What a parameter may hold is the library's to say; here a number only has to be one.
+    constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
+    app.add_option("--temp", sampler.temperature, "temperature; 0: always the best token")
+        ->type_name("T")
+        ->capture_default_str();
+    app.add_option("--top-k", sampler.top_k, "draw from the K best; 0: off")
+        ->transform(whole_number<int32_t>(-kLargest, kLargest))
+        ->type_name("K")
+        ->capture_default_str();
+    app.add_option("--top-p", sampler.top_p, "draw from the best that hold this probability; 1: off")
+        ->type_name("P")
+        ->capture_default_str();
+    app.add_option("--min-p", sampler.min_p, "drop tokens below this share of the best one's probability; 0: off")
+        ->type_name("P")
+        ->capture_default_str();
+    app
+        .add_option("--repeat-penalty", sampler.repetition_penalty,
+                     "weaken the last 64 tokens, those of the prompt included; 1: off")
+        ->type_name("R")
+        ->capture_default_str();
+    app
+        .add_option_function<uint64_t>(
+            "--seed",
+            [&sampler](const uint64_t& seed) {
+                sampler.has_seed = 1;
+                sampler.seed = seed;
+            },
+            "seed of the draws; without it $BITNET_SEED, or a fresh one, which the figures name")
+        ->transform(whole_number<uint64_t>(0, std::numeric_limits<uint64_t>::max()))
+        ->type_name("S");
 }
 
 void require_model(const std::string& path) {
@@ -170,6 +204,27 @@ std::string read_text(const std::string& path) {
         throw Failure{kExitFailure,
                       (from_stdin ? "standard input" : path) + ": cannot be read: " + std::strerror(error)};
     return text;
+}
+
+void write_file(const std::string& path, std::string_view bytes) {
+    const std::string part = path + ".part";
+    FILE* file = std::fopen(part.c_str(), "wb");
+    if (file == nullptr) throw Failure{kExitFailure, path + ": cannot be written: " + std::strerror(errno)};
+    bool ok = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+    ok = std::fflush(file) == 0 && ok;
+    int error = errno;
+    ok = std::fclose(file) == 0 && ok;
+    if (ok && std::rename(part.c_str(), path.c_str()) == 0) return;
+    if (ok) error = errno;
+    std::remove(part.c_str());
+    throw Failure{kExitFailure, path + ": cannot be written: " + std::strerror(error)};
+}
+
+void require_folder_of(const std::string& path) {
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    std::error_code ignored;
+    if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
+        throw Failure{kExitFailure, path + ": the folder does not exist; make it first"};
 }
 
 void write_out(std::string_view bytes) {

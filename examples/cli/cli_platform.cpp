@@ -21,6 +21,7 @@ void note_signal(int signal) { noted_signal = signal; }
 
 }  // namespace
 
+bool stdin_is_terminal() { return isatty(STDIN_FILENO) != 0; }
 bool stdout_is_terminal() { return isatty(STDOUT_FILENO) != 0; }
 bool stderr_is_terminal() { return isatty(STDERR_FILENO) != 0; }
 
@@ -37,6 +38,19 @@ void install_signal_handlers() {
     sigaction(SIGPIPE, &action, nullptr);
 }
 
+int read_stdin_byte(char* byte) {
+    for (;;) {
+        // A signal right before the wait would not end it: look once in a while.
+        struct pollfd ready = {STDIN_FILENO, POLLIN, 0};
+        const int n_ready = poll(&ready, 1, 200);
+        if (caught_signal() != 0) return -1;
+        if (n_ready == 0 || (n_ready < 0 && errno == EINTR)) continue;
+        const ssize_t n = read(STDIN_FILENO, byte, 1);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        return static_cast<int>(n);
+    }
+}
+
 int write_stdout(std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t n = write(STDOUT_FILENO, bytes.data(), bytes.size());
@@ -50,6 +64,12 @@ int write_stdout(std::string_view bytes) {
 }
 
 int caught_signal() { return noted_signal; }
+
+void forget_interrupt() {
+    if (noted_signal != SIGINT) return;
+    noted_signal = 0;
+    install_signal_handlers();
+}
 
 uint64_t peak_memory_bytes() {
     // ru_maxrss also counts the program that started this one (it survives exec), so Linux's own figure goes first.

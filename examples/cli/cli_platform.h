@@ -6,6 +6,7 @@
 
 namespace cli {
 
+bool stdin_is_terminal();
 bool stdout_is_terminal();
 bool stderr_is_terminal();
 
@@ -14,7 +15,11 @@ bool stderr_is_terminal();
 void install_signal_handlers();
 // The signal that was noted, 0 for none.
 int caught_signal();
+// Ctrl-C has been obeyed: it is forgotten, and the next one is noted again. Another signal stays noted.
+void forget_interrupt();
 
+// One byte of standard input: 1, 0 at its end, -1 after a signal that was noted or an error.
+int read_stdin_byte(char* byte);
 // Writes everything to standard output, whatever signals arrive meanwhile; returns 0 or the error number.
 int write_stdout(std::string_view bytes);
 

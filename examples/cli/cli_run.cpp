@@ -5,6 +5,7 @@
 
 #include "cli_common.h"
 #include "cli_platform.h"
+#include "receipt_files.h"
 
 namespace cli {
 namespace {
@@ -18,6 +19,7 @@ struct RunOptions {
     int64_t n_predict = 100;
     std::vector<std::string> stops;
     double timeout = 0;
+    std::string receipt_file;
     int32_t n_ctx = 0;
     int32_t n_ubatch = 0;
     bool special = false;
@@ -107,9 +109,15 @@ GenerationHandle create_generation(const RunOptions& options, bitnet_context* co
     params.sampler = &options.sampler;
     params.stop_sequences = stops.data();
     params.n_stop_sequences = stops.size();
+    params.receipt = options.receipt_file.empty() ? 0 : 1;
     bitnet_generation* generation = nullptr;
     check(bitnet_generation_create_from_tokens(context, 0, prompt_ids.data(), prompt_ids.size(), &params, &generation));
     return GenerationHandle(generation);
+}
+
+void write_receipt(const bitnet_generation* generation, const std::string& path) {
+    const std::string text = get_receipt(generation);
+    check(bitnet_receipt_write(text.data(), text.size(), path.c_str()));
 }
 
 void print_figures(const RunResult& result) {
@@ -154,6 +162,7 @@ int run_model(const RunOptions& options) {
     bitnet_sampler* sampler = nullptr;
     check(bitnet_sampler_create(&options.sampler, &sampler));
     bitnet_sampler_free(sampler);
+    if (!options.receipt_file.empty()) require_folder_of(options.receipt_file);
     const std::string prompt = read_prompt(options);
 
     RunResult result;
@@ -196,6 +205,7 @@ int run_model(const RunOptions& options) {
         print_figures(result);
     }
     flush_out();
+    if (!options.receipt_file.empty()) write_receipt(generation.get(), options.receipt_file);
     return result.cancelled() ? interrupted_exit_code() : kExitOk;
 }
 
@@ -230,35 +240,12 @@ Command add_run_command(CLI::App& app) {
                      "end the text after this many seconds, the prompt included; 0: never")
         ->check(CLI::Range(0.0, 1e9))
         ->type_name("SECONDS");
-    bitnet_sampler_params& sampler = options->sampler;
-    command->add_option("--temp", sampler.temperature, "temperature; 0: always the best token")
-        ->type_name("T")
-        ->capture_default_str();
-    command->add_option("--top-k", sampler.top_k, "draw from the K best; 0: off")
-        ->transform(whole_number<int32_t>(-kLargest, kLargest))
-        ->type_name("K")
-        ->capture_default_str();
-    command->add_option("--top-p", sampler.top_p, "draw from the best that hold this probability; 1: off")
-        ->type_name("P")
-        ->capture_default_str();
-    command->add_option("--min-p", sampler.min_p, "drop tokens below this share of the best one's probability; 0: off")
-        ->type_name("P")
-        ->capture_default_str();
     command
-        ->add_option("--repeat-penalty", sampler.repetition_penalty,
-                     "weaken the last 64 tokens, those of the prompt included; 1: off")
-        ->type_name("R")
-        ->capture_default_str();
-    command
-        ->add_option_function<uint64_t>(
-            "--seed",
-            [options](const uint64_t& seed) {
-                options->sampler.has_seed = 1;
-                options->sampler.seed = seed;
-            },
-            "seed of the draws; without it $BITNET_SEED, or a fresh one, which the figures name")
-        ->transform(whole_number<uint64_t>(0, std::numeric_limits<uint64_t>::max()))
-        ->type_name("S");
+        ->add_option("--receipt", options->receipt_file,
+                     "write a receipt of the run: what was computed by which kernels, for bitnet verify-receipt")
+        ->type_name("FILE")
+        ->envname("BITNET_RECEIPT");
+    add_sampler_options(*command, options->sampler);
     command
         ->add_option("--ctx", options->n_ctx, "context size in tokens; 0: what the model was trained for, at most 4096")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))

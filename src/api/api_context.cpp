@@ -34,7 +34,7 @@ void bitnet_context_params_init(bitnet_context_params* params, uint32_t struct_s
 
 bitnet_status bitnet_context_create(bitnet_model* model, const bitnet_context_params* params, bitnet_context** out_context) {
     if (out_context != nullptr) *out_context = nullptr;
-    return api_call([&] {
+    return api_call(__func__, about(model), [&] {
         require(model != nullptr && out_context != nullptr, "bitnet_context_create: a pointer is NULL");
         const bitnet_context_params full = read_params(params, bitnet_context_params_init);
         if (model->state->model.arch == nullptr) {
@@ -64,7 +64,7 @@ int32_t bitnet_context_get_n_threads(const bitnet_context* context) {
 }
 
 bitnet_status bitnet_context_get_memory(const bitnet_context* context, bitnet_memory_info* out_info) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         const Model& model = context->state->model;
         bitnet_memory_info info{};
@@ -79,7 +79,7 @@ bitnet_status bitnet_context_get_memory(const bitnet_context* context, bitnet_me
 }
 
 bitnet_status bitnet_context_decode(bitnet_context* context, const bitnet_batch* batch) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr && batch != nullptr, "bitnet_context_decode: a pointer is NULL");
         const bitnet_batch full = read_params(batch, init_batch);
         require(full.n_tokens >= 0, "bitnet_batch.n_tokens is negative");
@@ -90,7 +90,7 @@ bitnet_status bitnet_context_decode(bitnet_context* context, const bitnet_batch*
 
 bitnet_status bitnet_context_decode_tokens(bitnet_context* context, bitnet_seq_id seq_id, const bitnet_token* tokens,
                                            size_t n_tokens) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         require(n_tokens == 0 || tokens != nullptr, "tokens is NULL");
         context->context.check_sequence(seq_id);
@@ -104,7 +104,7 @@ bitnet_status bitnet_context_decode_tokens(bitnet_context* context, bitnet_seq_i
 }
 
 bitnet_status bitnet_context_get_logits(bitnet_context* context, int32_t index, const float** out_logits) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr && out_logits != nullptr, "bitnet_context_get_logits: a pointer is NULL");
         *out_logits = context->context.logits(index);
     });
@@ -112,7 +112,7 @@ bitnet_status bitnet_context_get_logits(bitnet_context* context, int32_t index, 
 
 bitnet_status bitnet_context_get_embedding(bitnet_context* context, int32_t index, int32_t normalize, float* out,
                                            size_t capacity) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr && out != nullptr, "bitnet_context_get_embedding: a pointer is NULL");
         const size_t n = static_cast<size_t>(context->state->model.hparams.n_embd);
         if (capacity < n) write_buffer<float>(nullptr, n, nullptr, capacity, nullptr, "floats");
@@ -122,7 +122,7 @@ bitnet_status bitnet_context_get_embedding(bitnet_context* context, int32_t inde
 
 bitnet_status bitnet_context_get_sequence_embedding(bitnet_context* context, bitnet_seq_id seq_id, bitnet_pooling pooling,
                                                     int32_t normalize, float* out, size_t capacity) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr && out != nullptr, "bitnet_context_get_sequence_embedding: a pointer is NULL");
         const int32_t number = number_of(pooling);
         require(number == BITNET_POOLING_LAST || number == BITNET_POOLING_MEAN, "unknown pooling");
@@ -133,7 +133,7 @@ bitnet_status bitnet_context_get_sequence_embedding(bitnet_context* context, bit
 }
 
 bitnet_status bitnet_context_get_metrics(const bitnet_context* context, bitnet_metrics* out_metrics) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         const Metrics& m = context->context.metrics();
         bitnet_metrics info{};
@@ -148,14 +148,14 @@ bitnet_status bitnet_context_get_metrics(const bitnet_context* context, bitnet_m
 }
 
 bitnet_status bitnet_context_reset_metrics(bitnet_context* context) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         context->context.reset_metrics();
     });
 }
 
 bitnet_status bitnet_context_get_trace(const bitnet_context* context, char* buffer, size_t capacity, size_t* out_size) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         write_text(context->context.trace_json(), buffer, capacity, out_size);
     });

@@ -121,7 +121,7 @@ bitnet_status bitnet_generation_create(bitnet_context* context, bitnet_seq_id se
                                        size_t n_bytes, const bitnet_generation_params* params,
                                        bitnet_generation** out_generation) {
     if (out_generation != nullptr) *out_generation = nullptr;
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr && out_generation != nullptr, "bitnet_generation_create: a pointer is NULL");
         require(prompt != nullptr || n_bytes == 0, "the prompt is NULL");
         const Clock::time_point begin = Clock::now();
@@ -139,7 +139,7 @@ bitnet_status bitnet_generation_create_from_tokens(bitnet_context* context, bitn
                                                    const bitnet_generation_params* params,
                                                    bitnet_generation** out_generation) {
     if (out_generation != nullptr) *out_generation = nullptr;
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr && out_generation != nullptr,
                 "bitnet_generation_create_from_tokens: a pointer is NULL");
         require(tokens != nullptr || n_tokens == 0, "tokens is NULL");
@@ -153,7 +153,7 @@ bitnet_status bitnet_generation_create_from_tokens(bitnet_context* context, bitn
 void bitnet_generation_free(bitnet_generation* generation) { delete generation; }
 
 bitnet_status bitnet_generation_next(bitnet_generation* generation, bitnet_generation_step* out_step) {
-    return api_call([&] {
+    return api_call(__func__, about(generation), [&] {
         require(generation != nullptr && out_step != nullptr, "bitnet_generation_next: a pointer is NULL");
         // A size that cannot be is found out before a token is drawn.
         read_params(out_step, init_step);
@@ -168,7 +168,7 @@ bitnet_status bitnet_generate(bitnet_context* context, bitnet_seq_id seq_id, con
     const bitnet_status created = bitnet_generation_create(context, seq_id, prompt, n_bytes, params, &generation);
     if (out_generation != nullptr) *out_generation = nullptr;
     if (created != BITNET_OK) return created;
-    const bitnet_status status = api_call([&] {
+    const bitnet_status status = api_call(__func__, about(context), [&] {
         require(out_generation != nullptr, "bitnet_generate: out_generation is NULL");
         while (generation->generation.finish_reason() == BITNET_FINISH_NONE) {
             bitnet_generation_step step = next_step(*generation);
@@ -185,7 +185,7 @@ bitnet_status bitnet_generate(bitnet_context* context, bitnet_seq_id seq_id, con
 }
 
 bitnet_status bitnet_generation_get_result(const bitnet_generation* generation, bitnet_generation_result* out_result) {
-    return api_call([&] {
+    return api_call(__func__, about(generation), [&] {
         require(generation != nullptr, "the generation is NULL");
         const Generation& g = generation->generation;
         const Model& model = generation->state->model;
@@ -217,7 +217,7 @@ bitnet_status bitnet_generation_get_result(const bitnet_generation* generation, 
 
 bitnet_status bitnet_context_prefill(bitnet_context* context, bitnet_seq_id seq_id, const bitnet_token* tokens,
                                      size_t n_tokens, size_t* out_n_reused) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
         require(tokens != nullptr || n_tokens == 0, "tokens is NULL");
         const size_t n_reused = prefill_sequence(context->context, seq_id, {tokens, n_tokens});

@@ -24,39 +24,45 @@ inline bitnet_status status_of(tg::ErrorKind kind) {
     return BITNET_E_INTERNAL;
 }
 
-// Runs a body that throws or returns; every fallible extern "C" function is one call of this. The body computes as if the
-// host had never touched rounding mode or denormals: samplers and embeddings are as reproducible as decoding is.
+// Runs a body that throws or returns; every fallible extern "C" function is one call of this and gives its own name
+// (__func__) and what it works on for the error's context. The body computes as if the host had never touched rounding
+// mode or denormals: samplers and embeddings are as reproducible as decoding is.
 template <typename Body>
-bitnet_status api_call(Body&& body) noexcept {
+bitnet_status api_call(const char* operation, const CallSubject& subject, Body&& body) noexcept {
     const tg::DefaultFloatEnvironment environment;
     try {
         body();
         return BITNET_OK;
     } catch (const Error& error) {
-        set_last_error(error);
+        set_last_error(error, operation, subject);
         return error.status();
     } catch (const tg::Error& error) {
         const bitnet_status status = status_of(error.kind());
         try {
-            set_last_error(Error(status, error.message()));
+            set_last_error(Error(status, error.message()), operation, subject);
         } catch (...) {
-            set_last_error(status, bitnet_status_text(status));
+            set_last_error(status, bitnet_status_text(status), operation, subject);
         }
         return status;
     } catch (const std::bad_alloc&) {
-        set_last_error(BITNET_E_OUT_OF_MEMORY, "out of memory; free some or choose smaller parameters");
+        set_last_error(BITNET_E_OUT_OF_MEMORY, "out of memory; free some or choose smaller parameters", operation, subject);
         return BITNET_E_OUT_OF_MEMORY;
     } catch (const std::exception& error) {
         try {
-            set_last_error(Error(BITNET_E_INTERNAL, std::string("internal error, please report it: ") + error.what()));
+            set_last_error(Error(BITNET_E_INTERNAL, std::string("internal error, please report it: ") + error.what()),
+                           operation, subject);
         } catch (...) {
-            set_last_error(BITNET_E_INTERNAL, "internal error, please report it");
+            set_last_error(BITNET_E_INTERNAL, "internal error, please report it", operation, subject);
         }
         return BITNET_E_INTERNAL;
     } catch (...) {
-        set_last_error(BITNET_E_INTERNAL, "internal error, please report it");
+        set_last_error(BITNET_E_INTERNAL, "internal error, please report it", operation, subject);
         return BITNET_E_INTERNAL;
     }
+}
+template <typename Body>
+bitnet_status api_call(const char* operation, Body&& body) noexcept {
+    return api_call(operation, CallSubject{}, static_cast<Body&&>(body));
 }
 
 inline void require(bool condition, const char* what) {

@@ -2,7 +2,9 @@
 #include "ggml-like/thread_limit.h"
 #include "kernels/cpu/cpu_features.h"
 #include "src/api/api_guard.h"
+#include "src/api/error_report.h"
 #include "src/base/environment.h"
+#include "src/base/error_table.h"
 #include "src/base/log.h"
 #include "src/model/model.h"
 
@@ -39,6 +41,19 @@ bitnet_kernel_info kernel_row(size_t index) {
     }
     info.runnable = (needs & ~features) == 0 ? 1 : 0;
     return info;
+}
+
+// One of the texts about the last failure. Not through api_call: asking about a failure must not replace it.
+bitnet_status report(std::string (*make)(const bitnet_error_info&), char* buffer, size_t capacity,
+                     size_t* out_size) noexcept {
+    try {
+        write_text(make(last_error_info()), buffer, capacity, out_size);
+        return BITNET_OK;
+    } catch (const Error& error) {
+        return error.status();
+    } catch (...) {
+        return BITNET_E_OUT_OF_MEMORY;  // nothing else can fail while a text is put together
+    }
 }
 
 }  // namespace
@@ -95,8 +110,52 @@ bitnet_status bitnet_last_error_get_info(bitnet_error_info* out_info) {
     return BITNET_OK;
 }
 
+bitnet_status bitnet_last_error_get_user_message(char* buffer, size_t capacity, size_t* out_size) {
+    return report(user_message, buffer, capacity, out_size);
+}
+
+bitnet_status bitnet_last_error_get_debug_message(char* buffer, size_t capacity, size_t* out_size) {
+    return report(debug_message, buffer, capacity, out_size);
+}
+
+bitnet_status bitnet_last_error_get_json(char* buffer, size_t capacity, size_t* out_size) {
+    return report(error_json, buffer, capacity, out_size);
+}
+
+bitnet_error_family bitnet_status_get_family(bitnet_status status) { return error_row(status).family; }
+
+bitnet_error_severity bitnet_status_get_severity(bitnet_status status) { return error_row(status).severity; }
+
+int32_t bitnet_status_is_recoverable(bitnet_status status) { return error_row(status).recoverable ? 1 : 0; }
+
+const char* bitnet_status_get_variant(bitnet_status status) { return error_row(status).variant; }
+
+const char* bitnet_status_get_suggestion(bitnet_status status, size_t index) {
+    return suggestion_at(error_row(status), index);
+}
+
+const char* bitnet_status_get_variable(bitnet_status status, size_t index) {
+    return variable_at(error_row(status), index);
+}
+
+const char* bitnet_error_family_name(bitnet_error_family family) {
+    switch (number_of(family)) {
+#define BITNET_CASE(name, number, text) \
+    case number: return text;
+        BITNET_ERROR_FAMILY_LIST(BITNET_CASE)
+#undef BITNET_CASE
+        default: return "unknown";
+    }
+}
+
+const char* bitnet_error_severity_name(bitnet_error_severity severity) {
+    static const char* const kNames[] = {"none", "warning", "error", "critical", "fatal"};
+    const int32_t number = number_of(severity);
+    return number >= BITNET_SEVERITY_NONE && number <= BITNET_SEVERITY_FATAL ? kNames[number] : "unknown";
+}
+
 void bitnet_log_set_callback(bitnet_log_callback callback, bitnet_log_level min_level, void* user_data) {
-    api_call([&] {
+    api_call(__func__, [&] {
         const int32_t level = std::clamp<int32_t>(number_of(min_level), BITNET_LOG_DEBUG, BITNET_LOG_ERROR);
         set_log_callback(callback, static_cast<bitnet_log_level>(level), user_data);
     });
@@ -105,14 +164,14 @@ void bitnet_log_set_callback(bitnet_log_callback callback, bitnet_log_level min_
 size_t bitnet_kernel_get_count(void) { return kern::mul_mat_kernel_count() + kern::vec_kernels_count(); }
 
 bitnet_status bitnet_kernel_get_info(size_t index, bitnet_kernel_info* out_info) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         require(index < bitnet_kernel_get_count(), "there is no kernel with this index");
         write_info(out_info, kernel_row(index));
     });
 }
 
 bitnet_status bitnet_environment_get_info(bitnet_environment_info* out_info) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         const Environment& found = environment();
         bitnet_environment_info info{};
         info.kernel = found.kernel().c_str();
@@ -130,7 +189,7 @@ bitnet_status bitnet_environment_get_info(bitnet_environment_info* out_info) {
 
 int32_t bitnet_cpu_get_thread_limit(void) {
     int32_t limit = 1;
-    api_call([&] { limit = tg::usable_cpus(); });
+    api_call(__func__, [&] { limit = tg::usable_cpus(); });
     return limit;
 }
 

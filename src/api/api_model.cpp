@@ -27,7 +27,7 @@ LoadOptions options_of(const bitnet_model_params& params) {
     const int32_t asked = params.n_threads != 0 ? params.n_threads : env_num_threads();
     options.n_threads = asked == 0 ? limit : std::min(asked, limit);
     options.kernel = params.kernel != nullptr ? params.kernel : env_kernel();
-    options.max_bytes = params.max_bytes;
+    options.max_bytes = params.max_bytes != 0 ? params.max_bytes : env_memory_limit();
     if (params.on_progress != nullptr) {
         options.on_progress = [callback = params.on_progress, user_data = params.progress_user_data](float progress) {
             return callback(progress, user_data) == 0;
@@ -56,17 +56,23 @@ void read_tokenizer(ModelState& state) {
     }
 }
 
-// open(params, read_options) gives the parsed file.
+// open(params, read_options) gives the parsed file; path is null where there is none.
 template <typename Open>
-bitnet_status load(const bitnet_model_params* params, bitnet_model** out_model, Open&& open) {
+bitnet_status load(const char* operation, const char* path, const bitnet_model_params* params, bitnet_model** out_model,
+                   Open&& open) {
     if (out_model != nullptr) *out_model = nullptr;
-    return api_call([&] {
+    std::shared_ptr<ModelState> state;  // outlives the call, whose failure may tell of a half-loaded model
+    CallSubject subject = about(path);
+    return api_call(operation, subject, [&] {
         require(out_model != nullptr, "out_model is NULL");
         const bitnet_model_params full = read_params(params, bitnet_model_params_init);
         const LoadOptions options = options_of(full);
         GgufReadOptions read_options;
         read_options.metadata_only = options.vocab_only;
-        auto state = std::make_shared<ModelState>();
+        if (full.max_tensors != 0) read_options.limits.allowed_tensors = full.max_tensors;
+        state = std::make_shared<ModelState>();
+        subject.model = state.get();
+        if (path != nullptr) state->path = path;
         load_model(open(full, read_options), options, &state->model);
         if (full.sha256 != 0) state->hash.get(*state->model.file, true);
         read_tokenizer(*state);
@@ -106,7 +112,7 @@ void bitnet_model_params_init(bitnet_model_params* params, uint32_t struct_size)
 }
 
 bitnet_status bitnet_model_load(const char* path, const bitnet_model_params* params, bitnet_model** out_model) {
-    return load(params, out_model, [&](const bitnet_model_params& full, const GgufReadOptions& options) {
+    return load(__func__, path, params, out_model, [&](const bitnet_model_params& full, const GgufReadOptions& options) {
         require(path != nullptr, "the path is NULL");
         return GgufFile::open(path, full.use_mmap != 0, options);
     });
@@ -114,7 +120,7 @@ bitnet_status bitnet_model_load(const char* path, const bitnet_model_params* par
 
 bitnet_status bitnet_model_load_from_memory(const void* data, size_t size, const bitnet_model_params* params,
                                             bitnet_model** out_model) {
-    return load(params, out_model, [&](const bitnet_model_params&, const GgufReadOptions& options) {
+    return load(__func__, nullptr, params, out_model, [&](const bitnet_model_params&, const GgufReadOptions& options) {
         require(data != nullptr || size == 0, "data is NULL");
         return GgufFile::read(open_memory_source(data, size), options);
     });
@@ -122,14 +128,14 @@ bitnet_status bitnet_model_load_from_memory(const void* data, size_t size, const
 
 bitnet_status bitnet_model_load_from_fd(int fd, uint64_t offset, uint64_t length, const bitnet_model_params* params,
                                         bitnet_model** out_model) {
-    return load(params, out_model, [&](const bitnet_model_params& full, const GgufReadOptions& options) {
+    return load(__func__, nullptr, params, out_model, [&](const bitnet_model_params& full, const GgufReadOptions& options) {
         return GgufFile::read(open_fd_source(fd, offset, length, full.use_mmap != 0), options);
     });
 }
 
 bitnet_status bitnet_model_load_from_reader(const bitnet_reader* reader, const bitnet_model_params* params,
                                             bitnet_model** out_model) {
-    return load(params, out_model, [&](const bitnet_model_params&, const GgufReadOptions& options) {
+    return load(__func__, nullptr, params, out_model, [&](const bitnet_model_params&, const GgufReadOptions& options) {
         const bitnet_reader full = read_params(reader, +[](bitnet_reader* r, uint32_t size) { write_params(r, size, bitnet_reader{}); });
         require(full.read != nullptr, "bitnet_reader.read is NULL");
         return GgufFile::read(open_reader_source(full), options);
@@ -139,7 +145,7 @@ bitnet_status bitnet_model_load_from_reader(const bitnet_reader* reader, const b
 void bitnet_model_free(bitnet_model* model) { delete model; }
 
 bitnet_status bitnet_model_get_info(const bitnet_model* model, bitnet_model_info* out_info) {
-    return api_call([&] {
+    return api_call(__func__, about(model), [&] {
         const Model& m = checked(model);
         const Hparams& h = m.hparams;
         bitnet_model_info info{};
@@ -176,7 +182,7 @@ size_t bitnet_model_get_metadata_count(const bitnet_model* model) {
 
 bitnet_status bitnet_model_get_metadata_key(const bitnet_model* model, size_t index, char* buffer, size_t capacity,
                                             size_t* out_size) {
-    return api_call([&] {
+    return api_call(__func__, about(model), [&] {
         const GgufFile& file = *checked(model).file;
         if (index >= file.n_keys()) {
             throw Error(BITNET_E_NOT_FOUND, "the model has " + std::to_string(file.n_keys()) + " metadata keys, none with index " +
@@ -188,7 +194,7 @@ bitnet_status bitnet_model_get_metadata_key(const bitnet_model* model, size_t in
 
 bitnet_status bitnet_model_get_metadata(const bitnet_model* model, const char* key, char* buffer, size_t capacity,
                                         size_t* out_size) {
-    return api_call([&] {
+    return api_call(__func__, about(model), [&] {
         const GgufFile& file = *checked(model).file;
         require(key != nullptr, "the key is NULL");
         const GgufValue* value = file.find(key);
@@ -202,7 +208,7 @@ size_t bitnet_model_get_tensor_count(const bitnet_model* model) {
 }
 
 bitnet_status bitnet_model_get_tensor(const bitnet_model* model, size_t index, bitnet_tensor_info* out_info) {
-    return api_call([&] {
+    return api_call(__func__, about(model), [&] {
         const std::vector<GgufTensor>& tensors = checked(model).file->tensors();
         if (index >= tensors.size()) {
             throw Error(BITNET_E_NOT_FOUND, "the model has " + std::to_string(tensors.size()) + " tensors, none with index " +
@@ -215,7 +221,7 @@ bitnet_status bitnet_model_get_tensor(const bitnet_model* model, size_t index, b
 const bitnet_tokenizer* bitnet_model_get_tokenizer(const bitnet_model* model) {
     if (model == nullptr) return nullptr;
     if (model->state->tokenizer.tokenizer != nullptr) return &model->state->tokenizer;
-    api_call([&] { throw Error(BITNET_E_TOKENIZER, model->state->tokenizer_problem); });
+    api_call(__func__, about(model), [&] { throw Error(BITNET_E_TOKENIZER, model->state->tokenizer_problem); });
     return nullptr;
 }
 

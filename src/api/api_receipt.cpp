@@ -113,7 +113,7 @@ void init_report(bitnet_receipt_report* report, uint32_t struct_size) {
 extern "C" {
 
 bitnet_status bitnet_model_get_sha256(const bitnet_model* model, char* buffer, size_t capacity, size_t* out_size) {
-    return api_call([&] {
+    return api_call(__func__, about(model), [&] {
         require(model != nullptr, "the model is NULL");
         write_text(model->state->hash.get(*model->state->model.file), buffer, capacity, out_size);
     });
@@ -121,7 +121,7 @@ bitnet_status bitnet_model_get_sha256(const bitnet_model* model, char* buffer, s
 
 bitnet_status bitnet_generation_get_receipt(const bitnet_generation* generation, char* buffer, size_t capacity,
                                             size_t* out_size) {
-    return api_call([&] {
+    return api_call(__func__, about(generation), [&] {
         require(generation != nullptr, "the generation is NULL");
         const RunRecord* record = generation->generation.record();
         if (record == nullptr) {
@@ -135,7 +135,7 @@ bitnet_status bitnet_generation_get_receipt(const bitnet_generation* generation,
 }
 
 bitnet_status bitnet_receipt_write(const char* json, size_t n_bytes, const char* path) {
-    return api_call([&] {
+    return api_call(__func__, about(path), [&] {
         require(path != nullptr, "the path is NULL");
         const std::string_view text = text_of(json, n_bytes);
         read_receipt_text(text);
@@ -162,7 +162,7 @@ void bitnet_receipt_params_init(bitnet_receipt_params* params, uint32_t struct_s
 
 bitnet_status bitnet_receipt_verify(const char* json, size_t n_bytes, const bitnet_model* model,
                                     const bitnet_receipt_params* params, bitnet_receipt_report* out_report) {
-    return api_call([&] {
+    return api_call(__func__, about(model), [&] {
         const bitnet_receipt_params full = read_params(params, bitnet_receipt_params_init);
         if (out_report != nullptr) read_params(out_report, init_report);  // a size that cannot be is found out first
         const std::string_view text = text_of(json, n_bytes);

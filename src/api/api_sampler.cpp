@@ -48,7 +48,7 @@ void bitnet_sampler_params_init(bitnet_sampler_params* params, uint32_t struct_s
 
 bitnet_status bitnet_sampler_create(const bitnet_sampler_params* params, bitnet_sampler** out_sampler) {
     if (out_sampler != nullptr) *out_sampler = nullptr;
-    return api_call([&] {
+    return api_call(__func__, [&] {
         require(out_sampler != nullptr, "bitnet_sampler_create: out_sampler is NULL");
         *out_sampler = new bitnet_sampler{Sampler(read_sampler_config(params))};
     });
@@ -57,7 +57,7 @@ bitnet_status bitnet_sampler_create(const bitnet_sampler_params* params, bitnet_
 void bitnet_sampler_free(bitnet_sampler* sampler) { delete sampler; }
 
 bitnet_status bitnet_sampler_sample(bitnet_sampler* sampler, const float* logits, size_t n_vocab, bitnet_token* out_token) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         require(sampler != nullptr && logits != nullptr && out_token != nullptr, "bitnet_sampler_sample: a pointer is NULL");
         *out_token = sampler->sampler.sample(logits, n_vocab);
     });
@@ -65,7 +65,7 @@ bitnet_status bitnet_sampler_sample(bitnet_sampler* sampler, const float* logits
 
 bitnet_status bitnet_sampler_sample_context(bitnet_sampler* sampler, bitnet_context* context, int32_t index,
                                             bitnet_token* out_token) {
-    return api_call([&] {
+    return api_call(__func__, about(context), [&] {
         require(sampler != nullptr && context != nullptr && out_token != nullptr,
                 "bitnet_sampler_sample_context: a pointer is NULL");
         *out_token = sampler->sampler.sample(context->context.logits(index),
@@ -74,14 +74,14 @@ bitnet_status bitnet_sampler_sample_context(bitnet_sampler* sampler, bitnet_cont
 }
 
 bitnet_status bitnet_sampler_accept(bitnet_sampler* sampler, bitnet_token token) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         require(sampler != nullptr, "the sampler is NULL");
         sampler->sampler.accept(token);
     });
 }
 
 bitnet_status bitnet_sampler_reset(bitnet_sampler* sampler) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         require(sampler != nullptr, "the sampler is NULL");
         sampler->sampler.reset();
     });
@@ -91,7 +91,7 @@ uint64_t bitnet_sampler_get_seed(const bitnet_sampler* sampler) { return sampler
 
 bitnet_status bitnet_sampler_get_probabilities(bitnet_sampler* sampler, const float* logits, size_t n_vocab,
                                                float* out_probabilities) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         require(sampler != nullptr && logits != nullptr && out_probabilities != nullptr,
                 "bitnet_sampler_get_probabilities: a pointer is NULL");
         sampler->sampler.probabilities(logits, n_vocab, out_probabilities);

@@ -20,7 +20,7 @@ extern "C" {
 
 bitnet_status bitnet_tokenizer_load(const char* path, bitnet_tokenizer** out_tokenizer) {
     if (out_tokenizer != nullptr) *out_tokenizer = nullptr;
-    return api_call([&] {
+    return api_call(__func__, about(path), [&] {
         require(path != nullptr && out_tokenizer != nullptr, "bitnet_tokenizer_load: a pointer is NULL");
         *out_tokenizer = new bitnet_tokenizer{load_tokenizer(path)};
     });
@@ -30,7 +30,7 @@ void bitnet_tokenizer_free(bitnet_tokenizer* tokenizer) { delete tokenizer; }
 
 bitnet_status bitnet_tokenizer_encode(const bitnet_tokenizer* tokenizer, const char* text, size_t n_bytes, uint32_t flags,
                                       bitnet_token* out_tokens, size_t capacity, size_t* out_n) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         const Tokenizer& t = checked(tokenizer);
         require(text != nullptr || n_bytes == 0, "the text is NULL");
         const std::vector<bitnet_token> tokens = t.encode(std::string_view(n_bytes != 0 ? text : "", n_bytes), flags);
@@ -40,7 +40,7 @@ bitnet_status bitnet_tokenizer_encode(const bitnet_tokenizer* tokenizer, const c
 
 bitnet_status bitnet_tokenizer_decode(const bitnet_tokenizer* tokenizer, const bitnet_token* tokens, size_t n_tokens,
                                       uint32_t flags, char* buffer, size_t capacity, size_t* out_n_bytes) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         const Tokenizer& t = checked(tokenizer);
         require(tokens != nullptr || n_tokens == 0, "tokens is NULL");
         const std::string text = t.decode(std::span(tokens, n_tokens), flags);
@@ -58,7 +58,7 @@ int32_t bitnet_tokenizer_get_n_vocab(const bitnet_tokenizer* tokenizer) {
 
 bitnet_status bitnet_tokenizer_get_piece(const bitnet_tokenizer* tokenizer, bitnet_token token, const char** out_piece,
                                          size_t* out_n_bytes) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         const Tokenizer& t = checked(tokenizer);
         require(out_piece != nullptr, "out_piece is NULL");
         const std::string_view piece = t.piece(token);
@@ -69,7 +69,7 @@ bitnet_status bitnet_tokenizer_get_piece(const bitnet_tokenizer* tokenizer, bitn
 
 bitnet_status bitnet_tokenizer_get_token(const bitnet_tokenizer* tokenizer, const char* piece, size_t n_bytes,
                                          bitnet_token* out_token) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         const Tokenizer& t = checked(tokenizer);
         require((piece != nullptr || n_bytes == 0) && out_token != nullptr, "bitnet_tokenizer_get_token: a pointer is NULL");
         const std::optional<bitnet_token> token = t.find(std::string_view(n_bytes != 0 ? piece : "", n_bytes));
@@ -88,7 +88,7 @@ int32_t bitnet_tokenizer_is_end(const bitnet_tokenizer* tokenizer, bitnet_token 
 }
 
 bitnet_status bitnet_tokenizer_get_info(const bitnet_tokenizer* tokenizer, bitnet_tokenizer_info* out_info) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         const TokenizerInfo& t = checked(tokenizer).info();
         bitnet_tokenizer_info info{};
         info.source = t.source.c_str();
@@ -109,7 +109,7 @@ bitnet_status bitnet_tokenizer_get_info(const bitnet_tokenizer* tokenizer, bitne
 bitnet_status bitnet_tokenizer_encode_chat(const bitnet_tokenizer* tokenizer, const char* format,
                                            const bitnet_chat_message* messages, size_t n_messages, int32_t add_reply_header,
                                            bitnet_token* out_tokens, size_t capacity, size_t* out_n) {
-    return api_call([&] {
+    return api_call(__func__, [&] {
         const Tokenizer& t = checked(tokenizer);
         require(messages != nullptr || n_messages == 0, "messages is NULL");
         std::vector<ChatMessage> views;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "src/api/last_error.h"
 #include "src/context/context.h"
 #include "src/generation/generation.h"
 #include "src/model/model.h"
@@ -23,6 +24,7 @@ struct ModelState {
     Model model;
     bitnet_tokenizer tokenizer;     // empty when the file has none that this build can run
     std::string tokenizer_problem;  // why, in that case
+    std::string path;               // as given to bitnet_model_load; "" for other sources
     ModelHash hash;
 };
 
@@ -50,3 +52,19 @@ struct bitnet_generation {
     uint64_t total_us;       // up to the last step
     uint64_t cumulative_us;  // of the steps
 };
+
+namespace bitnet {
+
+// What a call is about, for the context of its failure; null handles are the caller's mistake, which the call reports.
+inline CallSubject about(const bitnet_model* model) noexcept {
+    return {nullptr, model != nullptr ? model->state.get() : nullptr};
+}
+inline CallSubject about(const bitnet_context* context) noexcept {
+    return {nullptr, context != nullptr ? context->state.get() : nullptr};
+}
+inline CallSubject about(const bitnet_generation* generation) noexcept {
+    return {nullptr, generation != nullptr ? generation->state.get() : nullptr};
+}
+inline CallSubject about(const char* path) noexcept { return {path, nullptr}; }
+
+}  // namespace bitnet

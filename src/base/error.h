@@ -20,10 +20,12 @@ public:
     Error&& with_numbers(uint64_t expected, uint64_t actual) && {
         expected_ = expected;
         actual_ = actual;
+        has_numbers_ = true;
         return std::move(*this);
     }
     Error&& with_offset(uint64_t offset) && {
         offset_ = offset;
+        has_offset_ = true;
         return std::move(*this);
     }
     // The tensor, key, token or file the failure is about.
@@ -39,6 +41,8 @@ public:
     uint64_t expected() const noexcept { return expected_; }
     uint64_t actual() const noexcept { return actual_; }
     uint64_t offset() const noexcept { return offset_; }
+    bool has_numbers() const noexcept { return has_numbers_; }
+    bool has_offset() const noexcept { return has_offset_; }
     const std::string& subject() const noexcept { return subject_; }
     const char* what() const noexcept override { return message_.c_str(); }
 
@@ -49,6 +53,8 @@ private:
     uint64_t expected_ = 0;
     uint64_t actual_ = 0;
     uint64_t offset_ = 0;
+    bool has_numbers_ = false;
+    bool has_offset_ = false;
 };
 
 }  // namespace bitnet

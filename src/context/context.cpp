@@ -71,7 +71,7 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
                                     model_->hparams.n_head / model_->hparams.n_head_kv)),
       cache_(*backend_, model_->hparams.n_layer, model_->hparams.n_kv(), config.n_ctx, config.n_seq_max),
       decoder_(build_graph(*model_, cache_, config.embeddings)), plan_(tg::plan_memory(decoder_.graph, config.n_ubatch)),
-      arena_(backend_->allocate(plan_.arena_bytes, "activations")), split_(config.n_batch, config.n_seq_max) {
+      arena_(backend_->allocate(plan_.arena_bytes, "activations")), split_(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) {
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
     output_seq_.reserve(static_cast<size_t>(config.n_batch));
@@ -119,9 +119,9 @@ void Context::decode(const BatchView& batch, const Deadline& deadline) {
     split_.reserve(batch, model_->hparams.n_vocab, cache_);
     try {
         reserve_outputs(split_.n_outputs());
-        for (int32_t begin = 0; begin < batch.n_tokens; begin += config_.n_ubatch) {
-            run_micro_batch(batch, begin, std::min(begin + config_.n_ubatch, batch.n_tokens),
-                            static_cast<int64_t>(output_seq_.size()));
+        for (int32_t begin = 0, end = 0; begin < batch.n_tokens; begin = end) {
+            end = split_.cut(begin, config_.n_ubatch, cache_);
+            run_micro_batch(batch, begin, end, static_cast<int64_t>(output_seq_.size()));
         }
     } catch (...) {
         split_.undo(cache_);
@@ -163,7 +163,11 @@ void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end
     const bool tracing = config_.trace || kernel_log_ != nullptr;
     if (backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, tracing ? &trace_ : nullptr) ==
         tg::RunResult::stopped) {
-        if (timed_out_) throw Error(BITNET_E_TIMEOUT, "the deadline passed during the decode; the sequences are as before it");
+        if (timed_out_) {
+            throw Error(BITNET_E_TIMEOUT, "the deadline of " + std::to_string(deadline_.us()) +
+                                              " us passed during the decode; the sequences are as before it")
+                .with_numbers(deadline_.us(), deadline_.elapsed_us());
+        }
         cancelled_.store(false, std::memory_order_relaxed);
         throw Error(BITNET_E_CANCELLED, "the decode was cancelled; the sequences are as before it");
     }
@@ -222,7 +226,8 @@ void Context::sequence_embedding(bitnet_seq_id id, bitnet_pooling pooling, bool 
 }
 
 uint64_t Context::scratch_bytes() const noexcept {
-    return plan_.arena_bytes + backend_->scratch_bytes() + logits_.size() + hidden_.size();
+    return plan_.arena_bytes + backend_->scratch_bytes() + logits_.size() + hidden_.size() +
+           BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max);
 }
 
 void Context::check_sequence(bitnet_seq_id id) const {

@@ -8,29 +8,24 @@
 
 namespace bitnet {
 
-size_t common_prefix(const Sequence& sequence, std::span<const bitnet_token> tokens, size_t limit) {
-    const size_t most = std::min({sequence.tokens.size(), tokens.size(), limit});
-    size_t n = 0;
-    // A gap in the positions means that something was removed which the later entries have seen.
-    while (n < most && sequence.tokens[n] == tokens[n] && sequence.positions[n] == static_cast<bitnet_pos>(n)) ++n;
-    return n;
-}
-
 size_t prefill_sequence(Context& context, bitnet_seq_id id, std::span<const bitnet_token> tokens,
                         const Deadline& deadline) {
     context.check_sequence(id);
     if (tokens.empty()) throw Error(BITNET_E_ARGUMENT, "there are no tokens to prefill; begin with the BOS token");
     KvCache& cache = context.cache();
-    const size_t n_kept = common_prefix(cache.sequence(id), tokens, tokens.size() - 1);
+    // A gap in the positions ends what is kept: something was removed there which the later entries have seen.
+    const size_t n_most = std::min(tokens.size() - 1, static_cast<size_t>(cache.n_cells()));
+    const int32_t n_leading = cache.n_leading(id, tokens.data(), static_cast<int32_t>(n_most));
+    const size_t n_kept = static_cast<size_t>(n_leading);
     const size_t n_new = tokens.size() - n_kept;
-    Sequence tail = cache.detach(id, n_kept);
+    const Sequence tail = cache.detach(id, n_leading);
     const size_t n_room = static_cast<size_t>(cache.n_free());
     bool held = true;
     if (n_new > n_room) {
-        const size_t n_most = n_room + static_cast<size_t>(cache.n_held_alone(tail));
-        if (n_new > n_most) {
+        const size_t n_possible = n_room + static_cast<size_t>(cache.n_held_alone(tail));
+        if (n_new > n_possible) {
             cache.attach(id, tail);
-            const size_t room = n_kept + n_most;
+            const size_t room = n_kept + n_possible;
             throw Error(BITNET_E_KV_FULL,
                         "the prompt has " + std::to_string(tokens.size()) + " tokens, the context has room for " +
                             std::to_string(room) +
@@ -53,12 +48,28 @@ size_t prefill_sequence(Context& context, bitnet_seq_id id, std::span<const bitn
             context.decode(batch, deadline);
         }
     } catch (...) {
-        cache.truncate(id, n_kept);
+        cache.truncate(id, n_leading);
         if (held) cache.attach(id, tail);
         throw;
     }
     if (held) cache.release(tail);
     return n_kept;
+}
+
+size_t shift_sequence(Context& context, bitnet_seq_id id, bitnet_pos p0, bitnet_pos p1) {
+    context.check_sequence(id);
+    std::vector<bitnet_token> tokens;
+    const std::vector<KvCache::Entry> entries = context.cache().entries(id);
+    tokens.reserve(entries.size());
+    for (const KvCache::Entry& entry : entries) {
+        if (entry.position < p0 || (p1 >= 0 && entry.position >= p1)) tokens.push_back(entry.token);
+    }
+    if (tokens.size() == entries.size()) return 0;
+    if (tokens.empty()) {
+        context.cache().truncate(id, 0);
+        return 0;
+    }
+    return tokens.size() - prefill_sequence(context, id, tokens);
 }
 
 }  // namespace bitnet

@@ -10,14 +10,16 @@
 
 namespace bitnet {
 
-// How many leading tokens of the sequence are these, at positions 0, 1, 2, ...; at most limit.
-size_t common_prefix(const Sequence& sequence, std::span<const bitnet_token> tokens, size_t limit);
-
 // Keeps the longest common prefix, forgets the rest of the sequence and decodes what is missing, at least the last token,
 // whose logits are then those of the context's last decode. Prompts longer than n_batch are decoded in parts. Returns the
 // number of tokens that were kept. Throws as Context::decode, BITNET_E_ARGUMENT for no tokens; the sequence is then as
 // before, except that where old and new tokens do not fit side by side the forgotten ones stay forgotten.
 size_t prefill_sequence(Context& context, bitnet_seq_id id, std::span<const bitnet_token> tokens,
                         const Deadline& deadline = {});
+
+// Forgets the tokens at positions [p0, p1) (negative: from the start, to the end), moves the later ones down and computes
+// them anew, so the sequence is what it would be had it never held them. Returns how many were computed; 0 when nothing
+// was forgotten or nothing is left. Throws as prefill_sequence.
+size_t shift_sequence(Context& context, bitnet_seq_id id, bitnet_pos p0, bitnet_pos p1);
 
 }  // namespace bitnet

@@ -97,7 +97,7 @@ bool Generation::advance(Context& context) {
             return false;
         }
         const size_t n_held = prompt_.size() + tokens_.size() - 1;
-        if (static_cast<size_t>(context.cache().sequence(id_).end()) != n_held) {
+        if (static_cast<size_t>(context.cache().end(id_)) != n_held) {
             throw Error(BITNET_E_STATE, "sequence " + std::to_string(id_) +
                                             " was changed while a text is generated on it; "
                                             "give each generation a sequence of its own");
@@ -149,7 +149,7 @@ void Generation::draw(Context& context, const Tokenizer& tokenizer) {
         } catch (...) {
             if (record_) record_->logits.resize(record_->drawn.size());
             // The logits may be another's when this is tried again: back to before the last token, which gives them anew.
-            context.cache().truncate(id_, context.cache().sequence(id_).cells.size() - 1);
+            context.cache().truncate(id_, context.cache().size(id_) - 1);
             prompt_done_ = prompt_done_ && !tokens_.empty();
             throw;
         }

@@ -44,7 +44,7 @@ public:
 private:
     void grow(uint64_t end) {
         if (end > max_owned_bytes_) {
-            throw Error(BITNET_E_LIMIT, "the metadata needs more than the limit of " +
+            throw Error(BITNET_E_SECURITY_MEMORY, "the metadata needs more than the limit of " +
                                             std::to_string(max_owned_bytes_) +
                                             " bytes of memory; load the file by its path with use_mmap = 1")
                 .with_numbers(max_owned_bytes_, end);
@@ -133,7 +133,7 @@ private:
             .with_subject(name_.length == 0 ? "" : name());
     }
     [[noreturn]] void fail_long_string(uint64_t n, uint64_t max_bytes) const {
-        throw Error(BITNET_E_LIMIT, "a string in " + where() + " claims " + std::to_string(n) +
+        throw Error(BITNET_E_SECURITY_INPUT, "a string in " + where() + " claims " + std::to_string(n) +
                                         " bytes; the limit is " + std::to_string(max_bytes) +
                                         "; the file is corrupt, download it again")
             .with_numbers(max_bytes, n)

@@ -17,6 +17,7 @@ struct GgufLimits {
     uint64_t max_dims = 4;
     uint64_t max_owned_head_bytes = uint64_t{1} << 31;  // metadata copied to memory when the source is not mapped
     uint64_t max_parts = 1024;                          // files of a split model
+    uint64_t allowed_tensors = UINT64_MAX;              // what the caller puts up with, over all parts
 };
 
 struct GgufReadOptions {

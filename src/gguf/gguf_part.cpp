@@ -79,6 +79,7 @@ private:
         n_keys_ = cursor_.length();
         const uint64_t tensors_left = limits_.max_tensors - std::min(limits_.max_tensors, context_.tensors_before);
         check_count("tensors", n_tensors_, tensors_left, min_tensor_bytes(wide), BITNET_E_GGUF_TENSOR_COUNT);
+        check_allowed_tensors();
         check_count("metadata keys", n_keys_, limits_.max_keys, min_key_bytes(wide), BITNET_E_GGUF_KV_COUNT);
     }
 
@@ -136,6 +137,17 @@ private:
             .with_offset(8);
     }
 
+    // The caller's own limit. Other than the one above it says nothing against the file.
+    void check_allowed_tensors() const {
+        const uint64_t count = context_.tensors_before + n_tensors_;
+        if (count <= limits_.allowed_tensors) return;
+        throw Error(BITNET_E_SECURITY_TENSOR_COUNT,
+                    "the model has " + std::to_string(count) + " tensors or more, the limit is " +
+                        std::to_string(limits_.allowed_tensors) + "; raise max_tensors if you trust the file")
+            .with_numbers(limits_.allowed_tensors, count)
+            .with_offset(8);
+    }
+
     // A name that people and programs can use: not empty, no control characters (a NUL would cut it in C).
     void check_name(HeadSpan name, bitnet_status status) const {
         const uint8_t* bytes = cursor_.base() + name.offset;
@@ -169,7 +181,7 @@ private:
             if (key.type == GgufType::array) fail_metadata("is an array of arrays, which no reader accepts", 0, 9);
             key.count = cursor_.length();
             if (key.count > limits_.max_array_elements) {
-                throw Error(BITNET_E_LIMIT,
+                throw Error(BITNET_E_SECURITY_INPUT,
                             cursor_.where() + " claims " + std::to_string(key.count) + " elements; the limit is " +
                                 std::to_string(limits_.max_array_elements) + "; the file is corrupt, download it again")
                     .with_numbers(limits_.max_array_elements, key.count)
@@ -209,7 +221,7 @@ private:
         for (uint64_t i = 0; i < key.count; ++i) {
             const uint64_t offset = cursor_.position() - key.data;
             if (offset > max_offset) {
-                throw Error(BITNET_E_LIMIT, cursor_.where() + " has more than " + std::to_string(max_offset) +
+                throw Error(BITNET_E_SECURITY_INPUT, cursor_.where() + " has more than " + std::to_string(max_offset) +
                                                 " bytes of strings; convert the model again")
                     .with_numbers(max_offset, offset)
                     .with_offset(cursor_.position())
@@ -311,7 +323,7 @@ private:
             if (n == 0) fail_shape("no weights: dimension " + std::to_string(d) + " is 0", 1, 0);
             constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
             if (!checked_mul(elements, n, &elements) || elements > kMax)
-                fail_shape("more weights than any file holds", kMax, n);
+                fail_overflow(kMax, n);
             tensor.ne[d] = static_cast<int64_t>(n);
         }
         tensor.file_type_id = cursor_.number<uint32_t>();
@@ -323,6 +335,15 @@ private:
     [[noreturn]] void fail_shape(const std::string& what, uint64_t expected, uint64_t actual) const {
         throw Error(BITNET_E_GGUF_TENSOR_SHAPE,
                     cursor_.where() + " has " + what + "; the file is corrupt or not a language model")
+            .with_numbers(expected, actual)
+            .with_offset(cursor_.position())
+            .with_subject(cursor_.name());
+    }
+
+    // Whoever multiplies such dimensions without a check gets a small number, and reads and writes where it leads.
+    [[noreturn]] void fail_overflow(uint64_t expected, uint64_t actual) const {
+        throw Error(BITNET_E_SECURITY_OPERATION,
+                    cursor_.where() + " has more weights than any file holds; the file is corrupt or made to do harm")
             .with_numbers(expected, actual)
             .with_offset(cursor_.position())
             .with_subject(cursor_.name());

@@ -47,7 +47,7 @@ struct GgufPartContext {
     std::optional<uint64_t> file_type;
 };
 
-// Throws any of the BITNET_E_GGUF_ statuses, BITNET_E_LIMIT or BITNET_E_IO; messages begin with the source's name.
+// Throws any of the BITNET_E_GGUF_ and BITNET_E_SECURITY_ statuses or BITNET_E_IO; messages begin with the source's name.
 std::unique_ptr<GgufPart> read_gguf_part(std::shared_ptr<const ByteSource> source, const GgufReadOptions& options,
                                          const GgufPartContext& context);
 

@@ -22,7 +22,7 @@
 namespace bitnet {
 
 // Never changes after it is read, so threads share it freely. Everything it returns lives as long as it does.
-// Failures: BITNET_E_GGUF_*, BITNET_E_LIMIT, BITNET_E_IO, and those of opening a file.
+// Failures: BITNET_E_GGUF_*, BITNET_E_SECURITY_*, BITNET_E_IO, and those of opening a file.
 class GgufFile {
 public:
     // One file that is a whole model. A part of a split model is refused here, because its siblings cannot be found;

@@ -68,7 +68,7 @@ void read_sibling_parts(const std::string& path, bool use_mmap, const GgufReadOp
     const GgufPart& first = *parts.front();
     const SplitInfo info = split_info(first);
     if (info.count > options.limits.max_parts) {
-        throw Error(BITNET_E_LIMIT, first.source->name() + ": the model is split into " + std::to_string(info.count) +
+        throw Error(BITNET_E_SECURITY_INPUT, first.source->name() + ": the model is split into " + std::to_string(info.count) +
                                         " parts; the limit is " + std::to_string(options.limits.max_parts))
             .with_numbers(options.limits.max_parts, info.count)
             .with_subject(gguf_key::kSplitCount);

@@ -31,7 +31,7 @@ uint64_t tensor_bytes(const GgufTensor& tensor) {
     uint64_t bytes = 0;
     if (kern::quant_tensor_bytes(tensor.type, tensor.ne[0], tensor.n_rows(), &bytes)) return bytes;
     const bool partial = tensor.ne[0] % info.block_length != 0;
-    throw Error(BITNET_E_GGUF_TENSOR_SHAPE,
+    throw Error(partial ? BITNET_E_GGUF_TENSOR_SHAPE : BITNET_E_SECURITY_OPERATION,
                 quoted(tensor) + " has rows of " + std::to_string(tensor.ne[0]) + " weights, " +
                     (partial ? "but " + std::string(info.name) + " stores them in blocks of " +
                                    std::to_string(info.block_length) + "; convert the model to another type"

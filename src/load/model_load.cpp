@@ -25,7 +25,7 @@ void choose_kernels(const std::string& name, kern::KernelSet* out) {
                                              kern::kernel_level_names() + ", `bitnet kernels` lists all names")
                 .with_subject(for_message(name));
         case kern::KernelChoice::not_runnable:
-            throw Error(BITNET_E_DEVICE, "kernel '" + name + "' cannot run on this CPU; `bitnet kernels` lists what can")
+            throw Error(BITNET_E_DEVICE_CAPABILITY, "kernel '" + name + "' cannot run on this CPU; `bitnet kernels` lists what can")
                 .with_subject(name);
     }
 }
@@ -69,7 +69,7 @@ void summarize(const GgufFile& file, const LoadOptions& options, Model& model) {
     }
     model.fingerprint = hash;
     if (options.max_bytes != 0 && model.n_file_bytes > options.max_bytes) {
-        throw Error(BITNET_E_LIMIT, "the tensors need " + std::to_string(model.n_file_bytes) + " bytes, the limit is " +
+        throw Error(BITNET_E_SECURITY_MODEL_SIZE, "the tensors need " + std::to_string(model.n_file_bytes) + " bytes, the limit is " +
                                         std::to_string(options.max_bytes) + "; raise max_bytes or choose a smaller model")
             .with_numbers(options.max_bytes, model.n_file_bytes);
     }

@@ -21,7 +21,7 @@ struct LoadOptions {
     std::function<bool(float)> on_progress;  // false cancels; may be empty
 };
 
-// Throws Error with any of the -300s and -400s, BITNET_E_LIMIT, _CANCELLED, _CONFIG, _DEVICE, tg::Error(out_of_memory).
+// Throws Error with any of the -300s, -400s and -1200s, BITNET_E_CANCELLED, _CONFIG, _DEVICE_CAPABILITY, tg::Error(out_of_memory).
 void load_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options, Model* out);
 
 }  // namespace bitnet

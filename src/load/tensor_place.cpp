@@ -56,6 +56,11 @@ const GgufTensor* TensorPlacer::find(const std::string& name, int64_t k, int64_t
         return nullptr;
     }
     if (tensor->ne[0] != k || tensor->n_rows() != n_rows) {
+        if (misshapen_.empty()) {
+            const bool wrong_width = tensor->ne[0] != k;
+            wanted_dimension_ = wrong_width ? k : n_rows;
+            found_dimension_ = wrong_width ? tensor->ne[0] : tensor->n_rows();
+        }
         misshapen_.push_back(name + " is " + shape_text(*tensor) + " instead of [" + std::to_string(k) +
                              (n_rows == 1 ? "" : "," + std::to_string(n_rows)) + "]");
         return nullptr;
@@ -108,6 +113,7 @@ void TensorPlacer::finish() {
         throw Error(BITNET_E_GGUF_TENSOR_SHAPE, "wrong shape of " + std::to_string(misshapen_.size()) + " tensor" +
                                                     (misshapen_.size() == 1 ? "" : "s") + ": " + join(misshapen_) +
                                                     "; reconvert the model")
+            .with_numbers(static_cast<uint64_t>(wanted_dimension_), static_cast<uint64_t>(found_dimension_))
             .with_subject(misshapen_[0].substr(0, misshapen_[0].find(' ')));
     }
     std::sort(used_.begin(), used_.end());

@@ -47,6 +47,7 @@ private:
     std::vector<Placed> placed_;
     std::vector<std::string> used_, missing_, misshapen_;
     size_t n_required_ = 0;
+    int64_t wanted_dimension_ = 0, found_dimension_ = 0;  // of the first misshapen tensor
 };
 
 }  // namespace bitnet

@@ -49,7 +49,6 @@ void check_weight_codes(const tg::Weight& weight, tg::ThreadPool& pool) {
     if (bad_row < weight.n_rows) {
         throw Error(BITNET_E_GGUF_TENSOR_DATA, "tensor '" + weight.name + "' row " + std::to_string(bad_row) +
                                                    " holds codes that mean no ternary weight; the file is damaged or mislabelled")
-            .with_offset(static_cast<uint64_t>(bad_row))
             .with_subject(weight.name);
     }
 }

@@ -41,7 +41,7 @@ bool MergeTable::insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t r
     for (size_t probes = 0; slots_[slot].key != kEmptyKey; slot = (slot + 1) & mask) {
         if (slots_[slot].key == key) return false;
         if (++probes > kMaxProbes) {
-            throw Error(BITNET_E_TOKENIZER, "the merges collide as no real vocabulary's do; the file is refused");
+            throw Error(BITNET_E_SECURITY_EXHAUSTION, "the merges collide as no real vocabulary's do; the file is refused");
         }
     }
     slots_[slot] = {key, {rank, result}};

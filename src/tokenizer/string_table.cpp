@@ -67,7 +67,7 @@ bool StringTable::insert(uint32_t i) {
     for (size_t probes = 0; slots_[slot] != kNotFound; slot = (slot + 1) & mask) {
         if ((*this)[slots_[slot]] == text) return false;
         if (++probes > kMaxProbes) {
-            throw Error(BITNET_E_TOKENIZER,
+            throw Error(BITNET_E_SECURITY_EXHAUSTION,
                         "the vocabulary's texts collide as no real vocabulary's do; the file is refused");
         }
     }

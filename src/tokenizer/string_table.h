@@ -28,7 +28,7 @@ public:
     // Makes room for n strings that find() knows; without it the room grows as needed.
     void reserve_index(size_t n);
     // Makes string i findable. False, with no change, when an equal string is findable already. Throws
-    // BITNET_E_TOKENIZER for strings made to collide.
+    // BITNET_E_SECURITY_EXHAUSTION for strings made to collide.
     bool index(uint32_t i);
     uint32_t find(std::string_view text) const noexcept;
 

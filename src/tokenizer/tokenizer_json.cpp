@@ -23,7 +23,7 @@ void check_depth(std::string_view text, const char* what) {
             in_string = true;
         } else if (c == '{' || c == '[') {
             if (++depth > kMaxDepth) {
-                throw Error(BITNET_E_TOKENIZER, std::string(what) + " is nested more than 64 deep; it is refused");
+                throw Error(BITNET_E_SECURITY_EXHAUSTION, std::string(what) + " is nested more than 64 deep; it is refused");
             }
         } else if (c == '}' || c == ']') {
             --depth;

@@ -12,7 +12,7 @@
 
 namespace bitnet {
 
-// Parses a whole document. Throws BITNET_E_TOKENIZER for invalid JSON and for nesting above 64.
+// Parses a whole document. Throws BITNET_E_TOKENIZER for invalid JSON, BITNET_E_SECURITY_EXHAUSTION for nesting above 64.
 nlohmann::json parse_json(std::string_view text, const char* what);
 
 // Members with a default for absence and null; BITNET_E_TOKENIZER naming the key when it has another type.

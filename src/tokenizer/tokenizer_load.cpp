@@ -14,7 +14,7 @@ constexpr uint64_t kMaxFileBytes = uint64_t{256} << 20;
 
 std::string read_all(const ByteSource& source) {
     if (source.size() > kMaxFileBytes) {
-        throw Error(BITNET_E_LIMIT, source.name() + ": the tokenizer file is larger than 256 MiB")
+        throw Error(BITNET_E_SECURITY_INPUT, source.name() + ": the tokenizer file is larger than 256 MiB")
             .with_numbers(kMaxFileBytes, source.size());
     }
     std::string text(static_cast<size_t>(source.size()), '\0');

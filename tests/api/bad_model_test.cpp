@@ -317,9 +317,9 @@ TEST_CASE("max_bytes refuses what is larger, with both numbers") {
     const test::ModelHandle whole = test::load_model(test::golden_model("b158-i2s"));
     const uint64_t bytes = test::info_of(whole).n_file_bytes;
     const auto limit = [](uint64_t n) { return [n](bitnet_model_params& p) { p.max_bytes = n; }; };
-    CHECK(refused(golden(), {std::to_string(bytes), std::to_string(bytes - 1)}, limit(bytes - 1)) == "BITNET_E_LIMIT");
+    CHECK(refused(golden(), {std::to_string(bytes), std::to_string(bytes - 1)}, limit(bytes - 1)) == "BITNET_E_SECURITY_MODEL_SIZE");
     CHECK(refused(golden(), {}, limit(bytes)) == "BITNET_OK");
-    CHECK(refused(golden(), {}, limit(1)) == "BITNET_E_LIMIT");
+    CHECK(refused(golden(), {}, limit(1)) == "BITNET_E_SECURITY_MODEL_SIZE");
 }
 
 TEST_CASE("a vocab_only model tokenizes, even without weights or a known architecture, and makes no context") {

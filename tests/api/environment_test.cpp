@@ -185,3 +185,9 @@ TEST_CASE("the environment can be asked for as a whole, and its first bad value 
     CHECK(seen_by_child("BITNET_OFFLINE=maybe", "child: the whole environment").find("BITNET_E_CONFIG BITNET_OFFLINE") == 0);
     CHECK(seen_by_child("BITNET_MEMORY_LIMIT=much", "child: the whole environment").find("BITNET_E_CONFIG BITNET_MEM") == 0);
 }
+
+TEST_CASE("BITNET_MEMORY_LIMIT refuses a model with more weights") {
+    CHECK(seen_by_child("BITNET_MEMORY_LIMIT=1GB", "child: kernel by default").substr(0, 4) == "i2s_");
+    CHECK(seen_by_child("BITNET_MEMORY_LIMIT=1KB", "child: kernel by default").find("BITNET_E_SECURITY_MODEL_SIZE") == 0);
+    CHECK(seen_by_child("BITNET_MEMORY_LIMIT=x", "child: kernel by default").find("BITNET_E_CONFIG BITNET_MEMORY_LIMIT") == 0);
+}

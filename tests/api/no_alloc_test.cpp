@@ -158,3 +158,24 @@ TEST_CASE("prompts, removals and further sequences allocate nothing once each wa
           }) == 0);
     CHECK(failures == 0);
 }
+
+TEST_CASE("forking, rewinding and going on from forks allocate nothing, not even the first time") {
+    if (!can_count()) return;
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
+    const test::ContextHandle context = test::make_context(model, [](bitnet_context_params& p) {
+        p.n_seq_max = 200;
+        p.n_ctx = 256;
+    });
+    test::decode(context, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+    int failures = 0;
+    CHECK(allocations([&] {
+              for (bitnet_seq_id id = 1; id < 200; ++id) {
+                  const bitnet_token token = id;
+                  failures += bitnet_sequence_fork(context.get(), 0, id) != BITNET_OK;
+                  failures += bitnet_sequence_rewind(context.get(), id, static_cast<size_t>(id % 10)) != BITNET_OK;
+                  failures += bitnet_context_decode_tokens(context.get(), id, &token, 1) != BITNET_OK;
+              }
+          }) == 0);
+    CHECK(failures == 0);
+    CHECK(bitnet_context_get_n_free(context.get()) == 256 - 10 - 199);
+}

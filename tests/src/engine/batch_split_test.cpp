@@ -7,6 +7,7 @@
 #include "kernels/cpu/kernel_select.h"
 #include "src/base/error.h"
 #include "src/context/batch_split.h"
+#include "tests/support/kernel_cases.h"
 
 namespace {
 
@@ -19,8 +20,16 @@ struct Fixture {
     }
     std::unique_ptr<tg::Backend> backend;
     std::unique_ptr<bitnet::KvCache> cache;
-    bitnet::BatchSplit split{16, 3};
+    bitnet::BatchSplit split{16, 16, 10, 3};
 
+    using Cells = std::vector<int32_t>;
+    Cells seen(size_t i) const { return Cells(split.visible()[i], split.visible()[i] + split.n_visible()[i]); }
+    Cells held(bitnet_seq_id id, int32_t n) const {
+        Cells cells;
+        for (const bitnet::KvCache::Entry& entry : cache->entries(id)) cells.push_back(entry.cell);
+        cells.resize(static_cast<size_t>(n));
+        return cells;
+    }
     bitnet_status reserve(const bitnet::BatchView& view) {
         try {
             split.reserve(view, 100, *cache);
@@ -48,11 +57,12 @@ TEST_CASE("each token sees its own sequence up to itself, in order of position")
     REQUIRE(f.reserve(view_of(tokens, ids)) == BITNET_OK);
     CHECK(f.split.positions() == std::vector<int32_t>{0, 0, 1, 2, 1});
     CHECK(f.split.n_visible() == std::vector<int32_t>{1, 1, 2, 3, 2});
+    CHECK(f.split.cut(0, 16, *f.cache) == 5);
     for (size_t i = 0; i < 5; ++i) {
-        const bitnet::Sequence& sequence = f.cache->sequence(ids[i]);
-        CHECK(f.split.visible()[i] == sequence.cells.data());
-        CHECK(f.split.visible()[i][f.split.n_visible()[i] - 1] == f.split.cells()[i]);
+        CHECK(f.seen(i) == f.held(ids[i], f.split.n_visible()[i]));
+        CHECK(f.seen(i).back() == f.split.cells()[i]);
     }
+    CHECK(f.split.visible()[0] == f.split.visible()[3]);  // one list for a sequence
     CHECK(f.split.wanted() == std::vector<uint8_t>{0, 0, 0, 1, 1});
     CHECK(f.split.n_outputs() == 2);
     CHECK(!f.split.single_step());
@@ -73,8 +83,8 @@ TEST_CASE("outputs are those asked for, by any non-zero number") {
     REQUIRE(f.reserve(view) == BITNET_OK);
     CHECK(f.split.wanted() == std::vector<uint8_t>{1, 0, 1});
     CHECK(f.split.n_outputs() == 2);
-    CHECK(f.cache->sequence(1).end() == 3);
-    CHECK(f.cache->sequence(0).end() == 0);
+    CHECK(f.cache->end(1) == 3);
+    CHECK(f.cache->end(0) == 0);
 }
 
 TEST_CASE("a refused batch, a failure halfway and undo leave the cache as it was, and the next batch is right") {
@@ -92,8 +102,8 @@ TEST_CASE("a refused batch, a failure halfway and undo leave the cache as it was
         CHECK(f.reserve(view_of(std::vector<bitnet_token>(8, 1), std::vector<bitnet_seq_id>(8, 2))) ==
               BITNET_E_KV_FULL);
         CHECK(f.cache->n_free() == 7);
-        CHECK(f.cache->sequence(0).end() == 2);
-        CHECK(f.cache->sequence(1).end() == 1);
+        CHECK(f.cache->end(0) == 2);
+        CHECK(f.cache->end(1) == 1);
         REQUIRE(f.reserve(view_of(tokens, ids)) == BITNET_OK);
         CHECK(f.cache->n_free() == 4);
         f.split.undo(*f.cache);
@@ -103,4 +113,64 @@ TEST_CASE("a refused batch, a failure halfway and undo leave the cache as it was
     REQUIRE(f.reserve(view_of(tokens, ids)) == BITNET_OK);
     CHECK(f.split.positions() == std::vector<int32_t>{1, 2, 2});
     CHECK(f.split.n_outputs() == 2);
+}
+
+TEST_CASE("tokens see their own past after forks, rewinds and reuse of cells, however the batch is cut") {
+    test::Random random(7);
+    for (int round = 0; round < 40; ++round) {
+        Fixture f;
+        int wrong = 0;
+        for (int step = 0; step < 60; ++step) {
+            const bitnet_seq_id id = random.below(3), other = random.below(3);
+            switch (random.below(4)) {
+                case 0: f.cache->copy(id, other, -1, -1); break;
+                case 1: f.cache->truncate(id, random.below(6)); break;
+                case 2: f.cache->remove(id, random.below(5), random.below(8) - 1); break;
+                default: break;
+            }
+            std::vector<bitnet_token> tokens;
+            std::vector<bitnet_seq_id> ids;
+            for (int i = random.below(4); i-- >= 0;) {
+                tokens.push_back(i + 1);
+                ids.push_back(random.below(3));
+            }
+            if (f.reserve(view_of(tokens, ids)) != BITNET_OK) {
+                f.cache->truncate(random.below(3), 0);
+                continue;
+            }
+            const int32_t n = static_cast<int32_t>(tokens.size()), n_most = 1 + random.below(4);
+            for (int32_t begin = 0, end = 0; begin < n; begin = end) {
+                end = f.split.cut(begin, n_most, *f.cache);
+                wrong += end <= begin || end > begin + n_most || end > n;
+                for (int32_t i = begin; i < end; ++i) {
+                    const size_t k = static_cast<size_t>(i);
+                    wrong += f.seen(k) != f.held(ids[k], f.split.n_visible()[k]);
+                }
+            }
+            if (random.below(5) == 0) f.split.undo(*f.cache);
+        }
+        CHECK(wrong == 0);
+    }
+}
+
+TEST_CASE("long lists of many sequences make smaller micro-batches, and each list is whole") {
+    Fixture f;
+    constexpr int32_t kCells = 400000, kSeqs = 6;  // six lists are more than the room for lists, two are not
+    f.cache = std::make_unique<bitnet::KvCache>(*f.backend, 1, 1, kCells, kSeqs);
+    bitnet::BatchSplit split{kSeqs, kSeqs, kCells, kSeqs};
+    const int32_t n_prompt = kCells - kSeqs;
+    for (int32_t i = 0; i < n_prompt; ++i) f.cache->append(0, i, 1);
+    for (bitnet_seq_id id = 1; id < kSeqs; ++id) f.cache->copy(0, id, -1, -1);
+    CHECK(f.cache->n_free() == kSeqs);
+    split.reserve(view_of({1, 2, 3, 4, 5, 6}, {0, 1, 2, 3, 4, 5}), 100, *f.cache);
+    std::vector<int32_t> ends;
+    for (int32_t begin = 0; begin < kSeqs; begin = ends.back()) {
+        ends.push_back(split.cut(begin, kSeqs, *f.cache));
+        for (int32_t i = begin; i < ends.back(); ++i) {
+            const int32_t* cells = split.visible()[static_cast<size_t>(i)];
+            CHECK(std::vector<int32_t>(cells, cells + n_prompt + 1) == f.held(i, n_prompt + 1));
+        }
+    }
+    CHECK(ends == std::vector<int32_t>{2, 4, 6});
+    CHECK(bitnet::BatchSplit::bytes_needed(kSeqs, kSeqs, kCells, kSeqs) < 5 << 20);
 }

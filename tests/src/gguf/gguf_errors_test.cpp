@@ -116,25 +116,25 @@ const std::vector<BadFile>& bad_files() {
          kAny, kAny, "split.count", "must be a count"},
         // Limits
         {"key above 65535 bytes", GgufBytes().counts(0, 1).string(std::string(65536, 'k')).u32(4).u32(1).bytes(),
-         BITNET_E_LIMIT, 65535, 65536, "memory", "limit"},
-        {"string above 1 GiB", with_key(8).u64((1ull << 30) + 1).bytes(), BITNET_E_LIMIT, 1ull << 30, (1ull << 30) + 1,
+         BITNET_E_SECURITY_INPUT, 65535, 65536, "memory", "limit"},
+        {"string above 1 GiB", with_key(8).u64((1ull << 30) + 1).bytes(), BITNET_E_SECURITY_INPUT, 1ull << 30, (1ull << 30) + 1,
          "k", "limit"},
-        {"string of all ones", with_key(8).u64(UINT64_MAX).bytes(), BITNET_E_LIMIT, 1ull << 30, kAny, "k", "limit"},
-        {"array above 2^30", with_array(0, (1ull << 30) + 1).bytes(), BITNET_E_LIMIT, 1ull << 30, (1ull << 30) + 1, "k",
+        {"string of all ones", with_key(8).u64(UINT64_MAX).bytes(), BITNET_E_SECURITY_INPUT, 1ull << 30, kAny, "k", "limit"},
+        {"array above 2^30", with_array(0, (1ull << 30) + 1).bytes(), BITNET_E_SECURITY_INPUT, 1ull << 30, (1ull << 30) + 1, "k",
          "limit"},
-        {"string array of all ones", with_array(8, UINT64_MAX).bytes(), BITNET_E_LIMIT, 1ull << 30, kAny, "k", "limit"},
+        {"string array of all ones", with_array(8, UINT64_MAX).bytes(), BITNET_E_SECURITY_INPUT, 1ull << 30, kAny, "k", "limit"},
         {"tensor name of 64 bytes",
-         GgufBytes().counts(1, 0).tensor(std::string(64, 'n'), {4}, 0, 0).pad().zeros(16).bytes(), BITNET_E_LIMIT, 63,
+         GgufBytes().counts(1, 0).tensor(std::string(64, 'n'), {4}, 0, 0).pad().zeros(16).bytes(), BITNET_E_SECURITY_INPUT, 63,
          64, "memory", "limit"},
         // InvalidTensorShape
         {"five dimensions", with_tensor({1, 1, 1, 1, 1}, 0, 0, 32), BITNET_E_GGUF_TENSOR_SHAPE, 4, 5, "t",
          "5 dimensions"},
         {"a zero dimension", with_tensor({4, 0}, 0, 0, 32), BITNET_E_GGUF_TENSOR_SHAPE, 1, 0, "t", "dimension 1 is 0"},
-        {"a negative dimension", with_tensor({uint64_t(-4)}, 0, 0, 32), BITNET_E_GGUF_TENSOR_SHAPE, kAny, uint64_t(-4),
+        {"a negative dimension", with_tensor({uint64_t(-4)}, 0, 0, 32), BITNET_E_SECURITY_OPERATION, kAny, uint64_t(-4),
          "t", "more weights"},
-        {"dimensions that overflow", with_tensor({1ull << 32, 1ull << 31}, 0, 0, 32), BITNET_E_GGUF_TENSOR_SHAPE, kAny,
+        {"dimensions that overflow", with_tensor({1ull << 32, 1ull << 31}, 0, 0, 32), BITNET_E_SECURITY_OPERATION, kAny,
          1ull << 31, "t", "more weights"},
-        {"bytes that overflow", with_tensor({1ull << 32, 1ull << 30}, 0, 0, 32), BITNET_E_GGUF_TENSOR_SHAPE, kAny, kAny,
+        {"bytes that overflow", with_tensor({1ull << 32, 1ull << 30}, 0, 0, 32), BITNET_E_SECURITY_OPERATION, kAny, kAny,
          "t", "more than any file"},
         {"rows that are no whole blocks", with_tensor({64, 4}, 36, 0, 128), BITNET_E_GGUF_TENSOR_SHAPE, 128, 64, "t",
          "blocks of 128"},
@@ -222,7 +222,7 @@ TEST_CASE("a huge claimed size alone costs no memory") {
     GgufReadOptions options;
     options.limits.max_owned_head_bytes = 1 << 20;
     options.limits.max_array_elements = 1 << 20;
-    CHECK(error_of([&] { GgufFile::read(open_reader_source(reader), options); }).status() == BITNET_E_LIMIT);
+    CHECK(error_of([&] { GgufFile::read(open_reader_source(reader), options); }).status() == BITNET_E_SECURITY_INPUT);
     options.limits.max_array_elements = uint64_t{1} << 30;
-    CHECK(error_of([&] { GgufFile::read(open_reader_source(reader), options); }).status() == BITNET_E_LIMIT);
+    CHECK(error_of([&] { GgufFile::read(open_reader_source(reader), options); }).status() == BITNET_E_SECURITY_MEMORY);
 }

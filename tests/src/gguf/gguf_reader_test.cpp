@@ -221,11 +221,11 @@ TEST_CASE("lowered limits are obeyed") {
     };
     CHECK(status_with([](GgufLimits& l) { l.max_tensors = 1; }) == BITNET_E_GGUF_TENSOR_COUNT);
     CHECK(status_with([](GgufLimits& l) { l.max_keys = 5; }) == BITNET_E_GGUF_KV_COUNT);
-    CHECK(status_with([](GgufLimits& l) { l.max_key_bytes = 19; }) == BITNET_E_LIMIT);
-    CHECK(status_with([](GgufLimits& l) { l.max_string_bytes = 11; }) == BITNET_E_LIMIT);
-    CHECK(status_with([](GgufLimits& l) { l.max_array_elements = 2; }) == BITNET_E_LIMIT);
-    CHECK(status_with([](GgufLimits& l) { l.max_string_array_bytes = 18; }) == BITNET_E_LIMIT);
-    CHECK(status_with([](GgufLimits& l) { l.max_tensor_name_bytes = 5; }) == BITNET_E_LIMIT);
+    CHECK(status_with([](GgufLimits& l) { l.max_key_bytes = 19; }) == BITNET_E_SECURITY_INPUT);
+    CHECK(status_with([](GgufLimits& l) { l.max_string_bytes = 11; }) == BITNET_E_SECURITY_INPUT);
+    CHECK(status_with([](GgufLimits& l) { l.max_array_elements = 2; }) == BITNET_E_SECURITY_INPUT);
+    CHECK(status_with([](GgufLimits& l) { l.max_string_array_bytes = 18; }) == BITNET_E_SECURITY_INPUT);
+    CHECK(status_with([](GgufLimits& l) { l.max_tensor_name_bytes = 5; }) == BITNET_E_SECURITY_INPUT);
     CHECK(status_with([](GgufLimits& l) { l.max_dims = 1; }) == BITNET_E_GGUF_TENSOR_SHAPE);
     // And raising them opens no hole: a count of all ones is still compared with the file.
     GgufReadOptions raised;
@@ -245,7 +245,7 @@ TEST_CASE("lowered limits are obeyed") {
     // Metadata that must be copied has a limit of its own.
     Callback callback{bytes};
     options.limits.max_owned_head_bytes = 100;
-    CHECK(error_of([&] { GgufFile::read(open_reader_source(callback.reader()), options); }).status() == BITNET_E_LIMIT);
+    CHECK(error_of([&] { GgufFile::read(open_reader_source(callback.reader()), options); }).status() == BITNET_E_SECURITY_MEMORY);
 }
 
 TEST_CASE("a large head arrives whole through callbacks, in few pieces") {

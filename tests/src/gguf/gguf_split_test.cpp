@@ -176,8 +176,15 @@ TEST_CASE("limits hold over all parts together") {
     CHECK(error_of([&] { GgufFile::open(path, true, options); }).status() == BITNET_E_GGUF_TENSOR_COUNT);
     options.limits.max_tensors = 3;
     CHECK(GgufFile::open(path, true, options)->tensors().size() == 3);
+    options.limits.allowed_tensors = 2;  // the caller's own limit is told from the reader's
+    const Error refused = error_of([&] { GgufFile::open(path, true, options); });
+    CHECK(refused.status() == BITNET_E_SECURITY_TENSOR_COUNT);
+    CHECK(refused.expected() == 2);
+    CHECK(refused.actual() == 3);
+    options.limits.allowed_tensors = 3;
+    CHECK(GgufFile::open(path, true, options)->tensors().size() == 3);
     options.limits.max_parts = 2;
-    CHECK(error_of([&] { GgufFile::open(path, true, options); }).status() == BITNET_E_LIMIT);
+    CHECK(error_of([&] { GgufFile::open(path, true, options); }).status() == BITNET_E_SECURITY_INPUT);
 }
 
 TEST_CASE("a part without its siblings gives at least its metadata") {

@@ -1,0 +1,152 @@
+#include "src/context/session_state.h"
+
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "bitnet.h"
+#include "ggml-like/graph_trace.h"
+#include "src/base/error.h"
+#include "src/context/state_bytes.h"
+
+namespace bitnet {
+namespace {
+
+constexpr char kMagic[8] = {'B', 'N', 'S', 'E', 'S', '0', '0', '1'};
+constexpr size_t kHeadBytes = 40;
+constexpr size_t kRecordBytes = 2 * sizeof(int32_t);  // of a cell, a node, a tail
+constexpr size_t kChecksumBytes = 8;
+constexpr size_t kPieceBytes = size_t{1} << 16;
+
+[[noreturn]] void bad_session(const std::string& what) {
+    throw Error(BITNET_E_STATE, "the saved session " + what + "; save it again with this model");
+}
+
+// Counts come from a file: three times below 2^32, times factors below 2^36.
+uint64_t bytes_of(const KvCache& cache, uint64_t n_cells, uint64_t n_nodes, uint64_t n_tails) {
+    return kHeadBytes + (n_cells + n_nodes + n_tails) * kRecordBytes + kChecksumBytes + n_cells * kv_cell_bytes(cache);
+}
+
+uint64_t bytes_of(const KvCache& cache, const SavedTree& tree) {
+    return bytes_of(cache, tree.cells.size(), tree.nodes.size(), tree.tails.size());
+}
+
+// Collects small writes into pieces and keeps the checksum.
+class Pieces {
+public:
+    Pieces(const SessionSink& sink, uint64_t all) : sink_(sink), all_(all) { piece_.reserve(kPieceBytes); }
+
+    void write(const void* data, size_t n) {
+        checksum_ = tg::checksum_bytes(data, n, checksum_);
+        if (piece_.size() + n > kPieceBytes) flush();
+        if (n > kPieceBytes) {
+            give(data, n);
+            return;
+        }
+        const uint8_t* bytes = static_cast<const uint8_t*>(data);
+        piece_.insert(piece_.end(), bytes, bytes + n);
+    }
+    template <typename T>
+    void number(T value) {
+        uint8_t bytes[sizeof value];
+        uint8_t* to = bytes;
+        put_le(to, value);
+        write(bytes, sizeof bytes);
+    }
+    void pair(int32_t a, int32_t b) {
+        number(static_cast<uint32_t>(a));
+        number(static_cast<uint32_t>(b));
+    }
+    void finish() {
+        number(checksum_);
+        flush();
+    }
+
+private:
+    void flush() {
+        if (!piece_.empty()) give(piece_.data(), piece_.size());
+        piece_.clear();
+    }
+    void give(const void* data, size_t n) {
+        done_ += n;
+        sink_(data, n, done_, all_);
+    }
+
+    const SessionSink& sink_;
+    const uint64_t all_;
+    uint64_t done_ = 0;
+    uint64_t checksum_ = tg::checksum_bytes(nullptr, 0);
+    std::vector<uint8_t> piece_;
+};
+
+}  // namespace
+
+uint64_t session_bytes(const KvCache& cache) { return bytes_of(cache, cache.save()); }
+
+uint64_t most_session_bytes(const KvCache& cache) {
+    // A path of its own for each sequence through all cells; more nodes are none.
+    const uint64_t n_cells = static_cast<uint64_t>(cache.n_cells()), n_seq = static_cast<uint64_t>(cache.n_seq());
+    return bytes_of(cache, n_cells, n_cells * n_seq, n_seq);
+}
+
+void save_session(const KvCache& cache, uint64_t fingerprint, const SessionSink& sink) {
+    const SavedTree tree = cache.save();
+    Pieces out(sink, bytes_of(cache, tree));
+    out.write(kMagic, sizeof kMagic);
+    out.number(fingerprint);
+    out.number(static_cast<uint32_t>(cache.layers().size()));
+    out.number(static_cast<uint32_t>(cache.row_width()));
+    out.number(static_cast<uint32_t>(tree.cells.size()));
+    out.number(static_cast<uint32_t>(tree.nodes.size()));
+    out.number(static_cast<uint32_t>(tree.tails.size()));
+    out.number(uint32_t{BITNET_VERSION_NUMBER});
+    for (const SavedTree::Cell& cell : tree.cells) out.pair(cell.position, cell.token);
+    for (const SavedTree::Node& node : tree.nodes) out.pair(node.parent, node.cell);
+    for (const SavedTree::Tail& tail : tree.tails) out.pair(tail.id, tail.last);
+    const size_t n = kv_row_bytes(cache);
+    for (const tg::KvLayer& layer : cache.layers()) {
+        for (const uint16_t* rows : {layer.k, layer.v}) {
+            for (const int32_t place : tree.place) out.write(rows + place * cache.row_width(), n);
+        }
+    }
+    out.finish();
+}
+
+void load_session(KvCache& cache, uint64_t fingerprint, const uint8_t* data, size_t size) {
+    if (size < kHeadBytes + kChecksumBytes || std::memcmp(data, kMagic, sizeof kMagic) != 0) bad_session("is not one");
+    const uint8_t* from = data + sizeof kMagic;
+    if (get_le<uint64_t>(from) != fingerprint) bad_session("was saved with another model");
+    const uint32_t n_layer = get_le<uint32_t>(from), row_width = get_le<uint32_t>(from);
+    if (n_layer != cache.layers().size() || row_width != cache.row_width()) bad_session("was saved with another model");
+    const uint32_t n_cells = get_le<uint32_t>(from), n_nodes = get_le<uint32_t>(from), n_tails = get_le<uint32_t>(from);
+    from += sizeof(uint32_t);
+    constexpr uint32_t kMost = static_cast<uint32_t>(std::numeric_limits<int32_t>::max());
+    if (n_cells > kMost || n_nodes > kMost || n_tails > kMost) bad_session("has counts out of range");
+    if (bytes_of(cache, n_cells, n_nodes, n_tails) != size) bad_session("is cut short or too long");
+    const uint8_t* tail = data + size - kChecksumBytes;
+    if (get_le<uint64_t>(tail) != tg::checksum_bytes(data, size - kChecksumBytes)) bad_session("is damaged (checksum)");
+
+    SavedTree tree;
+    const auto read_pairs = [&](auto& to, uint32_t n) {
+        to.resize(n);
+        for (auto& [a, b] : to) {
+            a = static_cast<int32_t>(get_le<uint32_t>(from));
+            b = static_cast<int32_t>(get_le<uint32_t>(from));
+        }
+    };
+    read_pairs(tree.cells, n_cells);
+    read_pairs(tree.nodes, n_nodes);
+    read_pairs(tree.tails, n_tails);
+    cache.restore(tree);
+    const size_t n = size_t{n_cells} * kv_row_bytes(cache);
+    if (n == 0) return;
+    for (const tg::KvLayer& layer : cache.layers()) {
+        for (uint16_t* rows : {layer.k, layer.v}) {
+            std::memcpy(rows, from, n);
+            from += n;
+        }
+    }
+}
+
+}  // namespace bitnet
