@@ -41,7 +41,8 @@ void read_replay(std::string_view text, bitnet_receipt_params& params) {
         return;
     }
     if (!read_number(text, int64_t{0}, std::numeric_limits<int64_t>::max(), &params.replay_count))
-        throw Failure{kExitUsage, "--replay: '" + std::string(text) + "' is no share such as 5%, no number and not 'all'"};
+        throw Failure{kExitUsage,
+                      "--replay: '" + std::string(text) + "' is no share such as 5%, no number and not 'all'"};
 }
 
 void print_report(const bitnet_receipt_report& report, bool replayed) {
@@ -51,8 +52,7 @@ void print_report(const bitnet_receipt_report& report, bool replayed) {
         line += ", " + std::to_string(report.n_replayed) + " of " + std::to_string(report.n_positions) +
                 " positions computed again";
     write_out(line + "\n");
-    if (report.model_matched == 0)
-        write_out("not checked: the model and its logits; give -m MODEL or --replay\n");
+    if (report.model_matched == 0) write_out("not checked: the model and its logits; give -m MODEL or --replay\n");
 }
 
 int verify_receipt(const ReceiptOptions& options) {

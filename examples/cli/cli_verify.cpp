@@ -58,8 +58,10 @@ void replay(const std::string& receipt, const bitnet_model* model, Result& resul
     report.struct_size = sizeof report;
     const auto run = [&] {
         const bitnet_status status = bitnet_receipt_verify(receipt.data(), receipt.size(), model, &params, &report);
-        if (status == BITNET_E_VALIDATION) result.problem = bitnet_last_error();
-        else check(status);
+        if (status == BITNET_E_VALIDATION)
+            result.problem = bitnet_last_error();
+        else
+            check(status);
         result.n_positions += report.n_replayed;
         return result.problem.empty();
     };
@@ -77,7 +79,8 @@ std::string text_of_golden(const VerifyOptions& options, std::string* name) {
         return read_text(options.golden_file);
     }
     if (!options.model.path.empty())
-        throw Failure{kExitUsage, "which golden file? one of this model is made by bitnet verify --write FILE -m MODEL"};
+        throw Failure{kExitUsage,
+                      "which golden file? one of this model is made by bitnet verify --write FILE -m MODEL"};
     *name = "the default model's golden file";
     size_t size = 0;
     const char* text = default_golden_text(&size);

@@ -24,8 +24,7 @@ std::vector<std::string> read_golden(std::string_view text, const std::string& n
     if (golden == root.end() || *golden != kVersion) throw refuse("\"golden\" is not " + std::to_string(kVersion));
     const auto receipts = root.find("receipts");
     if (receipts == root.end() || !receipts->is_array() || receipts->empty()) throw refuse("it has no receipts");
-    if (receipts->size() > kMaxReceipts)
-        throw refuse("it has more than " + std::to_string(kMaxReceipts) + " receipts");
+    if (receipts->size() > kMaxReceipts) throw refuse("it has more than " + std::to_string(kMaxReceipts) + " receipts");
     std::vector<std::string> texts;
     for (const nlohmann::json& receipt : *receipts) texts.push_back(dump(receipt));
     return texts;
