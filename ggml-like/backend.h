@@ -1,8 +1,8 @@
 // Where graphs run. A backend owns memory and threads (or streams) and walks the nodes of a graph.
 #pragma once
 
-#include <cstddef>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -33,8 +33,8 @@ enum class RunResult : uint8_t { done, stopped, more };
 // How far a run in pieces has come. A new one is at the graph's beginning.
 struct RunCursor {
     size_t node = 0;
-    int64_t piece = 0;    // of the node
-    uint64_t node_ns = 0; // spent on the node so far
+    int64_t piece = 0;     // of the node
+    uint64_t node_ns = 0;  // spent on the node so far
 };
 
 class Backend {

@@ -61,21 +61,25 @@ uint64_t ns_since(Clock::time_point begin) {
     return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count());
 }
 
-TraceRow trace_row(const Step& step, const Node& node, uint64_t ns) {
-    const OpContext context = step.context(node, 0, 0, 1);
+TraceRow name_row(const Step& step, const Node& node) {
     TraceRow row;
     row.op = op_row(node.op).name;
     row.name = node.name.c_str();
     row.kernel = kernel_name(node, step.vec);
+    const int64_t n_outputs = step.inputs.n_outputs, n_tokens = step.inputs.n_tokens;
+    row.rows = node.output != kNoValue && step.graph.value(node.output).rows == Rows::outputs ? n_outputs : n_tokens;
+    return row;
+}
+
+TraceRow trace_row(const Step& step, const Node& node, uint64_t ns) {
+    TraceRow row = name_row(step, node);
+    if (step.trace->names_only) return row;
     row.microseconds = ns / 1000;
-    if (node.output == kNoValue) {
-        row.rows = step.inputs.n_tokens;
-        return row;
-    }
+    if (node.output == kNoValue) return row;
     const Value& value = step.graph.value(node.output);
-    row.rows = context.rows(node.output);
     if (value.type == ValueType::f32) {
-        row.checksum = checksum_bytes(context.bytes(node.output), static_cast<size_t>(row.rows * value.width) * sizeof(float));
+        row.checksum = checksum_bytes(step.context(node, 0, 0, 1).bytes(node.output),
+                                      static_cast<size_t>(row.rows * value.width) * sizeof(float));
     }
     return row;
 }
@@ -84,7 +88,8 @@ size_t n_nodes_of(const Graph& graph, const RunInputs& inputs) { return std::min
 
 void walk(int thread, void* user_data) {
     Step& step = *static_cast<Step*>(user_data);
-    const bool tracing = step.trace != nullptr;
+    const bool tracing = step.trace != nullptr && !step.trace->names_only;
+    const bool naming = step.trace != nullptr && step.trace->names_only && thread == 0;
     const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
     for (size_t i = 0; i < n_nodes; ++i) {
         const Node& node = step.graph.nodes()[i];
@@ -96,6 +101,7 @@ void walk(int thread, void* user_data) {
         const OpContext context = step.context(node, thread, thread, step.pool.size());
         if (!tracing) {
             op_row(node.op).run(context);
+            if (naming) step.trace->rows[i] = name_row(step, node);
             continue;
         }
         const Clock::time_point begin = Clock::now();
@@ -109,7 +115,8 @@ void walk(int thread, void* user_data) {
 void run_piece(int thread, void* user_data) {
     const Step& step = *static_cast<Step*>(user_data);
     const int n_threads = step.pool.size();
-    const int share = static_cast<int>(step.piece) * n_threads + thread, n_shares = static_cast<int>(step.n_pieces) * n_threads;
+    const int share = static_cast<int>(step.piece) * n_threads + thread;
+    const int n_shares = static_cast<int>(step.n_pieces) * n_threads;
     for (size_t i = step.begin; i < step.end; ++i) {
         const Node& node = step.graph.nodes()[i];
         op_row(node.op).run(step.context(node, thread, share, n_shares));
@@ -118,7 +125,7 @@ void run_piece(int thread, void* user_data) {
 
 // The same as all threads walking, for threads that must not wait for each other.
 RunResult run_between_meetings(Step& step) {
-    const bool tracing = step.trace != nullptr;
+    const bool tracing = step.trace != nullptr && !step.trace->names_only;
     const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
     for (step.begin = 0; step.begin < n_nodes; step.begin = step.end) {
         if (step.begin > 0 && step.must_stop()) return RunResult::stopped;
@@ -126,7 +133,9 @@ RunResult run_between_meetings(Step& step) {
         while (!tracing && step.end < n_nodes && step.plan.barrier_before[step.end] == 0) ++step.end;
         const Clock::time_point begin = Clock::now();
         step.pool.run(run_piece, &step);
-        if (tracing) step.trace->rows[step.begin] = trace_row(step, step.graph.nodes()[step.begin], ns_since(begin));
+        for (size_t i = step.begin; step.trace != nullptr && i < step.end; ++i) {
+            step.trace->rows[i] = trace_row(step, step.graph.nodes()[i], ns_since(begin));
+        }
     }
     return RunResult::done;
 }

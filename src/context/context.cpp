@@ -201,9 +201,15 @@ void Context::set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) c
 void Context::run(const tg::RunInputs& inputs) {
     timed_out_ = false;
     const tg::StopCheck stop{[](void* self) { return static_cast<Context*>(self)->should_stop(); }, this};
-    const tg::RunResult result =
-        backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, config_.trace ? &trace_ : nullptr);
+    const tg::RunResult result = backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, run_trace());
     if (result == tg::RunResult::stopped) throw_stopped();
+    if (kernel_log_ != nullptr) kernel_log_->add(trace_);
+}
+
+// Where a run writes down what it does, if anyone wants to know.
+tg::GraphTrace* Context::run_trace() noexcept {
+    trace_.names_only = !config_.trace;
+    return config_.trace || kernel_log_ != nullptr ? &trace_ : nullptr;
 }
 
 void Context::throw_stopped() {

@@ -15,6 +15,7 @@
 #include "src/base/deadline.h"
 #include "src/context/batch_split.h"
 #include "src/context/forward_pass.h"
+#include "src/context/kernel_log.h"
 #include "src/context/kv_cache.h"
 #include "src/context/metrics.h"
 #include "src/model/model.h"
@@ -80,6 +81,8 @@ public:
     // These throw BITNET_E_STATE.
     void require_embeddings() const;
     void require_no_steps() const;
+    // From here on every decode adds its kernels to the log, which the caller keeps; null: none.
+    void log_kernels(KernelLog* log) noexcept { kernel_log_ = log; }
     // Throws BITNET_E_ARGUMENT for a sequence outside the context.
     void check_sequence(bitnet_seq_id id) const;
 
@@ -87,6 +90,7 @@ private:
     void start(const BatchView& batch);
     void undo() noexcept;
     void count(int32_t n_tokens, uint64_t us) noexcept;
+    tg::GraphTrace* run_trace() noexcept;
     [[noreturn]] void throw_stopped();
     tg::RunInputs micro_batch(int32_t begin, int32_t end);
     void set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) const noexcept;
@@ -112,6 +116,7 @@ private:
     tg::Arena logits_;                      // [output][n_vocab]
     tg::Arena hidden_;                      // [output][n_embd], with embeddings only
     tg::GraphTrace trace_;
+    KernelLog* kernel_log_ = nullptr;
     Metrics metrics_;
     struct Steps {
         bool open = false;

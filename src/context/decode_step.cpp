@@ -45,9 +45,12 @@ bool Context::step(uint64_t budget_us) {
                 steps_.cursor = {};
             }
             const tg::RunResult result = backend_->run_until(until, steps_.cursor, decoder_.graph, plan_, *arena_,
-                                                             steps_.inputs, stop, config_.trace ? &trace_ : nullptr);
+                                                             steps_.inputs, stop, run_trace());
             if (result == tg::RunResult::stopped) throw_stopped();
-            if (result == tg::RunResult::done) steps_.begin = steps_.end;
+            if (result == tg::RunResult::done) {
+                steps_.begin = steps_.end;
+                if (kernel_log_ != nullptr) kernel_log_->add(trace_);
+            }
             if (result == tg::RunResult::more || (steps_.begin < steps_.n_tokens && Clock::now() >= until)) {
                 add_time();
                 return false;
