@@ -84,7 +84,9 @@ TraceRow trace_row(const Step& step, const Node& node, uint64_t ns) {
     return row;
 }
 
-size_t n_nodes_of(const Graph& graph, const RunInputs& inputs) { return std::min(graph.nodes().size(), inputs.n_nodes); }
+size_t n_nodes_of(const Graph& graph, const RunInputs& inputs) {
+    return std::min(graph.nodes().size(), inputs.n_nodes);
+}
 
 void walk(int thread, void* user_data) {
     Step& step = *static_cast<Step*>(user_data);
