@@ -175,10 +175,10 @@ class Guides(unittest.TestCase):
     def follow(self, path: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
             problems, text = Guide(package, Path(folder)).follow(path.read_text(encoding="utf-8"))
-        if write and text != path.read_text(encoding="utf-8"):
+        if write:
             path.write_text(text, encoding="utf-8")
-            print(f"docs_test: {path.relative_to(ROOT)} has new outputs")
-        elif problems:
+            problems = [problem for problem in problems if "the block above prints" not in problem]
+        if problems:
             self.fail("\n".join(f"{path.relative_to(ROOT)} {problem}" for problem in problems))
 
     def test_there_are_guides_and_the_index_names_each(self):
