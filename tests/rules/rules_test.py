@@ -15,6 +15,7 @@ import headers_alone
 import include_rules
 import isa_objects
 import no_abort_no_print
+import struct_layout
 import tree_rules
 
 HEADER = """/* a header */
@@ -223,6 +224,30 @@ class RulesAboutBinaries(unittest.TestCase):
             self.assertEqual(len(problems), 2, problems)
             self.assertIn("has _Z6helperv", problems[0])
             self.assertIn("lacks bitnet_two", problems[1])
+
+    def test_struct_layout(self):
+        header = "typedef struct a { uint32_t struct_size; int32_t x, y; /* z; */ int32_t (*f)(void *p, int q); } a;\n" \
+                 "typedef struct b { int32_t q[4]; } b;\n"
+        layout = "# c\na: uint32_t struct_size; int32_t x; int32_t y; int32_t (*f)(void *p, int q)\nb: int32_t q[4]\n"
+        row = "STRUCT_ROW(a, 24)"
+        self.assertEqual(struct_layout.check(header, layout, row), [])
+        self.assertEqual(struct_layout.write(header, layout), layout)
+        self.assertEqual(struct_layout.write(header, "# c\nb: int32_t q[4]\n"), layout)
+        for changed, rows, expected in (
+            (header.replace("x, y", "y, x"), row, "has 'int32_t y' where programs expect 'int32_t x'"),
+            (header.replace("x, y", "x, w, y"), row, "has 'int32_t w' where"),
+            (header.replace("x, y", "x"), row, "where programs expect 'int32_t y'"),
+            (header.replace(" } a", " int32_t n; } a"), row, "has 'int32_t n', struct_layout.txt does not"),
+            (header.replace("q[4]", "q[5]"), row, "has 'int32_t q[5]' where"),
+            (header, "", "a has no row"),
+            (header.split("\n")[0], row, "names b, which"),
+            (header + "typedef struct c { int32_t n; } c;", row, "c has 'int32_t n', struct_layout.txt does not"),
+        ):
+            problems = struct_layout.check(changed, layout, rows)
+            self.assertEqual(len(problems), 1, problems)
+            self.assertIn(expected, problems[0])
+            if "where" in expected:  # --write does not paper over a break
+                self.assertNotEqual(struct_layout.check(changed, struct_layout.write(changed, layout), rows), [])
 
     def test_no_abort_no_print(self):
         with tempfile.TemporaryDirectory() as folder:
