@@ -10,6 +10,7 @@ from pathlib import Path
 
 import docs_rules
 import exported_symbols
+import feature_coverage
 import header_is_c
 import headers_alone
 import include_rules
@@ -175,6 +176,32 @@ class RulesAboutText(unittest.TestCase):
         with Tree() as root:
             (root / "scripts/go").chmod(0o644)
             self.assertIn("not executable", docs_rules.check(root)[0][0])
+
+    def test_feature_coverage(self):
+        case = 'TEST_CASE("one is one") {}\nTEST_CASE("a \\"long\\" "\n          "name") {}\n'
+        good = "# c\nF001 | tests/api/one.cpp | one is one\nF002 | tests/api/one.cpp | a \"long\" name\n" \
+               "F002 | tests/scripts/go.py | test_it\n"
+        files = {"tests/api/one.cpp": case, "tests/scripts/go.py": "class T:\n    def test_it(self):\n        pass\n",
+                 "tests/CMakeLists.txt": "run tests/scripts/go.py\n"}
+        for text, changes, pending, expected in (
+            (good, {}, {"F003"}, None),
+            (good, {}, set(), "F003 has no test"),
+            (good, {}, {"F002", "F003"}, "F002 has a test now"),
+            (good, {}, {"F003", "F004"}, "F004 is pending and no feature"),
+            (good + "F009 | tests/api/one.cpp | one is one\n", {}, {"F003"}, "F009 is no feature"),
+            (good.replace("one is one", "one is"), {}, {"F003"}, "does not have: one is"),
+            (good.replace("test_it", "test"), {}, {"F003"}, "does not have: test"),
+            (good, {"tests/scripts/go.py": None}, {"F003"}, "go.py, which does not exist"),
+            (good, {"tests/CMakeLists.txt": "\n"}, {"F003"}, "which ctest does not run"),
+            (good.replace("F001 |", "F001:"), {}, {"F001", "F003"}, "is not: ID"),
+            (good + good.splitlines()[-1] + "\n", {}, {"F003"}, "is there twice"),
+            (good.replace("F001", "F002", 1).replace("F002 | tests/api/one.cpp | a", "F001 | tests/api/one.cpp | a"), {}, {"F003"},
+             "not sorted"),
+        ):
+            with self.subTest(expected), Tree({**files, **changes, "tests/rules/feature_coverage.txt": text}) as root:
+                problems = feature_coverage.check(root, ["F001", "F002", "F003"], pending)
+                self.assertEqual(len(problems), 0 if expected is None else 1, problems)
+                self.assertIn(expected or "", "".join(problems))
 
     def test_headers_alone(self):
         with Tree({"kernels/lame.h": "// x\n#pragma once\nstd::string x();\n"}) as root:
