@@ -147,7 +147,7 @@ void keep_typical(float typical_p, float temperature, std::vector<Candidate>& ca
     const double entropy = log_total - weighted / total;
 
     scratch.clear();
-    scratch.reserve(candidates.size());
+    scratch.reserve(candidates.capacity());  // not size: a later call may have more of them, and must not allocate
     for (size_t i = 0; i < candidates.size(); ++i) {
         const double surprise = log_total - scaled_logit(candidates[i].logit, best, temperature);
         const double distance = surprise > entropy ? surprise - entropy : entropy - surprise;
