@@ -141,6 +141,13 @@ void Sampler::accept(bitnet_token token) {
     dry_.add(token);
 }
 
+void Sampler::follow(bitnet_token token) {
+    accept(token);
+    if (greedy()) return;
+    draw_exclusion(rng_);
+    rng_.next_unit();
+}
+
 void Sampler::reset() noexcept {
     history_.clear();
     dry_.clear();
