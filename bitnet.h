@@ -456,6 +456,11 @@ BITNET_API bitnet_status bitnet_tokenizer_get_piece(const bitnet_tokenizer *toke
 /* The id whose stored text is exactly piece; BITNET_E_NOT_FOUND otherwise. */
 BITNET_API bitnet_status bitnet_tokenizer_get_token(const bitnet_tokenizer *tokenizer, const char *piece,
                                                     size_t n_bytes, bitnet_token *out_token);
+/* The ids of all tokens whose text, as bitnet_tokenizer_decode gives it, contains text; rising. E.g. "\n" for
+ * bitnet_sampler_params.dry_breakers. Control tokens have no text. Reads the whole vocabulary. Sizes as
+ * bitnet_tokenizer_encode. BITNET_E_ARGUMENT for an empty text. */
+BITNET_API bitnet_status bitnet_tokenizer_find_tokens(const bitnet_tokenizer *tokenizer, const char *text, size_t n_bytes,
+                                                      bitnet_token *out_tokens, size_t capacity, size_t *out_n);
 /* A bitnet_token_attribute; 0 for an id outside the vocabulary. */
 BITNET_API int32_t bitnet_tokenizer_get_attribute(const bitnet_tokenizer *tokenizer, bitnet_token token);
 /* 1 when the token ends a generation: EOS, end of turn, end of message and their like. */
@@ -643,10 +648,28 @@ typedef struct bitnet_logit_bias {
     float bias; /* added to the logit; -INFINITY forbids the token */
 } bitnet_logit_bias;
 
-/* Steps run in this order: bias, penalties, (temperature <= 0: greedy), temperature, top-k, typical, top-p, min-p, draw.
+/* Steps run in this order: bias, penalties, DRY, (temperature <= 0: greedy), top-n-sigma, temperature, top-k, typical, top-p,
+ * min-p, XTC, draw. Mirostat takes the place of top-n-sigma, top-k, typical, top-p, min-p and XTC. Each filter sees what
+ * the one before it left, with the probabilities at the temperature in use; none takes the last token away.
+ *   typical      C. Meister et al. 2022: the tokens whose surprise is nearest to the entropy, up to a mass of typical_p.
+ *   top-n-sigma  C. Tang et al. 2024: logits at least the largest minus top_n_sigma times the standard deviation of all
+ *                finite ones.
+ *   temperature  With dynatemp_range (the formula of koboldcpp and llama.cpp): low + (high - low) * (H / ln n)^
+ *                dynatemp_exponent, where low and high are temperature -+ dynatemp_range, low not below 0, and H is the
+ *                entropy at temperature 1 of the n tokens that top-k leaves: sure steps are colder, open ones hotter.
+ *   DRY          p-e-w 2024: a token that would go on with a repetition of n >= dry_allowed_length tokens (the end of the
+ *                accepted ones, found again earlier and there followed by the token) loses dry_multiplier * dry_base^
+ *                (n - dry_allowed_length). Breakers end repetitions and are never weakened themselves: line breaks, quotes
+ *                and the like, see bitnet_tokenizer_find_tokens.
+ *   XTC          p-e-w 2024: with a chance of xtc_probability, of the tokens whose probability is at least xtc_threshold
+ *                all but the least likely one are left out; so nothing happens where fewer than two reach it.
+ *   mirostat     S. Basu et al. 2021, algorithm 2: drops tokens of a surprise above mu bits (never the best one), draws, and
+ *                mu -= mirostat_eta * (surprise of the token among those kept - mirostat_tau); mu begins as 2 mirostat_tau.
+ *                Algorithm 1 keeps the k best instead, with k from mu and the slope of the 100 best (Zipf's exponent).
  * Logits that are NaN count as -infinity. If no finite logit is left the token is the lowest id that is not forbidden.
  * Ties go to the lowest id. The generator is PCG32 (M. O'Neill 2014) seeded with seed; its stream depends on nothing
- * else. The arithmetic is the library's own, so a seed gives the same tokens on every machine. */
+ * else: one draw per token, before it one for XTC where that is on, none when greedy. The arithmetic is the library's
+ * own, so a seed gives the same tokens on every machine. */
 typedef struct bitnet_sampler_params {
     uint32_t struct_size;
     float temperature;         /* default 0.7; 0 or less: greedy */
@@ -663,6 +686,21 @@ typedef struct bitnet_sampler_params {
     uint64_t seed;
     const bitnet_logit_bias *logit_bias; /* copied */
     size_t n_logit_bias;
+    float xtc_probability;     /* 0 .. 1; default 0: off */
+    float xtc_threshold;       /* 0 .. 1; default 0.1; above 0.5 no two tokens reach it */
+    float dry_multiplier;      /* default 0: off */
+    float dry_base;            /* 1 or more; default 1.75 */
+    int32_t dry_allowed_length; /* 1 or more; default 2: the shortest repetition that is weakened */
+    int32_t dry_penalty_last_n; /* accepted tokens to look for repetitions in, 0 (none) .. 2^20; default 1024. The time per
+                                 * token is linear in it */
+    const bitnet_token *dry_breakers; /* copied; default none */
+    size_t n_dry_breakers;
+    float dynatemp_range;      /* default 0: off */
+    float dynatemp_exponent;   /* above 0; default 1 */
+    float top_n_sigma;         /* default 0: off */
+    int32_t mirostat;          /* default 0: off; 1 or 2: the algorithm */
+    float mirostat_tau;        /* the surprise to hold, in bits; default 5 */
+    float mirostat_eta;        /* how fast to follow; default 0.1 */
 } bitnet_sampler_params;
 BITNET_API void bitnet_sampler_params_init(bitnet_sampler_params *params, uint32_t struct_size);
 
@@ -675,15 +713,41 @@ BITNET_API bitnet_status bitnet_sampler_sample(bitnet_sampler *sampler, const fl
 /* The same on the logits of a batch entry of the context's last decode. */
 BITNET_API bitnet_status bitnet_sampler_sample_context(bitnet_sampler *sampler, bitnet_context *context,
                                                        int32_t index, bitnet_token *out_token);
-/* Tells the penalties about a token that was not sampled here, e.g. of the prompt. */
+/* Tells the penalties and DRY about a token that was not sampled here, e.g. of the prompt. */
 BITNET_API bitnet_status bitnet_sampler_accept(bitnet_sampler *sampler, bitnet_token token);
-/* Forgets accepted tokens and starts the generator again. */
+/* Forgets accepted tokens and starts the generator and mirostat again. */
 BITNET_API bitnet_status bitnet_sampler_reset(bitnet_sampler *sampler);
 /* The seed in use. */
 BITNET_API uint64_t bitnet_sampler_get_seed(const bitnet_sampler *sampler);
 /* The probabilities the next draw would use, n_vocab floats that sum to 1 (0 for tokens filtered out); draws nothing. */
 BITNET_API bitnet_status bitnet_sampler_get_probabilities(bitnet_sampler *sampler, const float *logits,
                                                           size_t n_vocab, float *out_probabilities);
+
+/* Functions of the logits alone, without a sampler; the logits are as the model gave them, n_vocab 1 or more. NaN counts as
+ * -infinity, +infinity as the largest float; where no logit is above -infinity token 0 has all the probability. Sums are
+ * doubles in the order of ids. BITNET_E_ARGUMENT for a NULL or n_vocab 0. Any thread. */
+
+/* The token of the largest logit, the lowest id among equals. */
+BITNET_API bitnet_status bitnet_logits_argmax(const float *logits, size_t n_vocab, bitnet_token *out_token);
+/* exp(logit) over the sum of all: n_vocab floats. out_probabilities may be the logits. */
+BITNET_API bitnet_status bitnet_logits_softmax(const float *logits, size_t n_vocab, float *out_probabilities);
+/* One token from these logits and parameters, by nothing else: a fresh sampler's first draw. params as
+ * bitnet_sampler_create; without a seed in them every call chooses its own. */
+BITNET_API bitnet_status bitnet_logits_sample(const float *logits, size_t n_vocab, const bitnet_sampler_params *params,
+                                              bitnet_token *out_token);
+
+typedef struct bitnet_token_logprob {
+    bitnet_token token;
+    float logprob; /* natural logarithm of the softmax; -INFINITY for a token that cannot come */
+} bitnet_token_logprob;
+/* Log-probabilities, for evaluation and display: no temperature, bias, penalty or filter enters.
+ * token        whose logprob *out_logprob gets; out_logprob may be NULL, then token is not looked at.
+ *              BITNET_E_TOKEN outside the vocabulary.
+ * out_top      room for n_top entries (NULL for 0): the most likely tokens, best first, the lowest id among equals.
+ *              n_top is at most n_vocab. */
+BITNET_API bitnet_status bitnet_logits_get_top_logprobs(const float *logits, size_t n_vocab, bitnet_token token,
+                                                        float *out_logprob, bitnet_token_logprob *out_top,
+                                                        size_t n_top);
 
 /* ---- 11. Metrics -------------------------------------------------------------------------------------------------- */
 
@@ -728,6 +792,8 @@ typedef struct bitnet_generation_params {
     size_t n_stop_sequences;
     int32_t receipt;             /* 1: record what bitnet_generation_get_receipt needs; costs a SHA-256 of n_vocab floats
                                   * per token. 0 (default): no receipt */
+    int32_t n_logprobs;          /* 1 .. 20: keep the log-probabilities of each token and of that many best ones, for
+                                  * bitnet_generation_get_logprobs; 0 (default): none */
 } bitnet_generation_params;
 BITNET_API void bitnet_generation_params_init(bitnet_generation_params *params, uint32_t struct_size);
 
@@ -769,6 +835,15 @@ typedef struct bitnet_generation_step {
  * Returns  BITNET_E_KV_FULL when the prompt does not fit beside the other sequences, BITNET_E_STATE when the sequence was
  *          changed by others; after any failure the call may be repeated, no token is lost. */
 BITNET_API bitnet_status bitnet_generation_next(bitnet_generation *generation, bitnet_generation_step *out_step);
+
+/* Log-probabilities of the token that the last step brought (see bitnet_logits_get_top_logprobs).
+ * out_logprob  of the token itself; may be NULL.
+ * out_top      the n_logprobs best (fewer for a smaller vocabulary); *out_n their number, also when
+ *              BITNET_E_BUFFER_TOO_SMALL is returned; then nothing is written.
+ * Returns      BITNET_E_STATE when n_logprobs is 0 or the last step brought no token. */
+BITNET_API bitnet_status bitnet_generation_get_logprobs(const bitnet_generation *generation, float *out_logprob,
+                                                        bitnet_token_logprob *out_top, size_t capacity,
+                                                        size_t *out_n);
 
 /* 0 goes on, anything else ends the text (BITNET_FINISH_CANCELLED). Called on the calling thread; must not throw. */
 typedef int32_t (*bitnet_generation_callback)(const bitnet_generation_step *step, void *user_data);
@@ -892,7 +967,8 @@ BITNET_API const char *bitnet_receipt_check_name(bitnet_receipt_check check);
 typedef struct bitnet_receipt_params {
     uint32_t struct_size;
     int32_t n_threads;      /* for the replay; as bitnet_context_params */
-    double replay_share;    /* 0..1, default 0.05: share of the positions to compute again, rounded up */
+    double replay_share;    /* 0..1, default 0.05: share of the positions to compute again, rounded up. Where
+                             * the sampler used mirostat also every position before the last of them: it learns from all */
     int64_t replay_count;   /* that many positions instead; -1 (default): use replay_share */
     uint64_t seed;          /* which positions: a person who checks should choose it, see bitnet_receipt_verify */
     int32_t max_tokens;     /* refuse to replay longer texts (BITNET_E_LIMIT); 0 (default): the larger of the model's

@@ -77,8 +77,16 @@ struct ModelOptions {
 };
 // -m, -t, --kernel, --no-mmap.
 void add_model_options(CLI::App& app, ModelOptions& options);
-// --temp, --top-k and the like; sampler must live as long as app.
-void add_sampler_options(CLI::App& app, bitnet_sampler_params& sampler);
+struct SamplerOptions {
+    bitnet_sampler_params params = bitnet_sampler_default_params();
+    std::vector<std::string> dry_breakers = {"\n", ":", "\"", "*"};
+};
+// --temp, --top-k and the like; options must live as long as app.
+void add_sampler_options(CLI::App& app, SamplerOptions& options);
+// Failure for parameters that no sampler can be made of.
+void check_sampler(const bitnet_sampler_params& params);
+// The tokens that hold one of the DRY breakers; none where DRY is off.
+std::vector<bitnet_token> find_breakers(const bitnet_tokenizer* tokenizer, const SamplerOptions& options);
 // Loads with a progress bar on a terminal.
 ModelHandle load_model(const ModelOptions& options);
 // Loads the file, or the model that is built in when path is empty; *out_model is the caller's to free.

@@ -41,6 +41,7 @@ GenerationConfig config_of(const bitnet_generation_params& p) {
     config.deadline = Deadline::in_us(p.deadline_us);
     config.sampler = read_sampler_config(p.sampler);
     config.record = p.receipt != 0;
+    config.n_logprobs = p.n_logprobs;
     require(p.n_stop_sequences == 0 || p.stop_sequences != nullptr, "bitnet_generation_params.stop_sequences is NULL");
     if (p.n_stop_sequences > StopMatcher::kMaxStops) {
         throw Error(BITNET_E_LIMIT,
@@ -158,6 +159,21 @@ bitnet_status bitnet_generation_next(bitnet_generation* generation, bitnet_gener
         // A size that cannot be is found out before a token is drawn.
         read_params(out_step, init_step);
         write_info(out_step, next_step(*generation));
+    });
+}
+
+bitnet_status bitnet_generation_get_logprobs(const bitnet_generation* generation, float* out_logprob,
+                                             bitnet_token_logprob* out_top, size_t capacity, size_t* out_n) {
+    return api_call(__func__, about(generation), [&] {
+        require(generation != nullptr, "the generation is NULL");
+        const TokenLogprobs* logprobs = generation->generation.logprobs();
+        if (logprobs == nullptr) {
+            throw Error(BITNET_E_STATE,
+                        "there are no log-probabilities: set n_logprobs in bitnet_generation_params and ask after a step "
+                        "that brought a token");
+        }
+        write_buffer(logprobs->top.data(), logprobs->top.size(), out_top, capacity, out_n, "log-probabilities");
+        if (out_logprob != nullptr) *out_logprob = logprobs->logprob;
     });
 }
 

@@ -7,6 +7,7 @@
 
 #include "src/base/error.h"
 #include "src/context/prefill.h"
+#include "src/sampler/logits_math.h"
 
 namespace bitnet {
 namespace {
@@ -48,6 +49,11 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
                     "max_new_tokens = " + std::to_string(config_.max_new_tokens) + " is below -1; use -1 for no limit")
             .with_subject("max_new_tokens");
     }
+    if (config_.n_logprobs < 0 || config_.n_logprobs > kMostLogprobs) {
+        throw Error(BITNET_E_CONFIG, "n_logprobs = " + std::to_string(config_.n_logprobs) +
+                                         "; it must be between 0 (none) and " + std::to_string(kMostLogprobs))
+            .with_subject("n_logprobs");
+    }
     if (prompt_.empty()) {
         throw Error(BITNET_E_ARGUMENT,
                     "the prompt has no tokens and the model no BOS token to start from; give a text");
@@ -79,6 +85,7 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
         record_->drawn.reserve(std::min(n_most, n_room));
         record_->logits.reserve(std::min(n_most, n_room));
     }
+    logprobs_.top.resize(static_cast<size_t>(std::min<int64_t>(config_.n_logprobs, context.model().hparams.n_vocab)));
 }
 
 // Brings the context to the logits of the next token; false when something ended the text instead.
@@ -146,6 +153,7 @@ void Generation::draw(Context& context, const Tokenizer& tokenizer) {
             if (record_) record_->logits.push_back(logits_digest(logits, n_vocab));
             drawn_ = sampler_.sample(logits, n_vocab);
             if (record_) record_->drawn.push_back(drawn_);
+            if (config_.n_logprobs > 0) note_logprobs(logits, n_vocab);
         } catch (...) {
             if (record_) record_->logits.resize(record_->drawn.size());
             // The logits may be another's when this is tried again: back to before the last token, which gives them anew.
@@ -159,6 +167,12 @@ void Generation::draw(Context& context, const Tokenizer& tokenizer) {
     } else {
         take(drawn_, tokenizer);
     }
+}
+
+void Generation::note_logprobs(const float* logits, size_t n_vocab) noexcept {
+    const LogSoftmax log_softmax(logits, n_vocab);
+    logprobs_.logprob = log_softmax.logprob(drawn_);
+    log_softmax.top(logprobs_.top.data(), logprobs_.top.size());
 }
 
 void Generation::take(bitnet_token token, const Tokenizer& tokenizer) {
