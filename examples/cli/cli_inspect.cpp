@@ -162,6 +162,20 @@ void write_section(const char* title, const nlohmann::ordered_json& section) {
     }
 }
 
+void write_quantization(nlohmann::ordered_json quantization) {
+    const nlohmann::ordered_json types = quantization["types"];
+    quantization.erase("types");
+    write_section("quantization", quantization);
+    for (const nlohmann::ordered_json& row : types) {
+        char line[160];
+        std::snprintf(line, sizeof line, "  %-8s %6llu tensors  %14llu weights  %14llu bytes  %7.4f bits each\n",
+                      row["type"].get<std::string>().c_str(), row["n_tensors"].get<unsigned long long>(),
+                      row["n_parameters"].get<unsigned long long>(), row["n_bytes"].get<unsigned long long>(),
+                      row["bits_per_weight"].get<double>());
+        write_out(line);
+    }
+}
+
 // A model and why it cannot run, if so.
 struct Loaded {
     ModelHandle model;
@@ -211,7 +225,7 @@ int run_inspect(const InspectOptions& options) {
     if (runs) {
         write_section("model", info);
         write_section("config", config);
-        write_section("quantization", quantization);
+        write_quantization(quantization);
     } else {
         write_out("cannot run: " + printable(loaded.problem, false) + "\n");
     }

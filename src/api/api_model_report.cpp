@@ -92,8 +92,7 @@ bitnet_model_config config_of(const Model& model) {
     config.max_seq_len = resolve_context_config(defaults, model, 0, 0, 1).n_ctx;
     config.device = usable_device_names().front().c_str();
     config.dtype = "f32";
-    const tg::Weight* ternary = ternary_matrix(model);
-    config.activation_dtype = ternary != nullptr ? ternary->kernel->act->name : "";
+    config.activation_dtype = ternary_matrix(model) != nullptr ? "i8" : "";  // in whatever order a kernel packs them
     config.activation = activates(model, Activation::relu2)  ? "relu2"
                         : activates(model, Activation::silu) ? "silu"
                                                              : "";
