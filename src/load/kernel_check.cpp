@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "ggml-like/arena.h"
@@ -86,16 +87,16 @@ void KernelCheck::check(const tg::Weight& weight) {
     if (!checked_.emplace(weight.type, weight.k).second) return;
     const std::vector<const kern::MulMatKernel*> all = candidates(weight.type);
     const kern::MulMatKernel& scalar = *all.back();
-    const kern::MulMatKernel*& chosen = kernels_.mul_mat[static_cast<int>(weight.type)];
+    const kern::MulMatKernel*& chosen = model_.kernels.mul_mat[static_cast<int>(weight.type)];
     const auto at = std::find(all.begin(), all.end(), chosen);
     auto next = at == all.end() ? all.begin() : at + 1;  // whatever comes before was not wanted
     while (chosen != &scalar && chosen->exact && !agrees(*chosen, scalar, weight)) {
         const kern::MulMatKernel* wrong = chosen;
         chosen = *next++;
-        ++n_replaced_;
-        problem_ = std::string("kernel ") + wrong->name + " gives other sums than " + scalar.name + " for '" +
-                   weight.name + "'; " + chosen->name + " takes its place; please report it";
-        log_message(BITNET_LOG_WARNING, problem_);
+        ++model_.n_kernel_fallbacks;
+        model_.kernel_problem = std::string("kernel ") + wrong->name + " gives other sums than " + scalar.name +
+                                " for '" + weight.name + "'; " + chosen->name + " takes its place; please report it";
+        log_message(BITNET_LOG_WARNING, model_.kernel_problem);
     }
     log_message(BITNET_LOG_DEBUG, std::string("kernel ") + chosen->name + " checked with rows of " +
                                       std::to_string(weight.k) + " weights");

@@ -115,7 +115,7 @@ void load_weights(const GgufFile& file, const LoadOptions& options, Model& model
     place_all(model.hparams, *model.arch, placer, model.weights);
     if (options.check_weights) check_norms(*model.arch, model.weights);
     tg::ThreadPool pool(options.n_threads);
-    KernelCheck kernels(&model.kernels);
+    KernelCheck kernels(&model);
     uint64_t done = 0;
     for (const TensorPlacer::Placed& placed : placer.placed()) {
         if (options.on_progress && !options.on_progress(static_cast<float>(static_cast<double>(done) /
@@ -135,8 +135,6 @@ void load_weights(const GgufFile& file, const LoadOptions& options, Model& model
         }
         done += placed.tensor->n_bytes;
     }
-    model.n_kernel_fallbacks = kernels.n_replaced();
-    model.kernel_problem = kernels.problem();
     for (const tg::Arena& arena : model.owned) model.owned_bytes += arena.size();
     if (options.on_progress && !options.on_progress(1.0f)) throw Error(BITNET_E_CANCELLED, "loading was cancelled");
 }

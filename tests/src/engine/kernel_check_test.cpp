@@ -30,10 +30,10 @@ void run_broken(const kern::MulMatArgs& args) {
     std::memcpy(&value, &bits, sizeof bits);
 }
 
-kern::KernelSet best() {
-    kern::KernelSet set{};
-    REQUIRE(kern::select_kernels(nullptr, &set) == kern::KernelChoice::ok);
-    return set;
+Model with_kernels(const char* level = nullptr) {
+    Model model;
+    REQUIRE(kern::select_kernels(level, &model.kernels) == kern::KernelChoice::ok);
+    return model;
 }
 
 kern::MulMatKernel broken(const kern::MulMatKernel& kernel) {
@@ -92,12 +92,11 @@ TEST_CASE("right kernels of every type and level pass the check") {
             CAPTURE(kernel.name);
             for (const int64_t n_rows : {1, 3, 16, 200}) {
                 const RandomWeight w(type, n_rows, 256);
-                kern::KernelSet set = best();
-                set.mul_mat[static_cast<int>(type)] = &kernel;
-                KernelCheck check(&set);
-                check.check(w.weight);
-                CHECK(check.n_replaced() == 0);
-                CHECK(&set.for_type(type) == &kernel);
+                Model model = with_kernels();
+                model.kernels.mul_mat[static_cast<int>(type)] = &kernel;
+                KernelCheck(&model).check(w.weight);
+                CHECK(model.n_kernel_fallbacks == 0);
+                CHECK(&model.kernels.for_type(type) == &kernel);
             }
         }
     }
@@ -108,29 +107,28 @@ TEST_CASE("a kernel with one wrong bit is replaced by the best right one, whethe
     for (const bool one_column : {true, false}) {
         CAPTURE(one_column);
         breaks_one_column = one_column;
-        kern::KernelSet set = best();
-        const kern::MulMatKernel& right = set.for_type(kern::QuantType::i2_s);
+        Model model = with_kernels();
+        const kern::MulMatKernel& right = model.kernels.for_type(kern::QuantType::i2_s);
         const kern::MulMatKernel wrong = broken(right);
-        set.mul_mat[static_cast<int>(kern::QuantType::i2_s)] = &wrong;
-        KernelCheck check(&set);
+        model.kernels.mul_mat[static_cast<int>(kern::QuantType::i2_s)] = &wrong;
+        KernelCheck check(&model);
         check.check(w.weight);
-        CHECK(check.n_replaced() == 1);
-        CHECK(&set.for_type(kern::QuantType::i2_s) == &right);
-        CHECK(check.problem().find("kernel broken gives other sums") == 0);
-        CHECK(check.problem().find(std::string(right.name) + " takes its place") != std::string::npos);
+        CHECK(model.n_kernel_fallbacks == 1);
+        CHECK(&model.kernels.for_type(kern::QuantType::i2_s) == &right);
+        CHECK(model.kernel_problem.find("kernel broken gives other sums") == 0);
+        CHECK(model.kernel_problem.find(std::string(right.name) + " takes its place") != std::string::npos);
         check.check(w.weight);  // known by now
-        CHECK(check.n_replaced() == 1);
+        CHECK(model.n_kernel_fallbacks == 1);
     }
 }
 
-TEST_CASE("a kernel forced below the best is replaced by a scalar one at last, never by the reference's own doubt") {
+TEST_CASE("the scalar kernel is the reference and is never replaced") {
     const RandomWeight w(kern::QuantType::tq2_0, 8, 512);
-    kern::KernelSet set{};
-    REQUIRE(kern::select_kernels("scalar", &set) == kern::KernelChoice::ok);
-    KernelCheck check(&set);
+    Model model = with_kernels("scalar");
+    KernelCheck check(&model);
     check.check(w.weight);
-    CHECK(check.n_replaced() == 0);
-    CHECK(std::string(set.for_type(kern::QuantType::tq2_0).name) == "tq2_scalar");
+    CHECK(model.n_kernel_fallbacks == 0);
+    CHECK(std::string(model.kernels.for_type(kern::QuantType::tq2_0).name) == "tq2_scalar");
 }
 
 TEST_CASE("loading checks the kernels of a model, and its contexts count what was replaced") {
