@@ -49,6 +49,7 @@ Command add_tokenize_command(CLI::App& app);
 Command add_inspect_command(CLI::App& app);
 Command add_perplexity_command(CLI::App& app);
 Command add_kernels_command(CLI::App& app);
+Command add_devices_command(CLI::App& app);
 Command add_chat_command(CLI::App& app);
 Command add_verify_command(CLI::App& app);
 Command add_verify_receipt_command(CLI::App& app);
@@ -97,6 +98,8 @@ void require_model(const std::string& path);
 std::string model_label(const std::string& path);
 bitnet_model_info get_info(const bitnet_model* model);
 nlohmann::ordered_json to_json(const bitnet_model_info& info);
+// What a context has measured, by the specification's names; what it has not is absent.
+nlohmann::ordered_json performance_json(const bitnet_context* context);
 // Failure when the file has none that this build can run.
 const bitnet_tokenizer* require_tokenizer(const bitnet_model* model, const std::string& path);
 bitnet_tokenizer_info get_info(const bitnet_tokenizer* tokenizer);

@@ -180,6 +180,7 @@ nlohmann::ordered_json result_json(const RunResult& result, const std::string& p
               {"decode_steps", g.decode_steps},
               {"tokens_per_second", g.decode_tokens_per_second},
               {"peak_memory_bytes", peak_memory_bytes()}}},
+            {"performance", performance_json(context)},
             {"model", to_json(info)},
             {"threads", bitnet_context_get_n_threads(context)},
             {"kernel", info.kernel}};

@@ -106,6 +106,18 @@ void Context::forget_outputs() noexcept {
 }
 
 void Context::decode(const BatchView& batch, const Deadline& deadline) {
+    try {
+        decode_batch(batch, deadline);
+    } catch (const Error& error) {
+        if (error.status() != BITNET_E_CANCELLED && error.status() != BITNET_E_TIMEOUT) performance_.count_error();
+        throw;
+    } catch (...) {
+        performance_.count_error();
+        throw;
+    }
+}
+
+void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
     if (batch.n_tokens == 0) return;
     deadline_ = deadline;
     timed_out_ = false;
@@ -134,6 +146,7 @@ void Context::decode(const BatchView& batch, const Deadline& deadline) {
     (split_.single_step() ? metrics_.decode_us : metrics_.prefill_us) += us;
     (split_.single_step() ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(batch.n_tokens);
     ++metrics_.n_decodes;
+    performance_.add_forward(us);
 }
 
 void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end, int64_t first_output) {

@@ -17,6 +17,7 @@
 #include "src/context/kernel_log.h"
 #include "src/context/kv_cache.h"
 #include "src/context/metrics.h"
+#include "src/context/performance_counters.h"
 #include "src/model/model.h"
 
 namespace bitnet {
@@ -57,6 +58,11 @@ public:
     const KvCache& cache() const noexcept { return cache_; }
     const Metrics& metrics() const noexcept { return metrics_; }
     void reset_metrics() noexcept { metrics_ = Metrics(); }
+    // Both may be read from any thread.
+    PerformanceCounters& performance() noexcept { return performance_; }
+    const PerformanceCounters& performance() const noexcept { return performance_; }
+    tg::Backend& backend() noexcept { return *backend_; }
+    const tg::Backend& backend() const noexcept { return *backend_; }
     uint64_t scratch_bytes() const noexcept;
     // The last decode's nodes as JSON; see bitnet_context_get_trace.
     std::string trace_json() const;
@@ -66,6 +72,7 @@ public:
     void check_sequence(bitnet_seq_id id) const;
 
 private:
+    void decode_batch(const BatchView& batch, const Deadline& deadline);
     void run_micro_batch(const BatchView& batch, int32_t begin, int32_t end, int64_t first_output);
     void reserve_outputs(int64_t n_outputs);
     void forget_outputs() noexcept;
@@ -90,6 +97,7 @@ private:
     tg::GraphTrace trace_;
     KernelLog* kernel_log_ = nullptr;
     Metrics metrics_;
+    PerformanceCounters performance_;
     Deadline deadline_;          // of the decode that runs
     bool timed_out_ = false;     // it, and nobody's wish, stopped the decode
     std::atomic<bool> cancelled_{false};

@@ -231,6 +231,12 @@ TEST_CASE("answers are cut at the caller's size") {
     check_info<bitnet_tokenizer_info>([&](bitnet_tokenizer_info* info) {
         return bitnet_tokenizer_get_info(bitnet_model_get_tokenizer(model.get()), info);
     });
+    check_info<bitnet_device_info>([&](bitnet_device_info* info) { return bitnet_device_get_info("cpu", info); });
+    check_info<bitnet_quantization_info>(
+        [&](bitnet_quantization_info* info) { return bitnet_model_get_quantization(model.get(), info); });
+    check_info<bitnet_type_usage>([&](bitnet_type_usage* info) { return bitnet_model_get_type(model.get(), 0, info); });
+    check_info<bitnet_model_config>(
+        [&](bitnet_model_config* info) { return bitnet_model_get_config(model.get(), info); });
     check_info<bitnet_error_info>([&](bitnet_error_info* info) { return bitnet_last_error_get_info(info); });
 }
 
