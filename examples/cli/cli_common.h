@@ -72,9 +72,12 @@ struct ModelOptions {
     std::string kernel;
     int32_t n_threads = 0;
     bool no_mmap = false;
+    std::vector<std::string> loras;  // FILE or FILE:SCALE
 };
 // -m, -t, --kernel, --no-mmap.
 void add_model_options(CLI::App& app, ModelOptions& options);
+// --lora, for commands that create a context.
+void add_lora_option(CLI::App& app, ModelOptions& options);
 // --temp, --top-k and the like; sampler must live as long as app.
 void add_sampler_options(CLI::App& app, bitnet_sampler_params& sampler);
 // Loads with a progress bar on a terminal.
@@ -90,7 +93,8 @@ nlohmann::ordered_json to_json(const bitnet_model_info& info);
 // Failure when the file has none that this build can run.
 const bitnet_tokenizer* require_tokenizer(const bitnet_model* model, const std::string& path);
 bitnet_tokenizer_info get_info(const bitnet_tokenizer* tokenizer);
-ContextHandle create_context(bitnet_model* model, const bitnet_context_params& params);
+// A context whose sequences all run with the adapters of options.loras, which are loaded for it.
+ContextHandle create_context(bitnet_model* model, const ModelOptions& options, bitnet_context_params params);
 // For bitnet_context_params.should_abort: non-zero after a signal.
 int32_t abort_on_signal(void* user_data);
 
