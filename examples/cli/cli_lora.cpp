@@ -29,10 +29,9 @@ LoraArgument parse_lora(const std::string& text) {
 }  // namespace
 
 void add_lora_option(CLI::App& app, ModelOptions& options) {
-    app
-        .add_option("--lora", options.loras,
-                     "LoRA adapter to run the model with (GGUF), at a scale other than 1 with :SCALE behind it; may be "
-                     "given several times")
+    app.add_option("--lora", options.loras,
+                   "LoRA adapter to run the model with (GGUF), at a scale other than 1 with :SCALE behind it; may be "
+                   "given several times")
         ->type_name("FILE[:SCALE]")
         ->allow_extra_args(false);
 }

@@ -17,10 +17,11 @@ const LoraSegments& segments_of(const OpContext& c, ValueId rows) {
 
 // Rows [row, row + n_rows) of w times n_cols columns. To the kernel they are a matrix of their own, because its tiles begin
 // at the first row; dense types lie row after row.
-void multiply(const Weight& w, int64_t row, int64_t n_rows, const float* x, int64_t x_stride, int64_t n_cols, float* out,
-              int64_t out_stride) {
+void multiply(const Weight& w, int64_t row, int64_t n_rows, const float* x, int64_t x_stride, int64_t n_cols,
+              float* out, int64_t out_stride) {
     kern::MulMatArgs args{};
-    args.weights = static_cast<const uint8_t*>(w.data) + static_cast<uint64_t>(row) * kern::quant_row_bytes(w.type, w.k);
+    args.weights =
+        static_cast<const uint8_t*>(w.data) + static_cast<uint64_t>(row) * kern::quant_row_bytes(w.type, w.k);
     args.weight_scale = 1.0f;
     args.acts = x;
     args.act_stride = x_stride;

@@ -35,8 +35,8 @@ std::shared_ptr<const SequenceAdapters::Set> SequenceAdapters::make_set(std::spa
     uint64_t rank = 0, tag = tg::checksum_bytes(nullptr, 0);
     for (const AdapterUse& use : uses) {
         if (!(std::fabs(use.scale) <= kMaxScale)) {
-            throw Error(BITNET_E_CONFIG, "the scale " + std::to_string(use.scale) + " of adapter '" + use.adapter->label +
-                                             "' is outside -1e6..1e6")
+            throw Error(BITNET_E_CONFIG, "the scale " + std::to_string(use.scale) + " of adapter '" +
+                                             use.adapter->label + "' is outside -1e6..1e6")
                 .with_subject("scale");
         }
         if (use.adapter->model.get() != &model_) {
@@ -54,8 +54,10 @@ std::shared_ptr<const SequenceAdapters::Set> SequenceAdapters::make_set(std::spa
     }
     if (set->uses.empty()) return nullptr;
     if (max_rank_ == 0) {
-        throw Error(BITNET_E_STATE, "the context was created without room for adapters; set "
-                                    "bitnet_context_params.max_lora_rank to " + std::to_string(rank) + " or more");
+        throw Error(BITNET_E_STATE,
+                    "the context was created without room for adapters; set "
+                    "bitnet_context_params.max_lora_rank to " +
+                        std::to_string(rank) + " or more");
     }
     if (rank > static_cast<uint64_t>(max_rank_)) {
         throw Error(BITNET_E_LIMIT, "the adapters have rank " + std::to_string(rank) +

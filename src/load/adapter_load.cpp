@@ -20,7 +20,9 @@ constexpr double kMaxAlpha = 1e6;
 
 std::string quoted(std::string_view name) { return "tensor '" + for_message(name) + "'"; }
 
-std::string shape_text(int64_t k, int64_t n_rows) { return "[" + std::to_string(k) + "," + std::to_string(n_rows) + "]"; }
+std::string shape_text(int64_t k, int64_t n_rows) {
+    return "[" + std::to_string(k) + "," + std::to_string(n_rows) + "]";
+}
 
 class AdapterReader {
 public:
@@ -31,7 +33,8 @@ public:
 
     void read() {
         if (model_.arch == nullptr) {
-            throw Error(BITNET_E_STATE, "the model was loaded with vocab_only and has no weights; load it again without");
+            throw Error(BITNET_E_STATE,
+                        "the model was loaded with vocab_only and has no weights; load it again without");
         }
         read_metadata();
         find_matrices();
@@ -48,8 +51,8 @@ private:
     void require_text(const char* key, std::string_view wanted) const {
         const std::string_view found = file_.require_string(key);
         if (found == wanted) return;
-        throw Error(BITNET_E_GGUF_METADATA, "key '" + std::string(key) + "' is '" + for_message(found) + "' instead of '" +
-                                                std::string(wanted) + "'; this is no LoRA adapter")
+        throw Error(BITNET_E_GGUF_METADATA, "key '" + std::string(key) + "' is '" + for_message(found) +
+                                                "' instead of '" + std::string(wanted) + "'; this is no LoRA adapter")
             .with_subject(key);
     }
 
@@ -57,13 +60,16 @@ private:
         require_text(gguf_key::kType, "adapter");
         require_text(gguf_key::kAdapterType, "lora");
         if (file_.find(gguf_key::kAdapterInvocationTokens) != nullptr) {
-            throw Error(BITNET_E_UNSUPPORTED, "the adapter begins at certain tokens only (aLoRA), which is not supported; "
-                                              "train it as a plain LoRA")
+            throw Error(BITNET_E_UNSUPPORTED,
+                        "key '" + std::string(gguf_key::kAdapterInvocationTokens) +
+                            "': an adapter that begins at certain tokens only (aLoRA) is not supported; "
+                            "train it as a plain LoRA")
                 .with_subject(gguf_key::kAdapterInvocationTokens);
         }
         out_.architecture = file_.require_string(gguf_key::kArchitecture);
         out_.name = file_.get_string(gguf_key::kName).value_or("");
-        out_.label = for_message(out_.name.empty() ? std::string_view(file_.source().name()) : std::string_view(out_.name));
+        out_.label =
+            for_message(out_.name.empty() ? std::string_view(file_.source().name()) : std::string_view(out_.name));
         // Converters know one name where model files have several; what counts is that the tensors mean the same.
         const ArchRow* arch = find_arch(out_.architecture);
         const ArchRow& own = *model_.arch;
@@ -99,7 +105,8 @@ private:
     // The pair and the matrix that a tensor's name without suffix names.
     std::pair<tg::LoraPair*, const tg::Weight*> place_of(const std::string& base, const std::string& tensor) {
         const auto found = matrices_.find(base);
-        if (found != matrices_.end()) return {&out_.pairs[static_cast<size_t>(found->second.slot)], found->second.weight};
+        if (found != matrices_.end())
+            return {&out_.pairs[static_cast<size_t>(found->second.slot)], found->second.weight};
         if (model_.file->find_tensor(base) != nullptr) {
             throw Error(BITNET_E_UNSUPPORTED, quoted(tensor) + " adapts '" + for_message(base) +
                                                   "'; this build adapts the matrices of layers and output.weight only")
@@ -118,8 +125,9 @@ private:
             const std::string_view name = tensor.name;
             const bool is_a = name.ends_with(kSuffixA);
             if (!is_a && !name.ends_with(kSuffixB)) {
-                throw Error(BITNET_E_UNSUPPORTED, quoted(name) + " is neither .lora_a nor .lora_b of a matrix, so results "
-                                                                 "would be wrong; train the adapter on matrices only")
+                throw Error(BITNET_E_UNSUPPORTED, quoted(name) +
+                                                      " is neither .lora_a nor .lora_b of a matrix, so results "
+                                                      "would be wrong; train the adapter on matrices only")
                     .with_subject(for_message(name));
             }
             const std::string base(name.substr(0, name.size() - kSuffixA.size()));
@@ -127,8 +135,8 @@ private:
             const auto [pair, matrix] = place_of(base, tensor.name);
             const GgufTensor* partner = file_.find_tensor(other);
             if (partner == nullptr) {
-                throw Error(BITNET_E_GGUF_MISSING_TENSOR, quoted(name) + " has no partner '" + for_message(other) +
-                                                              "'; convert the adapter again")
+                throw Error(BITNET_E_GGUF_MISSING_TENSOR,
+                            quoted(name) + " has no partner '" + for_message(other) + "'; convert the adapter again")
                     .with_subject(for_message(other));
             }
             const int64_t rank = (is_a ? tensor : *partner).ne[1];
@@ -148,10 +156,10 @@ private:
     void check_shape(const GgufTensor& tensor, int64_t k, int64_t n_rows, const tg::Weight& matrix) const {
         if (tensor.ne[0] == k && tensor.ne[1] == n_rows && tensor.n_rows() == n_rows) return;
         const bool wrong_width = tensor.ne[0] != k;
-        throw Error(BITNET_E_GGUF_TENSOR_SHAPE, quoted(tensor.name) + " is " + shape_text(tensor.ne[0], tensor.n_rows()) +
-                                                    " instead of " + shape_text(k, n_rows) + ", because '" + matrix.name +
-                                                    "' is " + shape_text(matrix.k, matrix.n_rows) +
-                                                    "; the adapter is of another model")
+        throw Error(BITNET_E_GGUF_TENSOR_SHAPE,
+                    quoted(tensor.name) + " is " + shape_text(tensor.ne[0], tensor.n_rows()) + " instead of " +
+                        shape_text(k, n_rows) + ", because '" + matrix.name + "' is " +
+                        shape_text(matrix.k, matrix.n_rows) + "; the adapter is of another model")
             .with_numbers(static_cast<uint64_t>(wrong_width ? k : n_rows),
                           static_cast<uint64_t>(wrong_width ? tensor.ne[0] : tensor.n_rows()))
             .with_subject(for_message(tensor.name));
@@ -161,9 +169,9 @@ private:
         const bool usable = tensor.type == kern::QuantType::f32 || tensor.type == kern::QuantType::f16 ||
                             tensor.type == kern::QuantType::bf16;
         if (!usable) {
-            throw Error(BITNET_E_GGUF_TENSOR_TYPE, quoted(tensor.name) + " has type " +
-                                                       kern::quant_type_info(tensor.type).name +
-                                                       "; adapters are read as f32, f16 or bf16; convert it to one of them")
+            throw Error(BITNET_E_GGUF_TENSOR_TYPE,
+                        quoted(tensor.name) + " has type " + kern::quant_type_info(tensor.type).name +
+                            "; adapters are read as f32, f16 or bf16; convert it to one of them")
                 .with_subject(for_message(tensor.name));
         }
         weight.name = tensor.name;
@@ -199,7 +207,8 @@ private:
         std::vector<float> row(static_cast<size_t>(tensor.ne[0]));
         const uint64_t row_bytes = kern::quant_row_bytes(tensor.type, tensor.ne[0]);
         for (int64_t i = 0; i < tensor.n_rows(); ++i) {
-            kern::quant_type_info(tensor.type).decode(data + static_cast<uint64_t>(i) * row_bytes, 1.0f, tensor.ne[0], row.data());
+            kern::quant_type_info(tensor.type)
+                .decode(data + static_cast<uint64_t>(i) * row_bytes, 1.0f, tensor.ne[0], row.data());
             for (const float value : row) {
                 if (std::isfinite(value)) continue;
                 throw Error(BITNET_E_GGUF_TENSOR_DATA, quoted(tensor.name) + " has a value that is not finite in row " +

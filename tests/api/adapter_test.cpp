@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ double largest_gap(const test::Logits& a, const test::Logits& b) {
 }
 
 // The model with W + factor * B A for W, in double and stored as f32: dense types only.
-std::vector<uint8_t> merged(const std::string& path, const std::vector<std::pair<test::AdapterFile, double>>& adapters) {
+std::vector<uint8_t> merged(const std::string& path,
+                            const std::vector<std::pair<test::AdapterFile, double>>& adapters) {
     test::ModelEdit model = test::ModelEdit::open(path);
     for (test::EditTensor& tensor : model.tensors) {
         std::vector<double> sum;
@@ -81,14 +83,62 @@ std::vector<uint8_t> merged(const std::string& path, const std::vector<std::pair
 
 }  // namespace
 
+TEST_CASE(
+    "a ternary model with two adapters gives the oracle's logits within 1e-4, on every level and fed in any way") {
+    std::ifstream in(test::golden_dir() / "lora.json");
+    const nlohmann::json json = nlohmann::json::parse(in);
+    const test::Tokens prompt = json.at("prompt");
+    const size_t n_vocab = json.at("n_vocab");
+    const std::vector<uint8_t> bytes = test::read_file(test::golden_dir() / json.at("logits").get<std::string>());
+    REQUIRE(bytes.size() == prompt.size() * n_vocab * sizeof(float));
+    for (const std::string& level : test::runnable_levels()) {
+        CAPTURE(level);
+        const std::string path = (test::golden_dir() / json.at("model").get<std::string>()).string();
+        const test::ModelHandle model =
+            test::load_model(path, [&](bitnet_model_params& p) { p.kernel = level.c_str(); });
+        std::vector<test::AdapterHandle> owners;
+        test::Uses uses;
+        for (const nlohmann::json& use : json.at("adapters")) {
+            bitnet_adapter* adapter = nullptr;
+            const std::string file = (test::golden_dir() / use[0].get<std::string>()).string();
+            test::must(bitnet_adapter_load(model.get(), file.c_str(), &adapter));
+            owners.emplace_back(adapter);
+            uses.push_back({adapter, use[1].get<float>()});
+        }
+        REQUIRE(uses.size() == 2);
+        for (const size_t n_step : {size_t{1}, prompt.size()}) {
+            const test::ContextHandle context = adapter_context(model);
+            test::must(test::set_adapters(context, 0, uses));
+            double worst = 0.0;
+            for (size_t i = 0; i < prompt.size(); i += n_step) {
+                test::BatchArrays arrays;
+                for (size_t k = 0; k < n_step; ++k) arrays.add(prompt[i + k], 0, true);
+                const bitnet_batch batch = arrays.view();
+                test::must(bitnet_context_decode(context.get(), &batch));
+                for (size_t k = 0; k < n_step; ++k) {
+                    test::Logits expected(n_vocab);
+                    std::memcpy(expected.data(), bytes.data() + (i + k) * n_vocab * sizeof(float),
+                                n_vocab * sizeof(float));
+                    const double gap =
+                        largest_gap(test::copy_logits(context, model, static_cast<int32_t>(k)), expected);
+                    worst = gap <= worst ? worst : gap;
+                }
+            }
+            CHECK(worst <= 1e-4);
+        }
+    }
+}
+
 TEST_CASE("a model with an adapter is the model with the adapter merged into its weights, also with two of them") {
     const std::string path = test::golden_model("llama-mix");  // bf16 and f32 matrices and head
     const test::ModelHandle model = test::load_model(path);
     const test::Logits plain = test::fresh_logits(model, kPrompt);
     for (const uint32_t type : {test::kTypeF32, test::kTypeF16, test::kTypeBf16}) {
         CAPTURE(type);
-        const test::AdapterFile first = test::full_adapter(path, 4, type, 1), second = test::full_adapter(path, 7, type, 50);
-        const test::AdapterHandle one = test::load_adapter(model, first.bytes()), two = test::load_adapter(model, second.bytes());
+        const test::AdapterFile first = test::full_adapter(path, 4, type, 1),
+                                second = test::full_adapter(path, 7, type, 50);
+        const test::AdapterHandle one = test::load_adapter(model, first.bytes()),
+                                  two = test::load_adapter(model, second.bytes());
         const auto check = [&](const test::Uses& uses, const std::vector<std::pair<test::AdapterFile, double>>& same) {
             const test::Logits logits = logits_with(model, uses, kPrompt);
             CHECK(largest_gap(logits, test::fresh_logits(test::load_model(merged(path, same)), kPrompt)) < 2e-4);
@@ -104,11 +154,13 @@ TEST_CASE("without an adapter, or with one at scale 0, logits have the bits of a
     for (const test::GoldenCase& c : test::golden_cases()) {
         CAPTURE(c.name);
         const test::ModelHandle model = test::load_model(c.path);
-        const test::AdapterHandle adapter = test::load_adapter(model, test::full_adapter(c.path, 3, test::kTypeF16, 9).bytes());
+        const test::AdapterHandle adapter =
+            test::load_adapter(model, test::full_adapter(c.path, 3, test::kTypeF16, 9).bytes());
         const test::Logits plain = test::fresh_logits(model, c.prompt);
         CHECK(test::same_bits(logits_with(model, {}, c.prompt), plain));
         CHECK(test::same_bits(logits_with(model, {{adapter.get(), 0.0f}}, c.prompt), plain));
-        if (c.name != "b158-zero-all") CHECK(!test::same_bits(logits_with(model, {{adapter.get(), 1.0f}}, c.prompt), plain));
+        if (c.name != "b158-zero-all")
+            CHECK(!test::same_bits(logits_with(model, {{adapter.get(), 1.0f}}, c.prompt), plain));
     }
 }
 
@@ -121,10 +173,14 @@ TEST_CASE("sequences with different adapters in one batch have the bits they hav
         std::vector<test::Logits> expected;
         for (const std::string& level : test::runnable_levels()) {
             CAPTURE(level);
-            const test::ModelHandle model = test::load_model(path, [&](bitnet_model_params& p) { p.kernel = level.c_str(); });
+            const test::ModelHandle model =
+                test::load_model(path, [&](bitnet_model_params& p) { p.kernel = level.c_str(); });
             const test::AdapterHandle one = test::load_adapter(model, first), two = test::load_adapter(model, second);
-            const std::vector<test::Uses> uses = {
-                {}, {{one.get(), 1.0f}}, {{two.get(), 0.5f}}, {{one.get(), 0.5f}, {two.get(), 2.0f}}, {{one.get(), 1.0f}}};
+            const std::vector<test::Uses> uses = {{},
+                                                  {{one.get(), 1.0f}},
+                                                  {{two.get(), 0.5f}},
+                                                  {{one.get(), 0.5f}, {two.get(), 2.0f}},
+                                                  {{one.get(), 1.0f}}};
             if (expected.empty()) {
                 for (const test::Uses& u : uses) expected.push_back(logits_with(model, u, kPrompt));
                 CHECK(!test::same_bits(expected[0], expected[1]));
@@ -137,7 +193,8 @@ TEST_CASE("sequences with different adapters in one batch have the bits they hav
                         p.n_threads = n_threads;
                         p.n_ubatch = n_ubatch;
                     });
-                    for (int32_t id = 0; id < 5; ++id) test::must(test::set_adapters(context, id, uses[static_cast<size_t>(id)]));
+                    for (int32_t id = 0; id < 5; ++id)
+                        test::must(test::set_adapters(context, id, uses[static_cast<size_t>(id)]));
                     test::BatchArrays arrays;
                     for (size_t i = 0; i < kPrompt.size(); ++i) {
                         for (int32_t id = 0; id < 5; ++id) arrays.add(kPrompt[i], id, i + 1 == kPrompt.size());
@@ -146,7 +203,8 @@ TEST_CASE("sequences with different adapters in one batch have the bits they hav
                     test::must(bitnet_context_decode(context.get(), &batch));
                     int different = 0;
                     for (int32_t id = 0; id < 5; ++id) {
-                        different += !test::same_bits(test::copy_logits(context, model, id - 5), expected[static_cast<size_t>(id)]);
+                        different += !test::same_bits(test::copy_logits(context, model, id - 5),
+                                                      expected[static_cast<size_t>(id)]);
                     }
                     CHECK(different == 0);
                 }
@@ -158,7 +216,8 @@ TEST_CASE("sequences with different adapters in one batch have the bits they hav
 TEST_CASE("an adapter stays with its sequence: removing, prefill and shift use it again, copies get it") {
     const std::string path = test::golden_model("b158-i2s");
     const test::ModelHandle model = test::load_model(path);
-    const test::AdapterHandle adapter = test::load_adapter(model, test::full_adapter(path, 4, test::kTypeF16, 3).bytes());
+    const test::AdapterHandle adapter =
+        test::load_adapter(model, test::full_adapter(path, 4, test::kTypeF16, 3).bytes());
     const test::Uses uses = {{adapter.get(), 1.0f}};
     const test::Logits expected = logits_with(model, uses, kPrompt), plain = logits_with(model, {}, kPrompt);
     const test::ContextHandle context = adapter_context(model, [](bitnet_context_params& p) { p.n_seq_max = 3; });
@@ -195,7 +254,8 @@ TEST_CASE("an adapter stays with its sequence: removing, prefill and shift use i
 TEST_CASE("the adapters of a sequence change only while it is empty, those of all sequences together or not at all") {
     const std::string path = test::golden_model("b158-i2s");
     const test::ModelHandle model = test::load_model(path);
-    const test::AdapterHandle adapter = test::load_adapter(model, test::full_adapter(path, 4, test::kTypeF16, 3).bytes());
+    const test::AdapterHandle adapter =
+        test::load_adapter(model, test::full_adapter(path, 4, test::kTypeF16, 3).bytes());
     const test::Uses uses = {{adapter.get(), 1.0f}}, half = {{adapter.get(), 0.5f}};
     const test::ContextHandle context = adapter_context(model, [](bitnet_context_params& p) { p.n_seq_max = 3; });
     test::must(test::set_adapters(context, 1, uses));
@@ -238,7 +298,8 @@ TEST_CASE("saved sequences and sessions load only where the same adapters are se
         return data;
     };
     const auto sequence = [&](bitnet_seq_id id) {
-        return saved([&](void* to, size_t n, size_t* size) { return bitnet_sequence_save(context.get(), id, to, n, size); });
+        return saved(
+            [&](void* to, size_t n, size_t* size) { return bitnet_sequence_save(context.get(), id, to, n, size); });
     };
     const std::vector<uint8_t> plain = sequence(0), adapted = sequence(1);
     const std::vector<uint8_t> session = saved([&](void* to, size_t n, size_t* size) {
@@ -259,7 +320,8 @@ TEST_CASE("saved sequences and sessions load only where the same adapters are se
         if (!c.same) CHECK(test::last_error().find("adapters") != std::string::npos);
         const std::string for_plain = c.uses.empty() ? "BITNET_OK" : "BITNET_E_STATE";
         CHECK(test::name_of(bitnet_sequence_load(to.get(), 1, plain.data(), plain.size())) == for_plain);
-        CHECK(test::name_of(bitnet_context_load_session_from_memory(to.get(), session.data(), session.size())) == wanted);
+        CHECK(test::name_of(bitnet_context_load_session_from_memory(to.get(), session.data(), session.size())) ==
+              wanted);
         CHECK((bitnet_sequence_get_end(to.get(), 1) > 0) == (c.same || c.uses.empty()));
         if (!c.same) continue;
         test::decode(to, {3}, 1);
@@ -299,7 +361,8 @@ TEST_CASE("an adapter tells what it is") {
     const std::string path = test::golden_model("b158-i2s");
     const test::ModelHandle model = test::load_model(path);
     test::AdapterFile file("bitnet", 6.0f);  // the name that converters write for bitnet-b1.58 models, too
-    file.add("blk.0.attn_q.weight", 128, 128, 2, test::kTypeF32, 1).add("blk.2.ffn_down.weight", 384, 128, 5, test::kTypeF16, 2);
+    file.add("blk.0.attn_q.weight", 128, 128, 2, test::kTypeF32, 1)
+        .add("blk.2.ffn_down.weight", 384, 128, 5, test::kTypeF16, 2);
     const test::AdapterHandle adapter = test::load_adapter(model, file.bytes());
     const bitnet_adapter_info info = test::info_of(adapter);
     CHECK(std::string(info.architecture) == "bitnet");

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/api_fixture.h"
+#include "tests/support/adapter_file.h"
 
 namespace {
 
@@ -106,6 +106,10 @@ TEST_CASE("answers are cut at the caller's size") {
     check_info<bitnet_tokenizer_info>([&](bitnet_tokenizer_info* info) {
         return bitnet_tokenizer_get_info(bitnet_model_get_tokenizer(model.get()), info);
     });
+    const test::AdapterHandle adapter = test::load_adapter(
+        model, test::full_adapter(test::golden_model("b158-i2s"), 2, test::kTypeF16, 1).bytes());
+    check_info<bitnet_adapter_info>(
+        [&](bitnet_adapter_info* info) { return bitnet_adapter_get_info(adapter.get(), info); });
     check_info<bitnet_error_info>([&](bitnet_error_info* info) { return bitnet_last_error_get_info(info); });
 }
 

@@ -47,7 +47,6 @@ struct Adapters {
     tg::LoraPair first[2], second[2];
 };
 
-
 // y = base row + the adapters of its row, for base and x that are the rows of two tables.
 std::vector<float> run(const Shape& shape, const kern::KernelSet& kernels, int n_threads, int32_t slot,
                        const std::vector<float>& x, const std::vector<float>& base,
@@ -75,12 +74,13 @@ double expected(const Shape& shape, const std::vector<tg::LoraUse>& uses, int32_
         for (int64_t r = 0; r < rank; ++r) {
             double inner = 0.0, inner_size = 0.0;
             for (int64_t i = 0; i < shape.k; ++i) {
-                const double term = static_cast<double>(a[static_cast<size_t>(r * shape.k + i)]) * static_cast<double>(x[i]);
+                const double term =
+                    static_cast<double>(a[static_cast<size_t>(r * shape.k + i)]) * static_cast<double>(x[i]);
                 inner += term;
                 inner_size += std::fabs(term);
             }
-            const double weight =
-                static_cast<double>(b[static_cast<size_t>(out * rank + r)]) * static_cast<double>(use.scale) * pair.factor;
+            const double weight = static_cast<double>(b[static_cast<size_t>(out * rank + r)]) *
+                                  static_cast<double>(use.scale) * pair.factor;
             sum += weight * inner;
             *size += std::fabs(weight) * inner_size;
         }

@@ -70,7 +70,8 @@ public:
     }
     AdapterFile& add(const std::string& base, uint64_t n_in, uint64_t n_out, uint64_t rank, uint32_t type,
                      uint64_t seed) {
-        AdapterPair pair{base, adapter_matrix(n_in, rank, type, seed, 24), adapter_matrix(rank, n_out, type, seed + 1, 24)};
+        AdapterPair pair{base, adapter_matrix(n_in, rank, type, seed, 24),
+                         adapter_matrix(rank, n_out, type, seed + 1, 24)};
         edit.tensors.push_back({base + ".lora_a", {n_in, rank}, type, stored(pair.a)});
         edit.tensors.push_back({base + ".lora_b", {rank, n_out}, type, stored(pair.b)});
         pairs.push_back(std::move(pair));
