@@ -372,3 +372,42 @@ TEST_CASE("an adapter tells what it is") {
     CHECK(info.n_parameters == 2 * 256 + 5 * 512);
     CHECK(info.n_bytes >= 4 * 2 * 256 + 2 * 5 * 512);
 }
+
+TEST_CASE("the trace shows adapters' nodes with the same bits for any threads, and none without room for them") {
+    const std::string path = test::golden_model("b25-i2s-untied");
+    const test::ModelHandle model = test::load_model(path);
+    const test::AdapterHandle adapter =
+        test::load_adapter(model, test::full_adapter(path, 5, test::kTypeF16, 3).bytes());
+    const auto trace_of = [&](int32_t n_threads, int32_t max_lora_rank) {
+        const test::ContextHandle context = test::make_context(model, [&](bitnet_context_params& p) {
+            p.n_threads = n_threads;
+            p.max_lora_rank = max_lora_rank;
+            p.n_seq_max = 2;
+            p.trace = 1;
+        });
+        if (max_lora_rank != 0) test::must(test::set_adapters(context, 1, {{adapter.get(), 1.0f}}));
+        test::BatchArrays arrays;
+        for (const bitnet_token token : kPrompt) {
+            arrays.add(token, 0, false);
+            arrays.add(token, 1, token > 50);
+        }
+        const bitnet_batch batch = arrays.view();
+        test::must(bitnet_context_decode(context.get(), &batch));
+        size_t size = 0;
+        bitnet_context_get_trace(context.get(), nullptr, 0, &size);
+        std::string text(size + 1, '\0');
+        test::must(bitnet_context_get_trace(context.get(), text.data(), text.size(), &size));
+        nlohmann::json trace = nlohmann::json::parse(text.substr(0, size));
+        for (nlohmann::json& row : trace) row.erase("us");
+        return trace;
+    };
+    const nlohmann::json one = trace_of(1, 9), none = trace_of(1, 0);
+    CHECK(one == trace_of(2, 9));
+    size_t n_nodes = 0;
+    for (const nlohmann::json& row : one) n_nodes += row.at("op") == "lora_down" || row.at("op") == "lora_up";
+    CHECK(n_nodes == 2 * (2 * 7 + 1));
+    CHECK(one.size() == none.size() + n_nodes);
+    CHECK(one.back().at("name") == "logits.lora_b");
+    CHECK(one.back().at("rows") == 7);
+    CHECK(none.back().at("name") == "logits");
+}
