@@ -74,6 +74,7 @@ bitnet_status load(const char* operation, const char* path, const bitnet_model_p
         subject.model = state.get();
         if (path != nullptr) state->path = path;
         load_model(open(full, read_options), options, &state->model);
+        if (full.sha256 != 0) state->hash.get(*state->model.file, true);
         read_tokenizer(*state);
         *out_model = new bitnet_model{std::move(state)};
     });

@@ -411,3 +411,37 @@ TEST_CASE("the trace shows adapters' nodes with the same bits for any threads, a
     CHECK(one.back().at("rows") == 7);
     CHECK(none.back().at("name") == "logits");
 }
+
+TEST_CASE("a text with adapters gets no receipt; room for adapters that a text does not use leaves its receipt valid") {
+    const std::string path = test::golden_model("b25-i2s-untied");
+    const test::ModelHandle model = test::load_model(path);
+    const test::AdapterHandle adapter =
+        test::load_adapter(model, test::full_adapter(path, 4, test::kTypeF16, 3).bytes());
+    const test::ContextHandle context = adapter_context(model, [](bitnet_context_params& p) { p.n_seq_max = 2; });
+    test::must(test::set_adapters(context, 1, {{adapter.get(), 1.0f}}));
+    bitnet_generation_params params = bitnet_generation_default_params();
+    params.max_new_tokens = 5;
+    params.receipt = 1;
+    const auto generate = [&](bitnet_seq_id id, bitnet_generation** out) {
+        return test::name_of(bitnet_generate(context.get(), id, "the in", 6, &params, nullptr, nullptr, out));
+    };
+    bitnet_generation* generation = nullptr;
+    CHECK(generate(1, &generation) == "BITNET_E_UNSUPPORTED");
+    CHECK(test::last_error().find("adapters") != std::string::npos);
+    bitnet_generation_free(generation);
+    generation = nullptr;
+    REQUIRE(generate(0, &generation) == "BITNET_OK");
+    size_t size = 0;
+    CHECK(bitnet_generation_get_receipt(generation, nullptr, 0, &size) == BITNET_E_BUFFER_TOO_SMALL);
+    std::string receipt(size + 1, '\0');
+    test::must(bitnet_generation_get_receipt(generation, receipt.data(), receipt.size(), &size));
+    bitnet_generation_free(generation);
+    bitnet_receipt_params check;
+    bitnet_receipt_params_init(&check, sizeof check);
+    check.replay_share = 1.0;
+    test::must(bitnet_receipt_verify(receipt.data(), size, model.get(), &check, nullptr));
+    params.receipt = 0;
+    generation = nullptr;
+    CHECK(generate(1, &generation) == "BITNET_OK");
+    bitnet_generation_free(generation);
+}
