@@ -515,6 +515,8 @@ typedef struct bitnet_context_params {
     /* Polled between operations, on the thread that called decode; non-zero stops the decode. May be NULL. */
     int32_t (*should_abort)(void *user_data);
     void *abort_user_data;
+    int32_t max_lora_rank; /* room for adapters: the sum of ranks that one sequence uses at once, at most 4096; 0 (default):
+                            * no adapters, at no cost. See bitnet_context_set_adapters */
 } bitnet_context_params;
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
 
@@ -794,7 +796,8 @@ typedef struct bitnet_generation_params {
     const char *const *stop_sequences;    /* NUL-terminated, at most 64 of at most 1024 bytes; copied */
     size_t n_stop_sequences;
     int32_t receipt;             /* 1: record what bitnet_generation_get_receipt needs; costs a SHA-256 of n_vocab floats
-                                  * per token. 0 (default): no receipt */
+                                  * per token. 0 (default): no receipt. BITNET_E_UNSUPPORTED from
+                                  * bitnet_generation_next for a sequence with adapters: a receipt names none */
     int32_t n_logprobs;          /* 1 .. 20: keep the log-probabilities of each token and of that many best ones, for
                                   * bitnet_generation_get_logprobs; 0 (default): none */
 } bitnet_generation_params;
@@ -1006,6 +1009,66 @@ BITNET_API bitnet_status bitnet_receipt_verify(const char *json, size_t n_bytes,
 /* ---- 15. Grammar ------------------------------------------------------------------------------------------------- */
 
 /* ---- 16. Adapters ------------------------------------------------------------------------------------------------ */
+
+/* LoRA: what a fine-tuning learned, kept beside the model as pairs of thin matrices A [n_in, rank] and B [rank, n_out] for
+ * some of its matrices W. An adapted matrix gives
+ *
+ *     W x  +  scale * alpha / rank * B (A x)          (alpha 0: scale * B (A x))
+ *
+ * with x in full precision, before it is rounded for a ternary W. W itself never changes, so one model in memory serves
+ * any number of adapters, and sequences with different ones, or none, run together in one batch. Results are the same bits
+ * everywhere, as without adapters, and a sequence without any has the bits of a context without any.
+ *
+ * An adapter of one model. It never changes: any thread may use it. */
+typedef struct bitnet_adapter bitnet_adapter;
+
+/* Loads an adapter for a model.
+ * path     UTF-8 path of a GGUF file as llama.cpp's convert_lora_to_gguf writes it: general.type "adapter", adapter.type
+ *          "lora", adapter.lora.alpha, tensors "<tensor of the model>.lora_a" and ".lora_b" in f32, f16 or bf16, rank 1 to
+ *          4096. Any matrix of a layer may be adapted, and output.weight where the model has one; not the embedding.
+ * Returns  BITNET_E_MODEL_ARCHITECTURE for an adapter of an architecture with other tensors; BITNET_E_NOT_FOUND where it
+ *          adapts a tensor that the model has not, BITNET_E_GGUF_MISSING_TENSOR where half of a pair is missing,
+ *          BITNET_E_GGUF_TENSOR_SHAPE, _TENSOR_TYPE, _TENSOR_DATA (NaN, infinity), BITNET_E_LIMIT (rank), each naming the
+ *          tensor; BITNET_E_UNSUPPORTED for an adapter of another kind; BITNET_E_STATE for a vocab_only model; the file
+ *          statuses of bitnet_model_load. *out_adapter is NULL after a failure.
+ * The file is read into memory, not mapped, and may change or go afterwards. The adapter keeps its model alive. */
+BITNET_API bitnet_status bitnet_adapter_load(const bitnet_model *model, const char *path, bitnet_adapter **out_adapter);
+/* The same from size bytes at data, which are copied. */
+BITNET_API bitnet_status bitnet_adapter_load_from_memory(const bitnet_model *model, const void *data, size_t size,
+                                                         bitnet_adapter **out_adapter);
+/* Sequences that use it go on using it. */
+BITNET_API void bitnet_adapter_free(bitnet_adapter *adapter);
+
+/* Strings live as long as the adapter. */
+typedef struct bitnet_adapter_info {
+    uint32_t struct_size;
+    const char *name;         /* general.name, or "" */
+    const char *architecture; /* as the file says */
+    int32_t rank;             /* the largest of its pairs: what it takes of max_lora_rank */
+    float alpha;              /* adapter.lora.alpha, 0 where the file has none */
+    uint64_t n_tensors;       /* two per adapted matrix */
+    uint64_t n_parameters;    /* elements of all tensors */
+    uint64_t n_bytes;         /* memory it holds */
+} bitnet_adapter_info;
+BITNET_API bitnet_status bitnet_adapter_get_info(const bitnet_adapter *adapter, bitnet_adapter_info *out_info);
+
+typedef struct bitnet_adapter_use {
+    const bitnet_adapter *adapter;
+    float scale; /* -1e6 .. 1e6; 1: as it was trained; 0: the adapter is left out */
+} bitnet_adapter_use;
+/* Says which adapters a sequence runs with from now on, instead of those before; n_uses 0: none. They are added in the
+ * order given. They stay with the sequence, not with its tokens: removing tokens, prefill and shift leave them; copying or
+ * forking a sequence copies them.
+ * seq_id   negative: every sequence; all or none are changed.
+ * uses     n_uses of them, at most 64; read during the call only. The adapters may be freed afterwards.
+ * Returns  BITNET_E_STATE for a sequence that holds tokens, unless its adapters and scales stay as they are: its keys and
+ *          values were computed with others, so remove its tokens first. Also for an adapter loaded for another model
+ *          handle, and where max_lora_rank of the context is 0. BITNET_E_LIMIT where the ranks add up to more than
+ *          max_lora_rank; BITNET_E_CONFIG for a scale out of range.
+ * Saved sequences and sessions remember which adapters and scales they were computed with: they load only into sequences
+ * that have the same ones set (BITNET_E_STATE otherwise). One thread per context at a time. */
+BITNET_API bitnet_status bitnet_context_set_adapters(bitnet_context *context, bitnet_seq_id seq_id,
+                                                     const bitnet_adapter_use *uses, size_t n_uses);
 
 /* ---- 17. Validation and memory ----------------------------------------------------------------------------------- */
 

@@ -232,12 +232,6 @@ const bitnet_tokenizer* require_tokenizer(const bitnet_model* model, const std::
     return tokenizer;
 }
 
-ContextHandle create_context(bitnet_model* model, const bitnet_context_params& params) {
-    bitnet_context* context = nullptr;
-    check(bitnet_context_create(model, &params, &context));
-    return ContextHandle(context);
-}
-
 int32_t abort_on_signal(void*) { return caught_signal(); }
 
 std::vector<bitnet_token> encode(const bitnet_tokenizer* tokenizer, std::string_view text, uint32_t flags) {

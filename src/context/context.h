@@ -18,6 +18,7 @@
 #include "src/context/kv_cache.h"
 #include "src/context/metrics.h"
 #include "src/context/performance_counters.h"
+#include "src/context/sequence_adapters.h"
 #include "src/model/model.h"
 
 namespace bitnet {
@@ -31,6 +32,7 @@ struct ContextConfig {
     int32_t n_threads = 0;
     bool embeddings = false;
     bool trace = false;
+    int32_t max_lora_rank = 0;
     int32_t (*should_abort)(void* user_data) = nullptr;
     void* abort_user_data = nullptr;
 };
@@ -56,6 +58,15 @@ public:
     const ContextConfig& config() const noexcept { return config_; }
     KvCache& cache() noexcept { return cache_; }
     const KvCache& cache() const noexcept { return cache_; }
+    SequenceAdapters& adapters() noexcept { return adapters_; }
+    const SequenceAdapters& adapters() const noexcept { return adapters_; }
+    // Its keys and values are of its adapters, so those are copied with it.
+    void copy_sequence(bitnet_seq_id from, bitnet_seq_id to, bitnet_pos p0, bitnet_pos p1) {
+        cache_.copy(from, to, p0, p1);
+        adapters_.copy(from, to);
+    }
+    // Of what computed the sequence's keys and values: the model and its adapters.
+    uint64_t fingerprint(bitnet_seq_id id) const noexcept { return adapters_.fingerprint(model_->fingerprint, id); }
     const Metrics& metrics() const noexcept { return metrics_; }
     void reset_metrics() noexcept { metrics_ = Metrics(); }
     // Both may be read from any thread.
@@ -84,6 +95,7 @@ private:
     ContextConfig config_;
     std::unique_ptr<tg::Backend> backend_;
     KvCache cache_;
+    SequenceAdapters adapters_;
     DecoderGraph decoder_;
     tg::MemoryPlan plan_;
     std::unique_ptr<tg::Buffer> arena_;

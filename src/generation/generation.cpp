@@ -91,6 +91,11 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
 // Brings the context to the logits of the next token; false when something ended the text instead.
 bool Generation::advance(Context& context) {
     const Stopwatch time;
+    if (record_ && context.adapters().tag(id_) != 0) {
+        throw Error(BITNET_E_UNSUPPORTED, "sequence " + std::to_string(id_) +
+                                              " runs with adapters, which a receipt cannot state; generate without a "
+                                              "receipt, or remove the tokens and the adapters");
+    }
     const LogScope log(context, record_);
     try {
         if (!prompt_done_) {

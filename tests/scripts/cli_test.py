@@ -321,6 +321,34 @@ class Run(CliTest):
         self.fails(1, "stop sequence 0 is empty", "run", "-m", MODEL, "--stop", "")
         self.fails(1, "stop sequence 0 has 2000 bytes", "run", "-m", MODEL, "--stop", "x" * 2000)
 
+    def test_adapters_change_the_text_by_their_scale(self):
+        golden = ROOT / "tests/golden"
+        first, second = golden / "lora-first.gguf", golden / "lora-second.gguf"
+
+        def ids(*loras):
+            options = [word for lora in loras for word in ("--lora", lora)]
+            return self.ok_json("run", "-m", golden / "b25-i2s-untied.gguf", "--temp", "0", "-n", "20", "-p", "the in",
+                                *options)["ids"]
+
+        plain, adapted = ids(), ids(str(first))
+        self.assertNotEqual(adapted, plain)
+        self.assertEqual(ids(f"{first}:0"), plain)
+        self.assertEqual(ids(f"{first}:1.0"), adapted)
+        self.assertEqual(ids(str(first), f"{second}:0"), adapted)
+        self.assertEqual(len({tuple(ids(*loras)) for loras in ((f"{first}:2",), (str(first), f"{second}:8"), (str(first),))}), 3)
+        with tempfile.TemporaryDirectory() as folder:
+            colon = Path(folder) / "a:b.gguf"
+            colon.write_bytes(first.read_bytes())
+            self.assertEqual(ids(str(colon)), adapted)
+            self.assertEqual(ids(f"{colon}:0"), plain)
+            self.fails(1, "missing.gguf", "run", "-m", golden / "b25-i2s-untied.gguf", "--lora", Path(folder) / "missing.gguf")
+        self.fails(1, "adapts|architecture", "run", "-m", golden / "llama-f16.gguf", "--lora", first)
+        self.fails(1, "scale", "run", "-m", golden / "b25-i2s-untied.gguf", "--lora", f"{first}:nan")
+        score = ["perplexity", "-m", golden / "b25-i2s-untied.gguf", "--ctx", "32", "-f", VALID, "--limit", "2"]
+        scores = [self.ok_json(*score, *options)["perplexity"] for options in ([], ["--lora", f"{first}:0"], ["--lora", first])]
+        self.assertEqual(scores[0], scores[1])
+        self.assertNotEqual(scores[0], scores[2])
+
     def test_a_timeout_ends_the_text(self):
         found = self.greedy("-n", "-1", "--timeout", "0.000001")
         self.assertEqual((found["ids"], found["finish_reason"]), ([], "deadline"))
