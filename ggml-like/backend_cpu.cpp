@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "ggml-like/arena.h"
@@ -37,12 +38,14 @@ struct Step {
     ThreadPool& pool;
     float* scratch;
     int64_t scratch_floats;
+    WorkCounters& work;
     // The node before which all stop. A number and not a flag: a thread that leaves the meeting before node i late may
     // already find the decision about a later node, and must still go there, where the others wait for it.
     std::atomic<size_t> stop_before{SIZE_MAX};
     // What threads are called for where they do not walk the whole list: nodes [begin, end), this piece of n_pieces.
     size_t begin = 0, end = 0;
     int64_t piece = 0, n_pieces = 1;
+    WorkLog* log = nullptr;  // of those calls
 
     bool must_stop() const { return stop.should_stop != nullptr && stop.should_stop(stop.user_data); }
     OpContext context(const Node& node, int thread, int share, int n_shares) const {
@@ -93,6 +96,8 @@ void walk(int thread, void* user_data) {
     const bool tracing = step.trace != nullptr && !step.trace->names_only;
     const bool naming = step.trace != nullptr && step.trace->names_only && thread == 0;
     const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
+    std::optional<WorkLog> log;
+    if (thread == 0) log.emplace(step.work);
     for (size_t i = 0; i < n_nodes; ++i) {
         const Node& node = step.graph.nodes()[i];
         if (step.plan.barrier_before[i] != 0 || (tracing && i > 0)) {
@@ -100,6 +105,7 @@ void walk(int thread, void* user_data) {
             step.pool.barrier().wait();
             if (step.stop_before.load(std::memory_order_relaxed) == i) return;
         }
+        if (log) log->begin(node.op);
         const OpContext context = step.context(node, thread, thread, step.pool.size());
         if (!tracing) {
             op_row(node.op).run(context);
@@ -121,6 +127,7 @@ void run_piece(int thread, void* user_data) {
     const int n_shares = static_cast<int>(step.n_pieces) * n_threads;
     for (size_t i = step.begin; i < step.end; ++i) {
         const Node& node = step.graph.nodes()[i];
+        if (thread == 0) step.piece == 0 ? step.log->begin(node.op) : step.log->resume(node.op);
         op_row(node.op).run(step.context(node, thread, share, n_shares));
     }
 }
@@ -129,6 +136,8 @@ void run_piece(int thread, void* user_data) {
 RunResult run_between_meetings(Step& step) {
     const bool tracing = step.trace != nullptr && !step.trace->names_only;
     const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
+    WorkLog log(step.work);
+    step.log = &log;
     for (step.begin = 0; step.begin < n_nodes; step.begin = step.end) {
         if (step.begin > 0 && step.must_stop()) return RunResult::stopped;
         step.end = step.begin + 1;
@@ -144,6 +153,8 @@ RunResult run_between_meetings(Step& step) {
 
 RunResult run_pieces(Step& step, RunCursor& cursor, Clock::time_point until) {
     const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
+    WorkLog log(step.work);
+    step.log = &log;
     Clock::time_point now = Clock::now();
     Clock::duration longest{};
     for (bool first = true; cursor.node < n_nodes; first = false) {
@@ -189,7 +200,7 @@ public:
                   const StopCheck& stop, GraphTrace* trace) override {
         if (trace != nullptr) trace->rows.resize(n_nodes_of(graph, inputs));
         Step step{graph, plan, arena.data(), inputs, stop, trace, vec_, pool_,
-                  reinterpret_cast<float*>(scratch_.data()), scratch_floats_};
+                  reinterpret_cast<float*>(scratch_.data()), scratch_floats_, work()};
         if (step.must_stop()) return RunResult::stopped;
         if (!pool_.may_meet()) return run_between_meetings(step);
         pool_.run(walk, &step);
@@ -199,7 +210,7 @@ public:
                         Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) override {
         if (trace != nullptr) trace->rows.resize(n_nodes_of(graph, inputs));
         Step step{graph, plan, arena.data(), inputs, stop, trace, vec_, pool_,
-                  reinterpret_cast<float*>(scratch_.data()), scratch_floats_};
+                  reinterpret_cast<float*>(scratch_.data()), scratch_floats_, work()};
         return run_pieces(step, cursor, until);
     }
     void synchronize() override {}

@@ -26,6 +26,11 @@ Work work_of(const Graph& graph, const Node& node, const RunInputs& inputs) noex
         for (int64_t i = 0; i < inputs.n_tokens; ++i) cells += inputs.n_visible[i];
         return {cells * node.params.n_head * node.params.head_dim * 2, rows * node.params.n_head};
     }
+    if (node.op == OpKind::lora_up || node.op == OpKind::lora_down) {
+        const int64_t inner = graph.value(node.inputs[node.op == OpKind::lora_up ? 1 : 0]).width;
+        return {rows * value.width * inner,
+                node.op == OpKind::lora_up ? value.width / 16 + 1 : rows * value.width / 4 + 1};
+    }
     return {rows * value.width * (node.op == OpKind::rope_table ? kAngle : kElementwise), rows};
 }
 

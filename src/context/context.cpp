@@ -28,8 +28,8 @@ int32_t checked(const char* name, int32_t value, int32_t low, int32_t high) {
     return value;
 }
 
-DecoderGraph build_graph(const Model& model, const KvCache& cache, bool embeddings) {
-    DecoderGraph decoder = build_decoder(model, cache.layers());
+DecoderGraph build_graph(const Model& model, const KvCache& cache, bool embeddings, int32_t max_lora_rank) {
+    DecoderGraph decoder = build_decoder(model, cache.layers(), max_lora_rank);
     decoder.graph.make_external(decoder.logits, kLogitsSlot);
     if (embeddings) decoder.graph.make_external(decoder.hidden, kHiddenSlot);
     return decoder;
@@ -69,6 +69,7 @@ ContextConfig resolve_context_config(const bitnet_context_params& params, const 
     config.n_threads = std::clamp(asked == 0 ? thread_limit : checked("n_threads", asked, 1, kMaxThreads), 1, thread_limit);
     config.embeddings = params.embeddings != 0;
     config.trace = params.trace != 0;
+    config.max_lora_rank = checked("max_lora_rank", params.max_lora_rank, 0, kMaxAdapterRank);
     config.should_abort = params.should_abort;
     config.abort_user_data = params.abort_user_data;
     config.timeout_us = params.timeout_us;
@@ -84,7 +85,8 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
     : model_(std::move(model)), config_(config),
       backend_(make_backend(*model_, config)),
       cache_(*backend_, model_->hparams.n_layer, model_->hparams.n_kv(), config.n_ctx, config.n_seq_max),
-      decoder_(build_graph(*model_, cache_, config.embeddings)), plan_(tg::plan_memory(decoder_.graph, config.n_ubatch)),
+      adapters_(*model_, config.max_lora_rank, config.n_ubatch, config.n_seq_max),
+      decoder_(build_graph(*model_, cache_, config.embeddings, config.max_lora_rank)), plan_(tg::plan_memory(decoder_.graph, config.n_ubatch)),
       arena_(backend_->allocate(plan_.arena_bytes, "activations")), split_(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) {
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
@@ -118,6 +120,11 @@ void Context::forget_outputs() noexcept {
     trace_.rows.clear();  // a stopped run leaves rows unfilled
 }
 
+void Context::decode(const BatchView& batch, const Deadline& deadline) {
+    require_no_steps();
+    counting_failures([&] { decode_batch(batch, deadline); });
+}
+
 // Checks a batch and takes its cells and the room for its outputs.
 void Context::start(const BatchView& batch) {
     forget_outputs();
@@ -144,10 +151,10 @@ void Context::count(int32_t n_tokens, uint64_t us) noexcept {
     (split_.single_step() ? metrics_.decode_us : metrics_.prefill_us) += us;
     (split_.single_step() ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(n_tokens);
     ++metrics_.n_decodes;
+    performance_.add_forward(us);
 }
 
-void Context::decode(const BatchView& batch, const Deadline& deadline) {
-    require_no_steps();
+void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
     if (batch.n_tokens == 0) return;
     deadline_ = limited(deadline);
     const auto begin_time = std::chrono::steady_clock::now();
@@ -190,6 +197,9 @@ tg::RunInputs Context::micro_batch(int32_t begin, int32_t end) {
                         ? reinterpret_cast<float*>(hidden_.data()) + first_output * model_->hparams.n_embd
                         : nullptr;
     set_outputs(inputs, reinterpret_cast<float*>(logits_.data()) + first_output * model_->hparams.n_vocab, hidden);
+    BatchView all;
+    all.seq_ids = split_.ids().data();
+    adapters_.cut(all, begin, end, ubatch_outputs_, inputs);
     return inputs;
 }
 
@@ -286,7 +296,7 @@ void Context::sequence_embedding(bitnet_seq_id id, bitnet_pooling pooling, bool 
 }
 
 uint64_t Context::scratch_bytes() const noexcept {
-    return plan_.arena_bytes + backend_->scratch_bytes() + logits_.size() + hidden_.size() +
+    return plan_.arena_bytes + backend_->scratch_bytes() + logits_.size() + hidden_.size() + adapters_.bytes() +
            BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max);
 }
 

@@ -13,11 +13,14 @@
 #include "ggml-like/backend.h"
 #include "src/arch/arch.h"
 #include "src/base/deadline.h"
+#include "src/base/error.h"
 #include "src/context/batch_split.h"
 #include "src/context/forward_pass.h"
 #include "src/context/kernel_log.h"
 #include "src/context/kv_cache.h"
 #include "src/context/metrics.h"
+#include "src/context/performance_counters.h"
+#include "src/context/sequence_adapters.h"
 #include "src/model/model.h"
 
 namespace bitnet {
@@ -31,6 +34,7 @@ struct ContextConfig {
     int32_t n_threads = 0;
     bool embeddings = false;
     bool trace = false;
+    int32_t max_lora_rank = 0;
     int32_t (*should_abort)(void* user_data) = nullptr;
     void* abort_user_data = nullptr;
     uint64_t timeout_us = 0;  // 0: none
@@ -69,8 +73,22 @@ public:
     const KvCache& cache() const { return require_no_steps(), cache_; }
     // For numbers that may be asked for at any time.
     const KvCache& cache_in_use() const noexcept { return cache_; }
+    SequenceAdapters& adapters() { return require_no_steps(), adapters_; }
+    const SequenceAdapters& adapters() const noexcept { return adapters_; }
+    // Its keys and values are of its adapters, so those are copied with it.
+    void copy_sequence(bitnet_seq_id from, bitnet_seq_id to, bitnet_pos p0, bitnet_pos p1) {
+        cache().copy(from, to, p0, p1);
+        adapters_.copy(from, to);
+    }
+    // Of what computed the sequence's keys and values: the model and its adapters.
+    uint64_t fingerprint(bitnet_seq_id id) const noexcept { return adapters_.fingerprint(model_->fingerprint, id); }
     const Metrics& metrics() const noexcept { return metrics_; }
     void reset_metrics() noexcept { metrics_ = Metrics(); }
+    // Both may be read from any thread.
+    PerformanceCounters& performance() noexcept { return performance_; }
+    const PerformanceCounters& performance() const noexcept { return performance_; }
+    tg::Backend& backend() noexcept { return *backend_; }
+    const tg::Backend& backend() const noexcept { return *backend_; }
     uint64_t scratch_bytes() const noexcept;
     // The last decode's nodes as JSON; see bitnet_context_get_trace.
     std::string trace_json() const;
@@ -87,6 +105,10 @@ public:
     void check_sequence(bitnet_seq_id id) const;
 
 private:
+    void decode_batch(const BatchView& batch, const Deadline& deadline);
+    // Failures that nobody asked for are counted.
+    template <typename Body>
+    void counting_failures(Body&& body);
     void start(const BatchView& batch);
     void undo() noexcept;
     void count(int32_t n_tokens, uint64_t us) noexcept;
@@ -106,6 +128,7 @@ private:
     ContextConfig config_;
     std::unique_ptr<tg::Backend> backend_;
     KvCache cache_;
+    SequenceAdapters adapters_;
     DecoderGraph decoder_;
     tg::MemoryPlan plan_;
     std::unique_ptr<tg::Buffer> arena_;
@@ -126,9 +149,23 @@ private:
         tg::RunCursor cursor;
         uint64_t us = 0;             // inside of steps
     } steps_;
+    PerformanceCounters performance_;
     Deadline deadline_;          // of the decode that runs
     bool timed_out_ = false;     // it, and nobody's wish, stopped the decode
     std::atomic<bool> cancelled_{false};
 };
+
+template <typename Body>
+void Context::counting_failures(Body&& body) {
+    try {
+        body();
+    } catch (const Error& error) {
+        if (error.status() != BITNET_E_CANCELLED && error.status() != BITNET_E_TIMEOUT) performance_.count_error();
+        throw;
+    } catch (...) {
+        performance_.count_error();
+        throw;
+    }
+}
 
 }  // namespace bitnet
