@@ -310,6 +310,8 @@ typedef struct bitnet_model_params {
     bitnet_progress_callback on_progress; /* may be NULL; called on the loading thread */
     void *progress_user_data;
     uint64_t max_tensors;       /* refuse with BITNET_E_SECURITY_TENSOR_COUNT above this many; 0: no limit but the reader's */
+    int32_t sha256;             /* 1: compute bitnet_model_get_sha256 during the load; 0 (default): when it is asked for.
+                                 * A model from a bitnet_reader has one only with 1, its bytes are gone afterwards */
     int32_t validate;           /* 1: look for everything that bitnet_model_validate_file finds before loading, and refuse with
                                  * BITNET_E_VALIDATION where there is an error; 2: or a warning; 0 (default): neither */
 } bitnet_model_params;
@@ -400,10 +402,10 @@ BITNET_API bitnet_status bitnet_model_get_tensor(const bitnet_model *model, size
 typedef struct bitnet_memory_info {
     uint32_t struct_size;
     uint64_t weights_mapped_bytes; /* used in place from the file or the caller's memory */
-    uint64_t weights_owned_bytes;  /* read or repacked into memory of the library */
+    uint64_t weights_owned_bytes;  /* read or repacked into memory of the library; norms */
     uint64_t vocabulary_bytes;     /* roughly */
     uint64_t kv_bytes;
-    uint64_t scratch_bytes;        /* activations, logits, attention scores */
+    uint64_t scratch_bytes;        /* activations, logits, attention scores, tables */
 } bitnet_memory_info;
 
 /* The tokenizer inside the model file; lives as long as the model. NULL when the file has none this build can run;
@@ -729,6 +731,8 @@ typedef struct bitnet_generation_params {
     const bitnet_sampler_params *sampler; /* NULL: the defaults of a sampler; read during the call only */
     const char *const *stop_sequences;    /* NUL-terminated, at most 64 of at most 1024 bytes; copied */
     size_t n_stop_sequences;
+    int32_t receipt;             /* 1: record what bitnet_generation_get_receipt needs; costs a SHA-256 of n_vocab floats
+                                  * per token. 0 (default): no receipt */
 } bitnet_generation_params;
 BITNET_API void bitnet_generation_params_init(bitnet_generation_params *params, uint32_t struct_size);
 
@@ -847,6 +851,86 @@ typedef struct bitnet_environment_info {
 BITNET_API bitnet_status bitnet_environment_get_info(bitnet_environment_info *out_info);
 
 /* ---- 14. Receipts ------------------------------------------------------------------------------------------------ */
+
+/* A receipt is JSON text that says how a text came about, in a form that anyone with the model can check:
+ *   schema_version "1.0.0"; compute_path "real"; kernels, those that ran, as "op/kernel", sorted; model {name,
+ *   architecture, quantization, sha256}; build {version, info}; device {backend_type, threads}; seed; sampler (its
+ *   parameters); prompt_ids; generated_ids, the token that ended the text included; finish_reason; metrics
+ *   {tokens_per_second, total_latency_ms, backend_type, prefill_ms, decode_ms, prompt_tokens, reused_tokens,
+ *   generated_tokens} (tokens_per_second: generated ones over the total); timestamp (UTC);
+ *   chain, one SHA-256 per generated token; digest, a SHA-256 over all the rest.
+ * What protects what, with C the text's canonical form (keys sorted, no spaces) without "chain" and "digest":
+ *   digest    = SHA-256 of C with "chain": catches accidents. It is no signature; whoever edits a receipt can make it anew.
+ *   chain[i]  = SHA-256 of chain[i-1], S, token i as 4 bytes and the SHA-256 of the logits it was drawn from (floats), with
+ *               S = SHA-256 of C and chain[-1] = S; numbers are little-endian. Every link holds every field of the text, so
+ *               changing one takes the logits of all positions, that is: running the model. bitnet_receipt_verify computes
+ *               some positions again and finds who did not.
+ * A receipt cannot prove when or how fast something ran: who really ran the model may state any time. */
+
+/* The SHA-256 of the model file as 64 hexadecimal digits, the same that `sha256sum` prints; from memory, a descriptor or
+ * a reader: of the bytes they gave. For a split model: of the parts' SHA-256s, 32 bytes each, in order. Computed at the
+ * first call, then kept; reads the whole file, some 4 seconds per GB, and cannot be cancelled. Any thread.
+ * BITNET_E_STATE where the bytes are not at hand: a reader (see bitnet_model_params.sha256), or a split model with
+ * vocab_only. Sizes as bitnet_model_get_metadata. */
+BITNET_API bitnet_status bitnet_model_get_sha256(const bitnet_model *model, char *buffer, size_t capacity,
+                                                 size_t *out_size);
+
+/* The receipt of what a generation has brought so far. Needs bitnet_generation_params.receipt; hashes the model if that
+ * was not done yet. BITNET_E_STATE without the parameter and before the first token. Sizes as bitnet_model_get_metadata. */
+BITNET_API bitnet_status bitnet_generation_get_receipt(const bitnet_generation *generation, char *buffer,
+                                                       size_t capacity, size_t *out_size);
+
+/* Writes a receipt to a file that appears whole or not at all. BITNET_E_VALIDATION for what bitnet_receipt_verify would
+ * refuse without a model, BITNET_E_IO. path is UTF-8; its folder must exist. */
+BITNET_API bitnet_status bitnet_receipt_write(const char *json, size_t n_bytes, const char *path);
+
+typedef enum bitnet_receipt_check {
+    BITNET_RECEIPT_CHECK_NONE = 0,         /* nothing is wrong */
+    BITNET_RECEIPT_CHECK_FORMAT = 1,       /* not JSON of this schema, or fields that contradict each other */
+    BITNET_RECEIPT_CHECK_COMPUTE_PATH = 2, /* compute_path is not "real" */
+    BITNET_RECEIPT_CHECK_KERNELS = 3,      /* no kernels, one with "mock" in its name, or not those of this model */
+    BITNET_RECEIPT_CHECK_DIGEST = 4,       /* the text was changed */
+    BITNET_RECEIPT_CHECK_MODEL = 5,        /* made with another model */
+    BITNET_RECEIPT_CHECK_REPLAY = 6,       /* computing a position again gives something else */
+    BITNET_RECEIPT_CHECK_TOKEN = 7         /* the sampler draws another token from these logits */
+} bitnet_receipt_check;
+/* "none", "format", "compute_path", ...; "unknown". Static storage. */
+BITNET_API const char *bitnet_receipt_check_name(bitnet_receipt_check check);
+
+typedef struct bitnet_receipt_params {
+    uint32_t struct_size;
+    int32_t n_threads;      /* for the replay; as bitnet_context_params */
+    double replay_share;    /* 0..1, default 0.05: share of the positions to compute again, rounded up */
+    int64_t replay_count;   /* that many positions instead; -1 (default): use replay_share */
+    uint64_t seed;          /* which positions: a person who checks should choose it, see bitnet_receipt_verify */
+    int32_t max_tokens;     /* refuse to replay longer texts (BITNET_E_LIMIT); 0 (default): the larger of the model's
+                             * n_ctx_train and 4096 */
+    int32_t (*should_abort)(void *user_data); /* as bitnet_context_params; BITNET_E_CANCELLED. May be NULL */
+    void *abort_user_data;
+} bitnet_receipt_params;
+BITNET_API void bitnet_receipt_params_init(bitnet_receipt_params *params, uint32_t struct_size);
+
+typedef struct bitnet_receipt_report {
+    uint32_t struct_size;
+    int32_t failed_check;    /* a bitnet_receipt_check */
+    int32_t model_matched;   /* 1: a model was given, and it is the receipt's */
+    uint64_t n_positions;    /* generated tokens of the receipt */
+    uint64_t n_replayed;     /* of those, computed again and found the same */
+    int64_t first_mismatch;  /* the lowest position that was computed again and differs, else -1 */
+} bitnet_receipt_report;
+
+/* Checks a receipt: its form and digest; with a model also that it is the same file, and the replay of positions that seed
+ * picks: logits and chain must give the same bits, and the sampler must draw the same token. Positions share their
+ * beginnings: a replay costs one prompt as long as the last position. A forger who knows seed beforehand can be right in
+ * the chosen positions alone, so take an unpredictable one.
+ * json     n_bytes of UTF-8, at most 16 MiB; any bytes are safe.
+ * model    NULL: only form and digest.
+ * params   NULL for the defaults.
+ * Returns  BITNET_OK; BITNET_E_VALIDATION (the message says what and where); BITNET_E_LIMIT; BITNET_E_STATE for a model
+ *          without hash or weights; BITNET_E_CANCELLED; BITNET_E_CONFIG for a parameter out of range.
+ * *out_report (may be NULL) is filled when the status is BITNET_OK or BITNET_E_VALIDATION. */
+BITNET_API bitnet_status bitnet_receipt_verify(const char *json, size_t n_bytes, const bitnet_model *model,
+                                               const bitnet_receipt_params *params, bitnet_receipt_report *out_report);
 
 /* ---- 15. Grammar ------------------------------------------------------------------------------------------------- */
 
@@ -1060,6 +1144,11 @@ static inline bitnet_sampler_params bitnet_sampler_default_params(void) {
 static inline bitnet_generation_params bitnet_generation_default_params(void) {
     bitnet_generation_params p;
     bitnet_generation_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_receipt_params bitnet_receipt_default_params(void) {
+    bitnet_receipt_params p;
+    bitnet_receipt_params_init(&p, (uint32_t)sizeof p);
     return p;
 }
 static inline bitnet_validation_params bitnet_validation_default_params(void) {

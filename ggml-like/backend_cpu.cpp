@@ -44,19 +44,21 @@ const char* kernel_name(const Node& node, const kern::VecKernels& vec) {
     return node.op == OpKind::mul_mat ? node.params.weight->kernel->name : vec.name;
 }
 
-TraceRow trace_row(const Step& step, const Node& node, const OpContext& context, Clock::time_point begin) {
+TraceRow name_row(const Step& step, const Node& node, const OpContext& context) {
     TraceRow row;
     row.op = op_row(node.op).name;
     row.name = node.name.c_str();
     row.kernel = kernel_name(node, step.vec);
+    row.rows = node.output == kNoValue ? step.inputs.n_tokens : context.rows(node.output);
+    return row;
+}
+
+TraceRow trace_row(const Step& step, const Node& node, const OpContext& context, Clock::time_point begin) {
+    TraceRow row = name_row(step, node, context);
     row.microseconds = static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count());
-    if (node.output == kNoValue) {
-        row.rows = step.inputs.n_tokens;
-        return row;
-    }
+    if (node.output == kNoValue) return row;
     const Value& value = step.graph.value(node.output);
-    row.rows = context.rows(node.output);
     if (value.type == ValueType::f32) {
         row.checksum = checksum_bytes(context.bytes(node.output), static_cast<size_t>(row.rows * value.width) * sizeof(float));
     }
@@ -65,7 +67,8 @@ TraceRow trace_row(const Step& step, const Node& node, const OpContext& context,
 
 void walk(int thread, void* user_data) {
     Step& step = *static_cast<Step*>(user_data);
-    const bool tracing = step.trace != nullptr;
+    const bool tracing = step.trace != nullptr && !step.trace->names_only;
+    const bool naming = step.trace != nullptr && step.trace->names_only && thread == 0;
     const size_t n_nodes = step.graph.nodes().size();
     for (size_t i = 0; i < n_nodes; ++i) {
         const Node& node = step.graph.nodes()[i];
@@ -80,6 +83,7 @@ void walk(int thread, void* user_data) {
                                 step.scratch + thread * step.scratch_floats, step.scratch_floats, thread, step.pool.size()};
         if (!tracing) {
             op_row(node.op).run(context);
+            if (naming) step.trace->rows[i] = name_row(step, node, context);
             continue;
         }
         const Clock::time_point begin = Clock::now();

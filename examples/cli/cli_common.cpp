@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "cli_platform.h"
 #include "examples/stories/default_model.h"
@@ -217,6 +218,13 @@ void write_file(const std::string& path, std::string_view bytes) {
     if (ok) error = errno;
     std::remove(part.c_str());
     throw Failure{kExitFailure, path + ": cannot be written: " + std::strerror(error)};
+}
+
+void require_folder_of(const std::string& path) {
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    std::error_code ignored;
+    if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
+        throw Failure{kExitFailure, path + ": the folder does not exist; make it first"};
 }
 
 void write_out(std::string_view bytes) {

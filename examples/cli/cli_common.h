@@ -50,6 +50,8 @@ Command add_inspect_command(CLI::App& app);
 Command add_perplexity_command(CLI::App& app);
 Command add_kernels_command(CLI::App& app);
 Command add_chat_command(CLI::App& app);
+Command add_verify_command(CLI::App& app);
+Command add_verify_receipt_command(CLI::App& app);
 Command add_validate_command(CLI::App& app);
 Command add_estimate_command(CLI::App& app);
 
@@ -111,6 +113,16 @@ std::vector<Item> fetch(size_t guess, Fill fill) {
     items.resize(needed);
     return items;
 }
+// The same for text, whose NUL is not counted.
+template <typename Fill>
+std::string fetch_text(Fill fill) {
+    const std::vector<char> bytes = fetch<char>(4096, [&](char* out, size_t capacity, size_t* size) {
+        const bitnet_status status = fill(out, capacity, size);
+        if (status == BITNET_E_BUFFER_TOO_SMALL) ++*size;
+        return status;
+    });
+    return std::string(bytes.begin(), bytes.end());
+}
 std::vector<bitnet_token> encode(const bitnet_tokenizer* tokenizer, std::string_view text, uint32_t flags);
 std::string decode(const bitnet_tokenizer* tokenizer, const bitnet_token* tokens, size_t n_tokens, uint32_t flags);
 std::string get_piece(const bitnet_tokenizer* tokenizer, bitnet_token token);
@@ -119,6 +131,8 @@ std::string get_piece(const bitnet_tokenizer* tokenizer, bitnet_token token);
 std::string read_text(const std::string& path);
 // Writes a file whole or not at all (beside it first, then renamed). Throws Failure.
 void write_file(const std::string& path, std::string_view bytes);
+// Failure when the file's folder does not exist: said before the work whose result would go there.
+void require_folder_of(const std::string& path);
 // Standard output, collected until flush_out(). A closed pipe is a silent Failure, any other error one with a message.
 void write_out(std::string_view bytes);
 void flush_out();

@@ -67,8 +67,8 @@ void write_row(const char* name, uint64_t n_bytes) {
 
 void write_table(const bitnet_memory_estimate& e) {
     char line[160];
-    std::snprintf(line, sizeof line, "context of %d tokens, batches of %d (%d at once), %d sequences, %d threads\n", e.n_ctx,
-                  e.n_batch, e.n_ubatch, e.n_seq_max, e.n_threads);
+    std::snprintf(line, sizeof line, "context of %d tokens, batches of %d (%d at once), %d sequences, %d threads\n",
+                  e.n_ctx, e.n_batch, e.n_ubatch, e.n_seq_max, e.n_threads);
     write_out(line);
     write_row("weights", e.weights_mapped_bytes + e.weights_owned_bytes);
     write_row("  attention", e.attention_bytes);
@@ -101,8 +101,8 @@ int run_estimate(const EstimateOptions& options) {
 }  // namespace
 
 Command add_estimate_command(CLI::App& app) {
-    CLI::App* command = app.add_subcommand(
-        "estimate", "Tell the memory that a model and a context take, before anything is loaded");
+    CLI::App* command =
+        app.add_subcommand("estimate", "Tell the memory that a model and a context take, before anything is loaded");
     auto options = std::make_shared<EstimateOptions>();
     const auto number = [&](const char* name, int32_t& value, const char* text) {
         command->add_option(name, value, text)->transform(whole_number<int32_t>(1, 1 << 24))->type_name("N");

@@ -5,6 +5,7 @@
 
 #include "cli_common.h"
 #include "cli_platform.h"
+#include "receipt_files.h"
 
 namespace cli {
 namespace {
@@ -18,6 +19,7 @@ struct RunOptions {
     int64_t n_predict = 100;
     std::vector<std::string> stops;
     double timeout = 0;
+    std::string receipt_file;
     int32_t n_ctx = 0;
     int32_t n_ubatch = 0;
     bool special = false;
@@ -107,9 +109,15 @@ GenerationHandle create_generation(const RunOptions& options, bitnet_context* co
     params.sampler = &options.sampler;
     params.stop_sequences = stops.data();
     params.n_stop_sequences = stops.size();
+    params.receipt = options.receipt_file.empty() ? 0 : 1;
     bitnet_generation* generation = nullptr;
     check(bitnet_generation_create_from_tokens(context, 0, prompt_ids.data(), prompt_ids.size(), &params, &generation));
     return GenerationHandle(generation);
+}
+
+void write_receipt(const bitnet_generation* generation, const std::string& path) {
+    const std::string text = get_receipt(generation);
+    check(bitnet_receipt_write(text.data(), text.size(), path.c_str()));
 }
 
 void print_figures(const RunResult& result) {
@@ -154,6 +162,7 @@ int run_model(const RunOptions& options) {
     bitnet_sampler* sampler = nullptr;
     check(bitnet_sampler_create(&options.sampler, &sampler));
     bitnet_sampler_free(sampler);
+    if (!options.receipt_file.empty()) require_folder_of(options.receipt_file);
     const std::string prompt = read_prompt(options);
 
     RunResult result;
@@ -196,6 +205,7 @@ int run_model(const RunOptions& options) {
         print_figures(result);
     }
     flush_out();
+    if (!options.receipt_file.empty()) write_receipt(generation.get(), options.receipt_file);
     return result.cancelled() ? interrupted_exit_code() : kExitOk;
 }
 
@@ -230,6 +240,11 @@ Command add_run_command(CLI::App& app) {
                      "end the text after this many seconds, the prompt included; 0: never")
         ->check(CLI::Range(0.0, 1e9))
         ->type_name("SECONDS");
+    command
+        ->add_option("--receipt", options->receipt_file,
+                     "write a receipt of the run: what was computed by which kernels, for bitnet verify-receipt")
+        ->type_name("FILE")
+        ->envname("BITNET_RECEIPT");
     add_sampler_options(*command, options->sampler);
     command
         ->add_option("--ctx", options->n_ctx, "context size in tokens; 0: what the model was trained for, at most 4096")

@@ -71,9 +71,10 @@ int run_validate(const ValidateOptions& options) {
     }
     write_findings(report, info);
     char line[256];
-    std::snprintf(line, sizeof line, "%s: %llu tensors, %llu errors, %llu warnings, %llu notes", passes ? "valid" : "not valid",
-                  static_cast<unsigned long long>(info.n_tensors), static_cast<unsigned long long>(info.n_errors),
-                  static_cast<unsigned long long>(info.n_warnings), static_cast<unsigned long long>(info.n_notes));
+    std::snprintf(line, sizeof line, "%s: %llu tensors, %llu errors, %llu warnings, %llu notes",
+                  passes ? "valid" : "not valid", static_cast<unsigned long long>(info.n_tensors),
+                  static_cast<unsigned long long>(info.n_errors), static_cast<unsigned long long>(info.n_warnings),
+                  static_cast<unsigned long long>(info.n_notes));
     write_out(line);
     if (info.n_ternary_values != 0) {
         std::snprintf(line, sizeof line, "; %.1f %% of the ternary weights are 0", 100.0 * info.ternary_zeros);

@@ -5,19 +5,8 @@
 #include "src/api/handles.h"
 #include "src/api/sampler_config.h"
 #include "src/context/prefill.h"
-#include "src/generation/generation.h"
 
 using namespace bitnet;
-
-struct bitnet_generation {
-    std::shared_ptr<const ModelState> state;
-    bitnet_context* context;  // the caller's; only next() looks at it
-    Generation generation;
-    uint64_t tokenize_us;
-    std::chrono::steady_clock::time_point begin;
-    uint64_t total_us;       // up to the last step
-    uint64_t cumulative_us;  // of the steps
-};
 
 namespace {
 
@@ -35,10 +24,6 @@ constexpr FinishReasonRow kFinishReasons[] = {
     {BITNET_FINISH_DEADLINE, "deadline"},
 };
 
-CallSubject about(const bitnet_generation* generation) noexcept {
-    return {nullptr, generation != nullptr ? generation->state.get() : nullptr};
-}
-
 using Clock = std::chrono::steady_clock;
 
 uint64_t us_since(Clock::time_point begin) {
@@ -55,6 +40,7 @@ GenerationConfig config_of(const bitnet_generation_params& p) {
     config.skip_special_tokens = p.skip_special_tokens != 0;
     config.deadline = Deadline::in_us(p.deadline_us);
     config.sampler = read_sampler_config(p.sampler);
+    config.record = p.receipt != 0;
     require(p.n_stop_sequences == 0 || p.stop_sequences != nullptr, "bitnet_generation_params.stop_sequences is NULL");
     if (p.n_stop_sequences > StopMatcher::kMaxStops) {
         throw Error(BITNET_E_LIMIT,

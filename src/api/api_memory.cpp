@@ -48,9 +48,8 @@ bitnet_memory_estimate estimate_of(const Model& model, const BytesByRole& roles,
 extern "C" {
 
 bitnet_status bitnet_model_get_memory_breakdown(const bitnet_model* model, bitnet_memory_breakdown* out_breakdown) {
-    return api_call(__func__, about(model), [&] {
-        write_info(out_breakdown, breakdown_of(checked(model).bytes_by_role));
-    });
+    return api_call(__func__, about(model),
+                    [&] { write_info(out_breakdown, breakdown_of(checked(model).bytes_by_role)); });
 }
 
 bitnet_status bitnet_model_estimate_memory(const bitnet_model* model, const bitnet_context_params* params,

@@ -77,6 +77,7 @@ bitnet_status load(const char* operation, const char* path, const bitnet_model_p
         subject.model = state.get();
         if (path != nullptr) state->path = path;
         load_model(open_validated(full, read_options, options, open), options, &state->model);
+        if (full.sha256 != 0) state->hash.get(*state->model.file, true);
         read_tokenizer(*state);
         *out_model = new bitnet_model{std::move(state)};
     });

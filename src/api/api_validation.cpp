@@ -51,8 +51,8 @@ const ValidationReport& checked(const bitnet_validation_report* report) {
 template <typename Row>
 const Row& row_at(const std::vector<Row>& rows, size_t index, const char* what) {
     if (index < rows.size()) return rows[index];
-    throw Error(BITNET_E_NOT_FOUND, "the report has " + std::to_string(rows.size()) + " " + what + ", none with index " +
-                                        std::to_string(index));
+    throw Error(BITNET_E_NOT_FOUND, "the report has " + std::to_string(rows.size()) + " " + what +
+                                        ", none with index " + std::to_string(index));
 }
 
 }  // namespace
@@ -73,7 +73,8 @@ bitnet_status bitnet_model_validate(const bitnet_model* model, const bitnet_vali
         require(model != nullptr && out_report != nullptr, "bitnet_model_validate: a pointer is NULL");
         const Model& m = model->state->model;
         if (m.arch == nullptr) {
-            throw Error(BITNET_E_STATE, "the model was loaded with vocab_only and has no weights; load it again without");
+            throw Error(BITNET_E_STATE,
+                        "the model was loaded with vocab_only and has no weights; load it again without");
         }
         *out_report = handle_of(validate_model(m, read(params).options));
     });
@@ -91,7 +92,8 @@ bitnet_status bitnet_model_validate_file(const char* path, const bitnet_validati
 
 void bitnet_validation_report_free(bitnet_validation_report* report) { delete report; }
 
-bitnet_status bitnet_validation_report_get_info(const bitnet_validation_report* report, bitnet_validation_info* out_info) {
+bitnet_status bitnet_validation_report_get_info(const bitnet_validation_report* report,
+                                                bitnet_validation_info* out_info) {
     return api_call(__func__, [&] {
         const ValidationReport& r = checked(report);
         bitnet_validation_info info{};

@@ -11,7 +11,8 @@ namespace bitnet {
 
 int32_t loading_threads(int32_t n_threads) {
     if (n_threads < 0 || n_threads > 1024) {
-        throw Error(BITNET_E_CONFIG, "n_threads = " + std::to_string(n_threads) + " is outside 0..1024").with_subject("n_threads");
+        throw Error(BITNET_E_CONFIG, "n_threads = " + std::to_string(n_threads) + " is outside 0..1024")
+            .with_subject("n_threads");
     }
     const int32_t limit = tg::usable_cpus();
     const int32_t asked = n_threads != 0 ? n_threads : env_num_threads();

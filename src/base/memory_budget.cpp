@@ -38,9 +38,10 @@ void MemoryCharge::resize(uint64_t n_bytes, uint64_t limit, const char* what, co
         uint64_t after = 0;
         const bool fits = checked_add(before, more, &after) && (limit == 0 || after <= limit);
         if (!fits) {
-            throw Error(BITNET_E_SECURITY_MEMORY,
-                        std::string(what) + " needs " + std::to_string(n_bytes) + " bytes, " + std::to_string(before - bytes_) +
-                            " are in use, and BITNET_MEMORY_LIMIT allows " + std::to_string(limit) + " in all; " + advice)
+            throw Error(BITNET_E_SECURITY_MEMORY, std::string(what) + " needs " + std::to_string(n_bytes) + " bytes, " +
+                                                      std::to_string(before - bytes_) +
+                                                      " are in use, and BITNET_MEMORY_LIMIT allows " +
+                                                      std::to_string(limit) + " in all; " + advice)
                 .with_numbers(limit, saturated_add(before, more))
                 .with_subject("BITNET_MEMORY_LIMIT");
         }

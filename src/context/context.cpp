@@ -141,7 +141,9 @@ void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end
         inputs.external[kHiddenSlot] = reinterpret_cast<float*>(hidden_.data()) + first_output * model_->hparams.n_embd;
     }
     const tg::StopCheck stop{[](void* self) { return static_cast<Context*>(self)->should_stop(); }, this};
-    if (backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, config_.trace ? &trace_ : nullptr) ==
+    trace_.names_only = !config_.trace;
+    const bool tracing = config_.trace || kernel_log_ != nullptr;
+    if (backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, tracing ? &trace_ : nullptr) ==
         tg::RunResult::stopped) {
         if (timed_out_) {
             throw Error(BITNET_E_TIMEOUT, "the deadline of " + std::to_string(deadline_.us()) +
@@ -151,6 +153,7 @@ void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end
         cancelled_.store(false, std::memory_order_relaxed);
         throw Error(BITNET_E_CANCELLED, "the decode was cancelled; the sequences are as before it");
     }
+    if (kernel_log_ != nullptr) kernel_log_->add(trace_);
 }
 
 int64_t Context::output_row(int32_t index) const {

@@ -17,6 +17,7 @@
 #include "src/context/batch_split.h"
 #include "src/context/context_config.h"
 #include "src/context/context_layout.h"
+#include "src/context/kernel_log.h"
 #include "src/context/kv_cache.h"
 #include "src/context/metrics.h"
 #include "src/model/model.h"
@@ -45,6 +46,8 @@ public:
     uint64_t scratch_bytes() const noexcept;
     // The last decode's nodes as JSON; see bitnet_context_get_trace.
     std::string trace_json() const;
+    // From here on every decode adds its kernels to the log, which the caller keeps; null: none.
+    void log_kernels(KernelLog* log) noexcept { kernel_log_ = log; }
     // Throws BITNET_E_ARGUMENT for a sequence outside the context.
     void check_sequence(bitnet_seq_id id) const;
 
@@ -74,6 +77,7 @@ private:
     tg::Arena hidden_;                      // [output][n_embd], with embeddings only
     int64_t output_capacity_ = 0;
     tg::GraphTrace trace_;
+    KernelLog* kernel_log_ = nullptr;
     Metrics metrics_;
     Deadline deadline_;          // of the decode that runs
     bool timed_out_ = false;     // it, and nobody's wish, stopped the decode

@@ -8,7 +8,7 @@
 namespace bitnet {
 namespace {
 
-constexpr int32_t kMaxCells = 1 << 24;     // above any trained context; keeps sums of cells within int32
+constexpr int32_t kMaxCells = 1 << 24;  // above any trained context; keeps sums of cells within int32
 constexpr int32_t kMaxSequences = 4096;
 constexpr int32_t kMaxThreads = 1024;
 constexpr int32_t kMaxMicroBatch = 16384;
@@ -33,12 +33,14 @@ ContextConfig resolve_context_config(const bitnet_context_params& params, const 
     config.n_ctx = checked("n_ctx", params.n_ctx == 0 ? static_cast<int32_t>(trained) : params.n_ctx, 1, kMaxCells);
     config.n_batch = checked("n_batch", params.n_batch == 0 ? config.n_ctx : params.n_batch, 1, kMaxCells);
     if (params.n_batch == 0 && default_batch != 0) config.n_batch = std::min(config.n_batch, default_batch);
-    config.n_ubatch = checked("n_ubatch", params.n_ubatch == 0 ? kDefaultMicroBatch : params.n_ubatch, 1, kMaxMicroBatch);
+    config.n_ubatch =
+        checked("n_ubatch", params.n_ubatch == 0 ? kDefaultMicroBatch : params.n_ubatch, 1, kMaxMicroBatch);
     config.n_ubatch = std::min({config.n_ubatch, config.n_batch, config.n_ctx});
     config.n_seq_max = checked("n_seq_max", params.n_seq_max == 0 ? 1 : params.n_seq_max, 1, kMaxSequences);
     // More threads than CPUs only slow each other down, and never change a result.
     const int32_t asked = params.n_threads == 0 && default_threads != 0 ? default_threads : params.n_threads;
-    config.n_threads = std::clamp(asked == 0 ? thread_limit : checked("n_threads", asked, 1, kMaxThreads), 1, thread_limit);
+    config.n_threads =
+        std::clamp(asked == 0 ? thread_limit : checked("n_threads", asked, 1, kMaxThreads), 1, thread_limit);
     config.embeddings = params.embeddings != 0;
     config.trace = params.trace != 0;
     config.should_abort = params.should_abort;

@@ -12,7 +12,7 @@
 namespace bitnet {
 
 struct ContextMemory {
-    uint64_t kv_bytes = 0;            // keys, values and who holds them
+    uint64_t kv_bytes = 0;  // keys, values and who holds them
     uint64_t activation_bytes = 0;
     uint64_t score_bytes = 0;
     uint64_t batch_bytes = 0;

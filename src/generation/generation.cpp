@@ -22,6 +22,20 @@ private:
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
+// While it lives, the context's decodes tell the record which kernels ran.
+class LogScope {
+public:
+    LogScope(Context& context, std::optional<RunRecord>& record) : context_(context) {
+        if (record) context_.log_kernels(&record->kernels);
+    }
+    ~LogScope() { context_.log_kernels(nullptr); }
+    LogScope(const LogScope&) = delete;
+    LogScope& operator=(const LogScope&) = delete;
+
+private:
+    Context& context_;
+};
+
 }  // namespace
 
 Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitnet_seq_id id,
@@ -59,11 +73,18 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
     const size_t n_most = config_.max_new_tokens < 0 ? n_room : static_cast<size_t>(config_.max_new_tokens);
     tokens_.reserve(std::min(n_most, n_room));
     token_us_.reserve(std::min(n_most, n_room));
+    if (config_.record) {
+        record_.emplace();
+        record_->n_threads = context.config().n_threads;
+        record_->drawn.reserve(std::min(n_most, n_room));
+        record_->logits.reserve(std::min(n_most, n_room));
+    }
 }
 
 // Brings the context to the logits of the next token; false when something ended the text instead.
 bool Generation::advance(Context& context) {
     const Stopwatch time;
+    const LogScope log(context, record_);
     try {
         if (!prompt_done_) {
             n_reused_ = prefill_sequence(context, id_, prompt_, config_.deadline);
@@ -120,8 +141,13 @@ void Generation::draw(Context& context, const Tokenizer& tokenizer) {
             return;
         }
         try {
-            drawn_ = sampler_.sample(context.logits(-1), static_cast<size_t>(context.model().hparams.n_vocab));
+            const float* logits = context.logits(-1);
+            const size_t n_vocab = static_cast<size_t>(context.model().hparams.n_vocab);
+            if (record_) record_->logits.push_back(logits_digest(logits, n_vocab));
+            drawn_ = sampler_.sample(logits, n_vocab);
+            if (record_) record_->drawn.push_back(drawn_);
         } catch (...) {
+            if (record_) record_->logits.resize(record_->drawn.size());
             // The logits may be another's when this is tried again: back to before the last token, which gives them anew.
             context.cache().truncate(id_, context.cache().size(id_) - 1);
             prompt_done_ = prompt_done_ && !tokens_.empty();

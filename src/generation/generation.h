@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "bitnet.h"
 #include "src/base/deadline.h"
 #include "src/context/context.h"
+#include "src/generation/run_record.h"
 #include "src/generation/stop_matcher.h"
 #include "src/sampler/sampler.h"
 #include "src/tokenizer/tokenizer.h"
@@ -22,6 +24,7 @@ struct GenerationConfig {
     Deadline deadline;
     SamplerConfig sampler;
     std::vector<std::string> stop_sequences;
+    bool record = false;  // keep a RunRecord
 };
 
 // What one step brought. The text may lag behind the tokens: it is held back while it may be part of a stop sequence.
@@ -54,6 +57,10 @@ public:
     uint64_t prefill_us() const noexcept { return prefill_us_; }
     uint64_t decode_us() const noexcept { return decode_us_; }
     uint64_t seed() const noexcept { return sampler_.seed(); }
+    const std::vector<bitnet_token>& prompt() const noexcept { return prompt_; }
+    const GenerationConfig& config() const noexcept { return config_; }
+    // Null unless config().record.
+    const RunRecord* record() const noexcept { return record_ ? &*record_ : nullptr; }
 
 private:
     bool advance(Context& context);
@@ -66,6 +73,7 @@ private:
     const GenerationConfig config_;
     Sampler sampler_;
     StopMatcher stops_;
+    std::optional<RunRecord> record_;
     bool starts_text_;  // nothing was written yet that the first token would go on from
     bool prompt_done_ = false;
     bitnet_token drawn_ = -1;  // drawn, but not yet taken

@@ -30,8 +30,8 @@ struct GgufReadOptions {
     // version cannot read, or of a first part alone, is still usable.
     bool metadata_only = false;
     // Takes what is wrong with a single tensor (its type, shape, extent, a name that is there twice) instead of the reader's
-    // caller: the tensor stays in the table, with n_bytes 0 unless its bytes can be read all the same. Validation wants
-    // all that is wrong, not the first.
+    // caller. The tensor stays in the table, with n_bytes 0 where its bytes cannot be read or are another's. Validation
+    // wants all that is wrong, not the first.
     std::function<void(const std::string& tensor, const Error& error)> on_bad_tensor;
 };
 

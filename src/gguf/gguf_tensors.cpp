@@ -113,8 +113,9 @@ void place_tensors(std::vector<GgufTensor>& tensors, const GgufDataSection& sect
         if (!passes(tensor, section, [&] { place_tensor(tensor, end, room, section); })) tensor.n_bytes = 0;
     }
     for (size_t i = 0; i + 1 < order.size(); ++i) {
-        const GgufTensor& tensor = tensors[order[i]];
-        passes(tensor, section, [&] { check_overlap(tensor, tensors[order[i + 1]]); });
+        GgufTensor& tensor = tensors[order[i]];
+        // Tensors that keep their bytes never share them, so reading all of them reads no byte twice.
+        if (!passes(tensor, section, [&] { check_overlap(tensor, tensors[order[i + 1]]); })) tensor.n_bytes = 0;
     }
     for (GgufTensor& tensor : tensors) tensor.offset = saturated_add(tensor.offset, section.start);
 }

@@ -22,9 +22,9 @@ struct PlannedWeight {
 struct WeightPlan {
     std::vector<PlannedWeight> weights;  // in the order of TensorPlacer::placed()
     uint64_t mapped_bytes = 0;
-    uint64_t owned_bytes = 0;            // norms included
-    uint64_t peak_bytes = 0;             // owned at once while loading, at most
-    BytesByRole by_role;                 // of mapped and owned bytes
+    uint64_t owned_bytes = 0;  // norms included
+    uint64_t peak_bytes = 0;   // owned at once while loading, at most
+    BytesByRole by_role;       // of mapped and owned bytes
 };
 
 // The placer has placed all tensors of the model, whose kernels are chosen.

@@ -17,7 +17,8 @@ TensorRole tensor_role(std::string_view name) noexcept {
 }
 
 const char* tensor_role_name(TensorRole role) noexcept {
-    static const char* const kNames[kTensorRoleCount] = {"attention", "feed_forward", "norm", "embedding", "output", "other"};
+    static const char* const kNames[kTensorRoleCount] = {"attention", "feed_forward", "norm",
+                                                         "embedding", "output",       "other"};
     return kNames[static_cast<size_t>(role)];
 }
 

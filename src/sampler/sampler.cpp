@@ -101,6 +101,11 @@ void Sampler::accept(bitnet_token token) {
     history_.add(token);
 }
 
+void Sampler::follow(bitnet_token token) {
+    accept(token);
+    if (!greedy()) rng_.next_unit();
+}
+
 void Sampler::reset() noexcept {
     history_.clear();
     rng_ = Pcg32(config_.seed);

@@ -42,6 +42,8 @@ public:
     bitnet_token sample(const float* logits, size_t n_vocab);
     // Counts a token for the penalties. Throws BITNET_E_TOKEN for a negative id.
     void accept(bitnet_token token);
+    // Goes on as if sample() had just drawn this token: for replaying a text without its logits.
+    void follow(bitnet_token token);
     void reset() noexcept;
     uint64_t seed() const noexcept { return config_.seed; }
     // What the next sample() would draw from: n_vocab floats that sum to 1.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "src/arch/arch.h"
@@ -59,7 +60,7 @@ struct Held {
 class Validation {
 public:
     Validation(const GgufFile& file, const Model* model, const ValidationOptions& options, ValidationReport& report)
-        : file_(file), options_(options), report_(report), readable_(model == nullptr || file.source().readable_later()) {
+        : file_(file), options_(options), report_(report), readable_(model == nullptr || file.source().lasts()) {
         if (!readable_) collect_held(*model);
     }
 
@@ -71,7 +72,7 @@ public:
         for (const GgufTensor& tensor : file_.tensors()) {
             TensorFigures figures;
             figures.name = tensor.name;
-            figures.type = kern::quant_type_info(tensor.type).name;
+            figures.type = type_name(tensor);
             figures.role = tensor_role(tensor.name);
             figures.n_bytes = tensor.n_bytes;
             figures.is_ternary = kern::quant_type_info(tensor.type).ternary;
@@ -124,6 +125,8 @@ private:
             report_.add(from_error(BITNET_FINDING_FILE, error, ""));
             return;
         }
+        std::set<std::pair<bitnet_finding_kind, std::string>> known;  // the reader may have found a shape wrong already
+        for (const Finding& finding : report_.findings) known.emplace(finding.kind, finding.tensor);
         for (TensorProblem& problem : placer.problems()) {
             Finding finding;
             finding.tensor = std::move(problem.name);
@@ -146,8 +149,15 @@ private:
                     finding.status = BITNET_E_UNSUPPORTED;
                     break;
             }
-            report_.add(std::move(finding));
+            if (known.count({finding.kind, finding.tensor}) == 0) report_.add(std::move(finding));
         }
+    }
+
+    // Of a tensor whose type was not resolved the file's number is all there is.
+    static const char* type_name(const GgufTensor& tensor) {
+        if (tensor.n_bytes != 0) return kern::quant_type_info(tensor.type).name;
+        const kern::QuantTypeInfo* info = kern::find_quant_type_by_file_id(tensor.file_type_id);
+        return info != nullptr ? info->name : "unknown";
     }
 
     void check_values(const GgufTensor& stored, TensorScanner& scanner, uint64_t done, uint64_t n_bytes,
@@ -206,8 +216,8 @@ private:
     }
 
     // A finding about the tensor; byte: of its data, where it is the file's.
-    Finding about(const GgufTensor& tensor, bitnet_finding_kind kind, bitnet_finding_severity severity, std::string message,
-                  uint64_t byte) const {
+    Finding about(const GgufTensor& tensor, bitnet_finding_kind kind, bitnet_finding_severity severity,
+                  std::string message, uint64_t byte) const {
         Finding finding;
         finding.kind = kind;
         finding.severity = severity;
@@ -223,7 +233,8 @@ private:
         const uint32_t block = kern::quant_type_info(tensor.type).block_length;
         const std::string n_rows = std::to_string(tensor.n_rows());
         if (scan.not_finite.count != 0) {
-            const uint64_t at = kern::quant_row_bytes(tensor.type, static_cast<int64_t>(scan.not_finite.first / block * block));
+            const uint64_t at =
+                kern::quant_row_bytes(tensor.type, static_cast<int64_t>(scan.not_finite.first / block * block));
             Finding finding = about(tensor, BITNET_FINDING_NOT_FINITE, BITNET_FINDING_ERROR,
                                     std::to_string(scan.not_finite.count) + " of " + std::to_string(scan.n_values) +
                                         " values are NaN or infinite, the first is number " +
@@ -250,10 +261,11 @@ private:
             report_.add(about(tensor, BITNET_FINDING_ZERO_TENSOR, BITNET_FINDING_WARNING, "every value is zero", 0));
         } else if (scan.zero_rows.count != 0) {
             const bool by_token = figures.role == TensorRole::embedding || figures.role == TensorRole::output;
-            Finding finding = about(tensor, BITNET_FINDING_ZERO_ROWS, by_token ? BITNET_FINDING_NOTE : BITNET_FINDING_WARNING,
-                                    std::to_string(scan.zero_rows.count) + " of " + n_rows +
-                                        " rows are zero, the first is row " + std::to_string(scan.zero_rows.first),
-                                    scan.zero_rows.first * row_bytes);
+            Finding finding =
+                about(tensor, BITNET_FINDING_ZERO_ROWS, by_token ? BITNET_FINDING_NOTE : BITNET_FINDING_WARNING,
+                      std::to_string(scan.zero_rows.count) + " of " + n_rows + " rows are zero, the first is row " +
+                          std::to_string(scan.zero_rows.first),
+                      scan.zero_rows.first * row_bytes);
             finding.count = scan.zero_rows.count;
             finding.index = scan.zero_rows.first;
             report_.add(std::move(finding));
@@ -264,9 +276,10 @@ private:
     void judge_scale(const GgufTensor& tensor, float scale) {
         if (!(scale > 0.0f) || !std::isfinite(scale)) {
             const bool finite = std::isfinite(scale);
-            Finding finding = about(tensor, BITNET_FINDING_SCALE, finite ? BITNET_FINDING_WARNING : BITNET_FINDING_ERROR,
-                                    "the tensor's scale is " + float_text(scale) + ", which no quantiser writes",
-                                    static_cast<uint64_t>(tensor.n_elements()) / 4);
+            Finding finding =
+                about(tensor, BITNET_FINDING_SCALE, finite ? BITNET_FINDING_WARNING : BITNET_FINDING_ERROR,
+                      "the tensor's scale is " + float_text(scale) + ", which no quantiser writes",
+                      static_cast<uint64_t>(tensor.n_elements()) / 4);
             if (!finite) finding.status = BITNET_E_GGUF_TENSOR_DATA;
             report_.add(std::move(finding));
         }
@@ -307,14 +320,16 @@ GgufReadOptions collecting(GgufReadOptions read_options, ValidationReport& repor
     return read_options;
 }
 
-void validate_gguf(const GgufFile& file, const Model* model, const ValidationOptions& options, ValidationReport& report) {
+void validate_gguf(const GgufFile& file, const Model* model, const ValidationOptions& options,
+                   ValidationReport& report) {
     const Clock::time_point begin = Clock::now();
     report.tensors.reserve(file.tensors().size());
     Validation(file, model, options, report).run();
     report.seconds = seconds_since(begin);
 }
 
-ValidationReport validate_path(const std::string& path, GgufReadOptions read_options, const ValidationOptions& options) {
+ValidationReport validate_path(const std::string& path, GgufReadOptions read_options,
+                               const ValidationOptions& options) {
     ValidationReport report(options.max_findings);
     report.file = path;
     std::shared_ptr<const GgufFile> file;
@@ -344,12 +359,16 @@ void refuse_invalid(const ValidationReport& report, bool warnings_too) {
     if (warnings_too) message += " and " + std::to_string(n_warnings) + " warnings";
     std::string subject;
     for (const Finding& finding : report.findings) {
-        if (finding.severity == BITNET_FINDING_NOTE || (n_errors != 0 && finding.severity != BITNET_FINDING_ERROR)) continue;
+        if (finding.severity == BITNET_FINDING_NOTE || (n_errors != 0 && finding.severity != BITNET_FINDING_ERROR))
+            continue;
         subject = for_message(finding.tensor);
-        message += "; the first: " + (subject.empty() ? "" : "tensor '" + subject + "': ") + for_message(finding.message, 512);
+        message +=
+            "; the first: " + (subject.empty() ? "" : "tensor '" + subject + "': ") + for_message(finding.message, 512);
         break;
     }
-    throw Error(BITNET_E_VALIDATION, message + "; `bitnet validate` lists all").with_numbers(0, n_errors + n_warnings).with_subject(subject);
+    throw Error(BITNET_E_VALIDATION, message + "; `bitnet validate` lists all")
+        .with_numbers(0, n_errors + n_warnings)
+        .with_subject(subject);
 }
 
 }  // namespace bitnet

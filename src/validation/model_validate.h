@@ -27,7 +27,8 @@ ValidationReport validate_model(const Model& model, const ValidationOptions& opt
 // The two halves of validate_path, for a file that comes from somewhere else: options for the reader that put what is wrong
 // with single tensors into the report, and the validation of what it read.
 GgufReadOptions collecting(GgufReadOptions read_options, ValidationReport& report);
-void validate_gguf(const GgufFile& file, const Model* model, const ValidationOptions& options, ValidationReport& report);
+void validate_gguf(const GgufFile& file, const Model* model, const ValidationOptions& options,
+                   ValidationReport& report);
 
 // Throws BITNET_E_VALIDATION where the report has an error, or a warning if those count.
 void refuse_invalid(const ValidationReport& report, bool warnings_too);

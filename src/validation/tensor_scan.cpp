@@ -88,14 +88,15 @@ bool TensorScanner::scan(const GgufFile& file, const GgufTensor& tensor, const u
     const int64_t step = static_cast<int64_t>(std::max<uint64_t>(kChunkBytes / row_bytes, 1));
     for (int64_t begin = 0; begin < n_rows; begin += step) {
         const int64_t n = std::min(step, n_rows - begin);
-        const uint64_t offset = static_cast<uint64_t>(begin) * row_bytes, n_bytes = static_cast<uint64_t>(n) * row_bytes;
+        const uint64_t offset = static_cast<uint64_t>(begin) * row_bytes,
+                       n_bytes = static_cast<uint64_t>(n) * row_bytes;
         if (!go_on(offset)) return false;
         if (data == nullptr) {
             if (bytes_.size() < n_bytes) bytes_.resize(static_cast<size_t>(n_bytes));
             file.read_data(tensor, offset, bytes_.data(), n_bytes);
         }
         groups_.assign(static_cast<size_t>((n + kGroupRows - 1) / kGroupRows), TensorScan());
-        ScanJob job{tensor.type,    tensor.ne[0], begin,         n, data != nullptr ? data + offset : bytes_.data(),
+        ScanJob job{tensor.type,    tensor.ne[0], begin,       n, data != nullptr ? data + offset : bytes_.data(),
                     values_.data(), groups_,      pool_.size()};
         pool_.run(scan_share, &job);
         for (const TensorScan& group : groups_) out->append(group);

@@ -52,8 +52,8 @@ private:
     static constexpr int64_t kMaxRow = int64_t{1} << 22;
 
     tg::ThreadPool pool_;
-    std::vector<float> values_;      // one stretch per thread
-    std::vector<uint8_t> bytes_;     // of the rows at hand, where the file is not mapped
+    std::vector<float> values_;   // one stretch per thread
+    std::vector<uint8_t> bytes_;  // of the rows at hand, where the file is not mapped
     std::vector<TensorScan> groups_;
 };
 

@@ -20,8 +20,9 @@ double ValidationReport::ternary_zeros() const {
 extern "C" {
 
 const char* bitnet_finding_kind_name(bitnet_finding_kind kind) {
-    static const char* const kNames[] = {"unknown", "file",       "missing", "shape", "type",        "extent",    "unused",
-                                         "not_finite", "code", "scale", "zero_tensor", "zero_rows", "not_checked"};
+    static const char* const kNames[] = {"unknown",     "file",      "missing",    "shape", "type",
+                                         "extent",      "unused",    "not_finite", "code",  "scale",
+                                         "zero_tensor", "zero_rows", "not_checked"};
     const auto number = static_cast<uint32_t>(kind);
     return number < sizeof kNames / sizeof *kNames ? kNames[number] : kNames[0];
 }

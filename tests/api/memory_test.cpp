@@ -11,7 +11,7 @@
 
 namespace {
 
-const char* const kModels[] = {"b158-i2s", "b158-tq1", "b158-tq2", "b25-i2s-untied", "bitnet-i2s-silu",
+const char* const kModels[] = {"b158-i2s", "b158-tq1", "b158-tq2",  "b25-i2s-untied", "bitnet-i2s-silu",
                                "llama-q4", "llama-q8", "llama-f16", "llama-mix"};
 
 bitnet_memory_estimate estimate_of(const test::ModelHandle& model, const test::ContextTweak& tweak = {}) {
@@ -56,20 +56,27 @@ uint64_t sum_of_roles(const bitnet_memory_estimate& e) {
 const test::ContextTweak kTweaks[] = {
     [](bitnet_context_params&) {},
     [](bitnet_context_params& p) { p.n_ctx = 1; },
-    [](bitnet_context_params& p) { p.n_ctx = 1000, p.n_batch = 77, p.n_ubatch = 33, p.n_threads = 2, p.embeddings = 1; },
+    [](bitnet_context_params& p) {
+        p.n_ctx = 1000, p.n_batch = 77, p.n_ubatch = 33, p.n_threads = 2, p.embeddings = 1;
+    },
     [](bitnet_context_params& p) { p.n_ctx = 300, p.n_seq_max = 17, p.trace = 1, p.n_threads = 1; },
 };
 
 }  // namespace
 
-TEST_CASE("the estimate of a file is what the loaded model and its contexts report, whatever kernel and way of reading") {
+TEST_CASE(
+    "the estimate of a file is what the loaded model and its contexts report, whatever kernel and way of reading") {
     for (const char* name : kModels) {
         for (const char* kernel : {"", "scalar"}) {
-            for (const int32_t use_mmap : {1, 0}) {
+            for (const int way : {0, 1, 2}) {  // mapped, read, repacked
                 CAPTURE(std::string(name));
                 CAPTURE(std::string(kernel));
-                CAPTURE(use_mmap);
-                const test::ModelTweak how = [&](bitnet_model_params& p) { p.kernel = kernel, p.use_mmap = use_mmap; };
+                CAPTURE(way);
+                const test::ModelTweak how = [&](bitnet_model_params& p) {
+                    p.kernel = kernel;
+                    p.use_mmap = way == 1 ? 0 : 1;
+                    p.i2s_order = way == 2 ? BITNET_I2S_ORDER_ARM : BITNET_I2S_ORDER_X86;
+                };
                 const test::ModelHandle model = test::load_model(test::golden_model(name), how);
                 for (const test::ContextTweak& tweak : kTweaks) {
                     const bitnet_memory_estimate before = estimate_of_file(test::golden_model(name), how, tweak);
@@ -83,8 +90,8 @@ TEST_CASE("the estimate of a file is what the loaded model and its contexts repo
                     CHECK(before.scratch_bytes == memory.scratch_bytes);
                     CHECK(before.scratch_bytes == before.activation_bytes + before.score_bytes + before.batch_bytes +
                                                       before.graph_bytes + before.logits_bytes);
-                    CHECK(before.total_bytes == memory.weights_mapped_bytes + memory.weights_owned_bytes + memory.kv_bytes +
-                                                    memory.scratch_bytes);
+                    CHECK(before.total_bytes == memory.weights_mapped_bytes + memory.weights_owned_bytes +
+                                                    memory.kv_bytes + memory.scratch_bytes);
                     CHECK(sum_of_roles(before) == before.weights_mapped_bytes + before.weights_owned_bytes);
                     CHECK(before.n_threads == bitnet_context_get_n_threads(context.get()));
                     CHECK(before.n_ctx == bitnet_context_get_n_ctx(context.get()));
@@ -106,7 +113,8 @@ TEST_CASE("a context asks malloc for what was estimated, and for a few bytes of 
             const bitnet_memory_estimate estimate = estimate_of(model, tweak);
             const uint64_t used = bitnet_memory_get_used();
             test::ContextHandle context;
-            const test::Allocations counted = test::count_allocations([&] { context = test::make_context(model, tweak); });
+            const test::Allocations counted =
+                test::count_allocations([&] { context = test::make_context(model, tweak); });
             const int64_t wanted = static_cast<int64_t>(estimate.kv_bytes + estimate.scratch_bytes);
             // The handle itself, the threads' objects, a vector of layers, and up to 63 bytes for each of six blocks.
             CHECK(counted.live_bytes >= wanted);
@@ -128,9 +136,8 @@ TEST_CASE("loading asks malloc for what was estimated, at its peak too, beside v
             const test::ModelTweak how = [&](bitnet_model_params& p) { p.use_mmap = use_mmap, p.n_threads = 1; };
             const bitnet_memory_estimate estimate = estimate_of_file(path, how);
             test::ModelHandle model;
-            const test::Allocations vocabulary = test::count_allocations([&] {
-                model = test::load_model(path, [&](bitnet_model_params& p) { how(p), p.vocab_only = 1; });
-            });
+            const test::Allocations vocabulary = test::count_allocations(
+                [&] { model = test::load_model(path, [&](bitnet_model_params& p) { how(p), p.vocab_only = 1; }); });
             model.reset();
             const uint64_t used = bitnet_memory_get_used();
             const test::Allocations whole = test::count_allocations([&] { model = test::load_model(path, how); });
@@ -138,7 +145,8 @@ TEST_CASE("loading asks malloc for what was estimated, at its peak too, beside v
             const int64_t bookkeeping = static_cast<int64_t>(test::info_of(model).n_tensors) * 700 + 4096;
             CHECK(whole.live_bytes - vocabulary.live_bytes >= owned);
             CHECK(whole.live_bytes - vocabulary.live_bytes <= owned + bookkeeping);
-            CHECK(whole.peak_bytes <= vocabulary.peak_bytes + static_cast<int64_t>(estimate.load_peak_bytes) + bookkeeping);
+            CHECK(whole.peak_bytes <=
+                  vocabulary.peak_bytes + static_cast<int64_t>(estimate.load_peak_bytes) + bookkeeping);
             CHECK(bitnet_memory_get_used() == used + estimate.weights_mapped_bytes + estimate.weights_owned_bytes);
             model.reset();
             CHECK(bitnet_memory_get_used() == used);
@@ -164,7 +172,9 @@ TEST_CASE("an estimate reads the header only and allocates none of what it tells
 
 TEST_CASE("the cache grows linearly with the context, and further outputs cost what the estimate says") {
     const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
-    const auto cells = [&](int32_t n) { return estimate_of(model, [&](bitnet_context_params& p) { p.n_ctx = n; }).kv_bytes; };
+    const auto cells = [&](int32_t n) {
+        return estimate_of(model, [&](bitnet_context_params& p) { p.n_ctx = n; }).kv_bytes;
+    };
     CHECK(cells(300) - cells(200) == cells(200) - cells(100));
     const test::ContextTweak tweak = [](bitnet_context_params& p) { p.embeddings = 1; };
     const bitnet_memory_estimate estimate = estimate_of(model, tweak);
@@ -188,8 +198,8 @@ TEST_CASE("max_bytes of a context refuses it beforehand, and a decode that needs
     params.max_bytes = needed - 1;
     bitnet_context* context = nullptr;
     const uint64_t used = bitnet_memory_get_used();
-    test::Allocations counted =
-        test::count_allocations([&] { CHECK(bitnet_context_create(model.get(), &params, &context) == BITNET_E_SECURITY_MEMORY); });
+    test::Allocations counted = test::count_allocations(
+        [&] { CHECK(bitnet_context_create(model.get(), &params, &context) == BITNET_E_SECURITY_MEMORY); });
     CHECK(context == nullptr);
     CHECK(counted.peak_bytes < static_cast<int64_t>(needed / 2));
     CHECK(test::last_error().find(std::to_string(needed)) != std::string::npos);
@@ -225,15 +235,16 @@ TEST_CASE("the breakdown is by what tensors are for") {
     CHECK(tied.total_bytes == tied.attention_bytes + tied.feed_forward_bytes + tied.norm_bytes + tied.embedding_bytes +
                                   tied.output_bytes + tied.other_bytes);
     CHECK(breakdown_of(test::load_model(test::golden_model("b25-i2s-untied"))).output_bytes > 0);
-    const bitnet_memory_breakdown none =
-        breakdown_of(test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) { p.vocab_only = 1; }));
+    const bitnet_memory_breakdown none = breakdown_of(
+        test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) { p.vocab_only = 1; }));
     CHECK(none.total_bytes == 0);
 }
 
 TEST_CASE("estimates fail as loading and creating would") {
     bitnet_memory_estimate estimate = {};
     estimate.struct_size = sizeof estimate;
-    CHECK(bitnet_model_estimate_memory_from_path("/no/such.gguf", nullptr, nullptr, &estimate) == BITNET_E_FILE_NOT_FOUND);
+    CHECK(bitnet_model_estimate_memory_from_path("/no/such.gguf", nullptr, nullptr, &estimate) ==
+          BITNET_E_FILE_NOT_FOUND);
     CHECK(bitnet_model_estimate_memory_from_path(nullptr, nullptr, nullptr, &estimate) == BITNET_E_ARGUMENT);
     CHECK(bitnet_model_estimate_memory(nullptr, nullptr, &estimate) == BITNET_E_ARGUMENT);
     const std::string path = test::golden_model("b158-i2s");

@@ -2,6 +2,7 @@
 // files that load and in files that do not.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -67,8 +68,9 @@ std::vector<bitnet_validation_finding> findings_of(const ReportHandle& report) {
 std::vector<std::string> texts_of(const ReportHandle& report) {
     std::vector<std::string> texts;
     for (const bitnet_validation_finding& finding : findings_of(report)) {
-        texts.push_back(std::string(bitnet_finding_severity_name(static_cast<bitnet_finding_severity>(finding.severity))) + " " +
-                        bitnet_finding_kind_name(static_cast<bitnet_finding_kind>(finding.kind)) + " " + finding.tensor);
+        texts.push_back(
+            std::string(bitnet_finding_severity_name(static_cast<bitnet_finding_severity>(finding.severity))) + " " +
+            bitnet_finding_kind_name(static_cast<bitnet_finding_kind>(finding.kind)) + " " + finding.tensor);
     }
     return texts;
 }
@@ -94,7 +96,9 @@ struct Case {
     bitnet_status status;
 };
 
-void put_float(std::vector<uint8_t>& data, size_t at, float value) { std::memcpy(data.data() + at, &value, sizeof value); }
+void put_float(std::vector<uint8_t>& data, size_t at, float value) {
+    std::memcpy(data.data() + at, &value, sizeof value);
+}
 
 size_t scale_at(const test::EditTensor& tensor) { return tensor.n_elements() / 4; }
 
@@ -107,8 +111,8 @@ const std::vector<Case>& cases() {
          BITNET_E_MODEL_ARCHITECTURE},
         {"b158-i2s", [](test::ModelEdit& m) { m.set_u32("bitnet-b1.58.attention.head_count", 3); }, "error file ",
          BITNET_E_MODEL_SHAPE},
-        {"b158-i2s", [](test::ModelEdit& m) { m.remove_tensor("blk.1.ffn_up.weight"); }, "error missing blk.1.ffn_up.weight",
-         BITNET_E_GGUF_MISSING_TENSOR},
+        {"b158-i2s", [](test::ModelEdit& m) { m.remove_tensor("blk.1.ffn_up.weight"); },
+         "error missing blk.1.ffn_up.weight", BITNET_E_GGUF_MISSING_TENSOR},
         {"b158-i2s",
          [](test::ModelEdit& m) {
              std::swap(m.tensor("blk.1.ffn_up.weight").ne[0], m.tensor("blk.1.ffn_up.weight").ne[1]);
@@ -116,8 +120,8 @@ const std::vector<Case>& cases() {
          "error shape blk.1.ffn_up.weight", BITNET_E_GGUF_TENSOR_SHAPE},
         {"llama-f16", [](test::ModelEdit& m) { m.tensor("blk.0.attn_q.weight").ne[0] = 0; }, "error file ",
          BITNET_E_GGUF_TENSOR_SHAPE},
-        {"b158-i2s", [](test::ModelEdit& m) { m.tensor("blk.1.ffn_up.weight").type = 999; }, "error type blk.1.ffn_up.weight",
-         BITNET_E_GGUF_TENSOR_TYPE},
+        {"b158-i2s", [](test::ModelEdit& m) { m.tensor("blk.1.ffn_up.weight").type = 999; },
+         "error type blk.1.ffn_up.weight", BITNET_E_GGUF_TENSOR_TYPE},
         {"b158-i2s",
          [](test::ModelEdit& m) {
              test::EditTensor& norm = m.tensor("blk.1.attn_norm.weight");
@@ -145,9 +149,15 @@ const std::vector<Case>& cases() {
          "error code blk.0.attn_k.weight", BITNET_E_GGUF_TENSOR_DATA},
         {"b158-tq2", [](test::ModelEdit& m) { m.tensor("blk.0.attn_k.weight").data[5] = 0xc0; },
          "error code blk.0.attn_k.weight", BITNET_E_GGUF_TENSOR_DATA},
-        {"b158-i2s", [](test::ModelEdit& m) { put_float(m.tensor("blk.0.attn_k.weight").data, scale_at(m.tensor("blk.0.attn_k.weight")), kInf); },
+        {"b158-i2s",
+         [](test::ModelEdit& m) {
+             put_float(m.tensor("blk.0.attn_k.weight").data, scale_at(m.tensor("blk.0.attn_k.weight")), kInf);
+         },
          "error scale blk.0.attn_k.weight", BITNET_E_GGUF_TENSOR_DATA},
-        {"b158-i2s", [](test::ModelEdit& m) { put_float(m.tensor("blk.0.attn_k.weight").data, scale_at(m.tensor("blk.0.attn_k.weight")), -1.0f); },
+        {"b158-i2s",
+         [](test::ModelEdit& m) {
+             put_float(m.tensor("blk.0.attn_k.weight").data, scale_at(m.tensor("blk.0.attn_k.weight")), -1.0f);
+         },
          "warning scale blk.0.attn_k.weight", BITNET_OK},
         {"b158-i2s",
          [](test::ModelEdit& m) {
@@ -178,7 +188,8 @@ const std::vector<Case>& cases() {
 }  // namespace
 
 TEST_CASE("golden models are valid, and their figures are those of the tensors") {
-    for (const char* name : {"b158-i2s", "b158-tq1", "b158-tq2", "b25-i2s-untied", "llama-q4", "llama-f16", "llama-mix"}) {
+    for (const char* name :
+         {"b158-i2s", "b158-tq1", "b158-tq2", "b25-i2s-untied", "llama-q4", "llama-f16", "llama-mix"}) {
         CAPTURE(std::string(name));
         const ReportHandle report = validate_path(test::golden_model(name));
         const bitnet_validation_info info = info_of(report);
@@ -248,7 +259,7 @@ TEST_CASE("every kind of finding is found in a file, by name and severity, with 
         CHECK(std::find(kinds.begin(), kinds.end(), name) != kinds.end());
     }
     CHECK(std::string(bitnet_finding_kind_name(static_cast<bitnet_finding_kind>(99))) == "unknown");
-    CHECK(std::string(bitnet_finding_severity_name(static_cast<bitnet_finding_severity>(-1))) == "unknown");
+    CHECK(std::string(bitnet_finding_severity_name(static_cast<bitnet_finding_severity>(99))) == "unknown");
 }
 
 TEST_CASE("all that is wrong is reported together, where loading stops at the first thing") {
@@ -359,7 +370,8 @@ TEST_CASE("values that only a packed copy is left of are reported as not checked
     bool packs = false;
     for (const std::string& level : test::runnable_levels()) {
         CAPTURE(level);
-        const bitnet_model_params params = test::model_params([&](bitnet_model_params& p) { p.kernel = level.c_str(); });
+        const bitnet_model_params params =
+            test::model_params([&](bitnet_model_params& p) { p.kernel = level.c_str(); });
         bitnet_model* model = nullptr;
         test::must(bitnet_model_load_from_reader(&reader, &params, &model));
         const test::ModelHandle owner(model);
@@ -379,9 +391,8 @@ TEST_CASE("values that only a packed copy is left of are reported as not checked
 
 TEST_CASE("the report is the same with any number of threads, and header-only where that is asked for") {
     const auto json_with = [](int32_t n_threads) {
-        nlohmann::json json = json_of(validate_path(test::golden_model("b158-tq2"), [&](bitnet_validation_params& p) {
-            p.n_threads = n_threads;
-        }));
+        nlohmann::json json = json_of(validate_path(test::golden_model("b158-tq2"),
+                                                    [&](bitnet_validation_params& p) { p.n_threads = n_threads; }));
         json.erase("seconds");
         return json;
     };

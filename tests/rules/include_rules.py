@@ -27,7 +27,8 @@ ARROWS = {
     "src/tokenizer": ["src/gguf"],
     "src/sampler": ["src/base"],
     "src/generation": ["src/context", "src/tokenizer", "src/sampler"],
-    "src/api": ["src/generation", "src/load", "src/validation"],
+    "src/receipt": ["src/generation", "src/load"],
+    "src/api": ["src/receipt", "src/validation"],
     "examples/stories": [],
     "examples": ["bitnet.h", "examples/stories"],
     "server": ["bitnet.h", "examples/stories"],
@@ -66,7 +67,7 @@ INSTRUCTIONS = set("immintrin.h intrin.h cpuid.h arm_neon.h sys/auxv.h asm/hwcap
 # Third-party headers and the folders that may use them.
 THIRD_PARTY = {
     "pcre2.h": ("src/tokenizer",),
-    "nlohmann/": ("src/tokenizer", "src/validation", "src/api", "server", "tests", "examples/cli"),
+    "nlohmann/": ("src/tokenizer", "src/api", "src/receipt", "src/validation", "server", "tests", "examples/cli"),
     "CLI/": ("examples/cli",),
     "histedit.h": ("examples/cli",),
     "doctest/": ("tests",),

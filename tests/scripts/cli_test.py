@@ -81,7 +81,8 @@ class GlobalOptions(CliTest):
 
     def test_help_goes_to_standard_output(self):
         text = self.ok("--help").stdout.decode()
-        for command in ("run", "tokenize", "inspect", "perplexity", "kernels", "validate", "estimate"):
+        for command in ("run", "tokenize", "inspect", "perplexity", "kernels", "verify", "verify-receipt", "validate",
+                        "estimate"):
             self.assertIn(command, text)
             result = self.ok(command, "--help")
             self.assertIn(b"--json", result.stdout)
