@@ -306,7 +306,7 @@ typedef struct bitnet_model_params {
     int32_t vocab_only;         /* 1: only metadata and tokenizer; no context can be created */
     const char *kernel;         /* NULL: $BITNET_KERNEL, or the best; else a kernel or level name */
     uint64_t max_bytes;         /* refuse with BITNET_E_SECURITY_MODEL_SIZE above this many bytes of weights;
-                                 * 0: $BITNET_MEMORY_LIMIT */
+                                 * 0: $BITNET_MEMORY_LIMIT decides, with BITNET_E_SECURITY_MEMORY */
     bitnet_progress_callback on_progress; /* may be NULL; called on the loading thread */
     void *progress_user_data;
     uint64_t max_tensors;       /* refuse with BITNET_E_SECURITY_TENSOR_COUNT above this many; 0: no limit but the reader's */
@@ -314,6 +314,8 @@ typedef struct bitnet_model_params {
                                  * A model from a bitnet_reader has one only with 1, its bytes are gone afterwards */
     const char *device;         /* where to compute, see section 18: NULL, "auto", "cpu"; BITNET_E_DEVICE_NOT_AVAILABLE for a
                                  * device that this library or machine does not have */
+    int32_t validate;           /* 1: look for everything that bitnet_model_validate_file finds before loading, and refuse with
+                                 * BITNET_E_VALIDATION where there is an error; 2: or a warning; 0 (default): neither */
 } bitnet_model_params;
 /* Writes the defaults into the first struct_size bytes of *params. Every struct of parameters has such a function;
  * C and C++ programs use the inline form below it. */
@@ -403,10 +405,10 @@ BITNET_API bitnet_status bitnet_model_get_tensor(const bitnet_model *model, size
 typedef struct bitnet_memory_info {
     uint32_t struct_size;
     uint64_t weights_mapped_bytes; /* used in place from the file or the caller's memory */
-    uint64_t weights_owned_bytes;  /* read or repacked into memory of the library */
+    uint64_t weights_owned_bytes;  /* read or repacked into memory of the library; norms */
     uint64_t vocabulary_bytes;     /* roughly */
     uint64_t kv_bytes;
-    uint64_t scratch_bytes;        /* activations, logits, attention scores */
+    uint64_t scratch_bytes;        /* activations, logits, attention scores, tables */
 } bitnet_memory_info;
 
 /* The tokenizer inside the model file; lives as long as the model. NULL when the file has none this build can run;
@@ -517,12 +519,15 @@ typedef struct bitnet_context_params {
     void *abort_user_data;
     int32_t max_lora_rank; /* room for adapters: the sum of ranks that one sequence uses at once, at most 4096; 0 (default):
                             * no adapters, at no cost. See bitnet_context_set_adapters */
+    uint64_t max_bytes;  /* refuse with BITNET_E_SECURITY_MEMORY above this many bytes of KV cache and scratch, also when a
+                          * decode asks for more outputs; 0 (default): $BITNET_MEMORY_LIMIT decides */
 } bitnet_context_params;
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
 
 /* Creates a context: KV cache, activations and threads are allocated here. Decoding allocates nothing more, but for room
  * when a decode asks for more outputs than any before it.
- * Returns BITNET_E_OUT_OF_MEMORY, BITNET_E_CONFIG (a parameter out of range), BITNET_E_STATE (a vocab_only model). */
+ * Returns BITNET_E_OUT_OF_MEMORY, BITNET_E_SECURITY_MEMORY (max_bytes, or BITNET_MEMORY_LIMIT), BITNET_E_CONFIG (a
+ * parameter out of range), BITNET_E_STATE (a vocab_only model). */
 BITNET_API bitnet_status bitnet_context_create(bitnet_model *model, const bitnet_context_params *params,
                                                bitnet_context **out_context);
 BITNET_API void bitnet_context_free(bitnet_context *context);
@@ -902,7 +907,10 @@ BITNET_API bitnet_status bitnet_context_prefill(bitnet_context *context, bitnet_
  *   BITNET_KERNEL             a kernel or level name, see bitnet_model_params.kernel
  *   BITNET_NUM_THREADS        1 .. 1024; RAYON_NUM_THREADS is read where it is not set
  *   BITNET_BATCH_SIZE         1 .. 2^24: n_batch of contexts that do not say theirs, at most n_ctx
- *   BITNET_MEMORY_LIMIT       max_bytes of models that do not say theirs: "512MB", "2GB" (powers of 1024), "none"
+ *   BITNET_MEMORY_LIMIT       what all models and contexts of the process hold together: weights, mapped ones too, KV
+ *                             caches, scratch. What would go beyond is refused before it is allocated, with
+ *                             BITNET_E_SECURITY_MEMORY; a call with a max_bytes of its own is not. "512MB", "2GB" (powers
+ *                             of 1024), "none"
  *   BITNET_DETERMINISTIC      0 or 1: samplers without a seed use 42. Everything else is deterministic anyway
  *   BITNET_SEED               0 .. 2^64-1: the seed of samplers that were given none
  *   BITNET_STRICT_TOKENIZERS  0 or 1: a model file whose tokenizer this build cannot run does not load (BITNET_E_TOKENIZER)
@@ -1071,6 +1079,184 @@ BITNET_API bitnet_status bitnet_context_set_adapters(bitnet_context *context, bi
                                                      const bitnet_adapter_use *uses, size_t n_uses);
 
 /* ---- 17. Validation and memory ----------------------------------------------------------------------------------- */
+
+/* Bytes that a model's tensors take in memory, by what they are for; their sum is total_bytes, which is
+ * weights_mapped_bytes + weights_owned_bytes of bitnet_memory_info. A matrix whose kernel wants a layout of its own counts
+ * as packed; an embedding counts as stored too then, because its rows are looked up there. */
+typedef struct bitnet_memory_breakdown {
+    uint32_t struct_size;
+    uint64_t attention_bytes;    /* q, k, v and output matrices */
+    uint64_t feed_forward_bytes; /* gate, up and down matrices */
+    uint64_t norm_bytes;
+    uint64_t embedding_bytes;
+    uint64_t output_bytes;       /* 0 where the embedding is the output matrix as well */
+    uint64_t other_bytes;        /* e.g. rope_freqs.weight */
+    uint64_t total_bytes;
+} bitnet_memory_breakdown;
+/* All zero for a vocab_only model. Any thread. */
+BITNET_API bitnet_status bitnet_model_get_memory_breakdown(const bitnet_model *model,
+                                                           bitnet_memory_breakdown *out_breakdown);
+
+/* What a model and one context over it will hold, to the byte, before any of it is allocated. The same code plans here and
+ * when a model is loaded and a context created, so bitnet_context_get_memory reports the same numbers afterwards.
+ * Not in it, and small: the vocabulary and metadata (read when the model is loaded; bitnet_memory_info.vocabulary_bytes
+ * tells), names and tables of a few hundred bytes per tensor, stacks of threads, and up to 63 bytes per block for alignment. */
+typedef struct bitnet_memory_estimate {
+    uint32_t struct_size;
+    int32_t n_ctx;                 /* as a context created with these parameters would have them */
+    int32_t n_batch;
+    int32_t n_ubatch;
+    int32_t n_seq_max;
+    int32_t n_threads;
+    uint64_t weights_mapped_bytes; /* used in place from the file or the caller's memory: shared, and given back under
+                                    * pressure by the system */
+    uint64_t weights_owned_bytes;
+    uint64_t load_peak_bytes;      /* the most that loading holds at once of what is to be owned; at least
+                                    * weights_owned_bytes, and 0 for a model that is loaded */
+    uint64_t attention_bytes;      /* the weights again, by role as in bitnet_memory_breakdown */
+    uint64_t feed_forward_bytes;
+    uint64_t norm_bytes;
+    uint64_t embedding_bytes;
+    uint64_t output_bytes;
+    uint64_t other_bytes;
+    uint64_t kv_bytes;             /* keys and values of n_ctx tokens, and who holds them; linear in n_ctx */
+    uint64_t scratch_bytes;        /* the sum of the following five */
+    uint64_t activation_bytes;     /* values of the graph for n_ubatch tokens */
+    uint64_t score_bytes;          /* attention scores, per thread */
+    uint64_t batch_bytes;          /* tables of tokens and sequences of a batch */
+    uint64_t graph_bytes;          /* the graph, its plan and, with params.trace, its trace */
+    uint64_t logits_bytes;         /* room for one output: logits, and the hidden state with params.embeddings */
+    uint64_t extra_output_bytes;   /* not in the sums: what each further output costs that a decode asks for at once */
+    uint64_t total_bytes;          /* weights + kv_bytes + scratch_bytes: what BITNET_MEMORY_LIMIT counts */
+} bitnet_memory_estimate;
+/* For another context over a loaded model. params may be NULL. Returns what bitnet_context_create would about params. */
+BITNET_API bitnet_status bitnet_model_estimate_memory(const bitnet_model *model, const bitnet_context_params *params,
+                                                      bitnet_memory_estimate *out_estimate);
+/* For a file that is not loaded: only its header is read, whatever its size. Both params may be NULL; use_mmap, i2s_order
+ * and kernel of model_params matter. Returns what bitnet_model_load would for the header: -200s, -300s, -400s; no limit
+ * is applied. */
+BITNET_API bitnet_status bitnet_model_estimate_memory_from_path(const char *path, const bitnet_model_params *model_params,
+                                                                const bitnet_context_params *params,
+                                                                bitnet_memory_estimate *out_estimate);
+/* What all models, contexts and adapters of this process hold now, as BITNET_MEMORY_LIMIT counts it. Any thread. */
+BITNET_API uint64_t bitnet_memory_get_used(void);
+
+/* What is wrong with a model, or worth a look, found by reading all of its tensors. */
+typedef enum bitnet_finding_kind {
+    BITNET_FINDING_FILE = 1,          /* the file as a whole, or its metadata, cannot be a model here; the loader's message */
+    BITNET_FINDING_MISSING = 2,       /* a tensor that the architecture needs is not there */
+    BITNET_FINDING_SHAPE = 3,         /* a tensor has another shape than the metadata says */
+    BITNET_FINDING_TYPE = 4,          /* a storage type that cannot be read, or not for this tensor */
+    BITNET_FINDING_EXTENT = 5,        /* bytes lie outside the file, overlap or are misaligned; or a name is there twice */
+    BITNET_FINDING_UNUSED = 6,        /* a tensor that the architecture does not use, so results would be wrong */
+    BITNET_FINDING_NOT_FINITE = 7,    /* NaN or infinity: in a norm, a float matrix or a block's scale */
+    BITNET_FINDING_CODE = 8,          /* codes that mean no ternary weight: 3 of I2_S and TQ2_0, impossible TQ1_0 bytes */
+    BITNET_FINDING_SCALE = 9,         /* the scale of a ternary tensor is not above 0 or not finite, or a divisor is not */
+    BITNET_FINDING_ZERO_TENSOR = 10,  /* every value is zero */
+    BITNET_FINDING_ZERO_ROWS = 11,    /* rows of a matrix are zero: outputs that are always 0 */
+    BITNET_FINDING_NOT_CHECKED = 12,  /* the values could not be read any more, or are too many in a row */
+    BITNET_FINDING_FORCE_INT32 = 0x7fffffff
+} bitnet_finding_kind;
+/* "missing", "shape", ...; "unknown". Static storage. */
+BITNET_API const char *bitnet_finding_kind_name(bitnet_finding_kind kind);
+
+typedef enum bitnet_finding_severity {
+    BITNET_FINDING_NOTE = 0,    /* usual in good models: embeddings of tokens that are never used */
+    BITNET_FINDING_WARNING = 1, /* the model runs; it may not do what it was trained for */
+    BITNET_FINDING_ERROR = 2,   /* the model is not valid */
+    BITNET_FINDING_SEVERITY_FORCE_INT32 = 0x7fffffff
+} bitnet_finding_severity;
+/* "note", "warning", "error"; "unknown". Static storage. */
+BITNET_API const char *bitnet_finding_severity_name(bitnet_finding_severity severity);
+
+/* One finding: at most one of a kind for each tensor. Pointers live as long as the report. */
+typedef struct bitnet_validation_finding {
+    uint32_t struct_size;
+    int32_t kind;        /* a bitnet_finding_kind */
+    int32_t severity;    /* a bitnet_finding_severity */
+    int32_t status;      /* the bitnet_status with which loading fails for it, 0 where it does not */
+    const char *tensor;  /* its name; "" for the file as a whole */
+    const char *message; /* one line */
+    uint64_t count;      /* how many rows or values, where there may be several; else 1 */
+    uint64_t index;      /* the first one: of the row for CODE and ZERO_ROWS, of the value for NOT_FINITE */
+    uint64_t offset;     /* its byte in the file, where has_offset is 1 */
+    int32_t has_offset;
+} bitnet_validation_finding;
+
+/* A tensor as the validation saw it. Figures of the values are zero where values_checked is 0. */
+typedef struct bitnet_validation_tensor {
+    uint32_t struct_size;
+    const char *name;      /* lives as long as the report, like type */
+    const char *type;
+    const char *role;      /* "attention", "feed_forward", "norm", "embedding", "output", "other" */
+    uint64_t n_bytes;      /* as stored */
+    int32_t values_checked;
+    int32_t is_ternary;
+    uint64_t n_values;
+    uint64_t n_zeros;
+    uint64_t n_zero_rows;
+    double scale;          /* mean magnitude of the values that are not zero: a ternary tensor's scale */
+} bitnet_validation_tensor;
+
+typedef struct bitnet_validation_info {
+    uint32_t struct_size;
+    int32_t is_valid;          /* 1: no finding is an error */
+    const char *architecture;  /* "" where the file does not say; lives as long as the report */
+    uint64_t n_tensors;        /* in the file */
+    uint64_t n_errors;         /* findings by severity, those that are not kept included */
+    uint64_t n_warnings;
+    uint64_t n_notes;
+    uint64_t n_findings;       /* that are kept: max_findings at most */
+    uint64_t n_missing;        /* of the errors: MISSING, SHAPE */
+    uint64_t n_wrong_shapes;
+    uint64_t n_ternary_values; /* in tensors of ternary types */
+    double ternary_zeros;      /* part of them that is 0; about 0.3 to 0.5 in trained models. 0 without such tensors */
+    double seconds;            /* that the validation took */
+    const bitnet_memory_breakdown *stored; /* bytes as stored, by role; lives as long as the report */
+} bitnet_validation_info;
+
+typedef struct bitnet_validation_params {
+    uint32_t struct_size;
+    int32_t check_values;   /* 1 (default): read every value; 0: the header alone */
+    int32_t n_threads;      /* 0 (default): as for loading */
+    uint32_t max_findings;  /* kept in the report; 0 (default): 1000. All are counted */
+    bitnet_progress_callback on_progress; /* may be NULL; non-zero stops: BITNET_E_CANCELLED */
+    void *progress_user_data;
+    uint64_t max_tensors;   /* as bitnet_model_params */
+} bitnet_validation_params;
+BITNET_API void bitnet_validation_params_init(bitnet_validation_params *params, uint32_t struct_size);
+
+typedef struct bitnet_validation_report bitnet_validation_report;
+/* Validates a loaded model by the bytes it was loaded from. params may be NULL. Any thread. Blocks: it reads everything.
+ * A bad model is no failure of the call: see bitnet_validation_info.is_valid. */
+BITNET_API bitnet_status bitnet_model_validate(const bitnet_model *model, const bitnet_validation_params *params,
+                                               bitnet_validation_report **out_report);
+/* Validates a file, also one that does not load: everything that is wrong is found, not only the first. Fails only where there
+ * is nothing to report on: BITNET_E_FILE_NOT_FOUND, BITNET_E_IO, BITNET_E_OUT_OF_MEMORY, BITNET_E_CANCELLED,
+ * BITNET_E_SECURITY_TENSOR_COUNT (max_tensors). To refuse bad models when they are loaded see bitnet_model_params.validate. */
+BITNET_API bitnet_status bitnet_model_validate_file(const char *path, const bitnet_validation_params *params,
+                                                    bitnet_validation_report **out_report);
+BITNET_API void bitnet_validation_report_free(bitnet_validation_report *report);
+BITNET_API bitnet_status bitnet_validation_report_get_info(const bitnet_validation_report *report,
+                                                           bitnet_validation_info *out_info);
+/* Findings in the order in which they were found: the header's first, then those of the values, tensor by tensor.
+ * BITNET_E_NOT_FOUND past the end. */
+BITNET_API bitnet_status bitnet_validation_report_get_finding(const bitnet_validation_report *report, size_t index,
+                                                              bitnet_validation_finding *out_finding);
+/* Tensors in the order of the file. BITNET_E_NOT_FOUND past the end. */
+BITNET_API bitnet_status bitnet_validation_report_get_tensor(const bitnet_validation_report *report, size_t index,
+                                                             bitnet_validation_tensor *out_tensor);
+/* All of it as one object on one line, tensors included; sizes as bitnet_model_get_metadata. Bytes that are no UTF-8
+ * become U+FFFD.
+ *   {"schema": "bitnet-validation/1", "library": "0.1.0", "file": "...", "architecture": "llama", "is_valid": false,
+ *    "n_tensors": 35, "n_errors": 1, "n_warnings": 0, "n_notes": 0, "ternary_zeros": 0.42, "seconds": 0.1,
+ *    "memory": {"attention_bytes": 1, ..., "total_bytes": 9},
+ *    "findings": [{"kind": "code", "severity": "error", "status": "BITNET_E_GGUF_TENSOR_DATA", "tensor": "...",
+ *                  "message": "...", "count": 2, "index": 7, "offset": 1234}],
+ *    "tensors": [{"name": "...", "type": "i2_s", "role": "attention", "n_bytes": 9, "n_values": 36, "zeros": 0.4,
+ *                 "zero_rows": 0, "scale": 0.02}]}  */
+BITNET_API bitnet_status bitnet_validation_report_get_json(const bitnet_validation_report *report, char *buffer,
+                                                           size_t capacity, size_t *out_size);
 
 /* ---- 18. Devices, features and performance ----------------------------------------------------------------------- */
 
@@ -1303,6 +1489,11 @@ static inline bitnet_generation_params bitnet_generation_default_params(void) {
 static inline bitnet_receipt_params bitnet_receipt_default_params(void) {
     bitnet_receipt_params p;
     bitnet_receipt_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_validation_params bitnet_validation_default_params(void) {
+    bitnet_validation_params p;
+    bitnet_validation_params_init(&p, (uint32_t)sizeof p);
     return p;
 }
 

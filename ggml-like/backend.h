@@ -55,5 +55,7 @@ private:
 // n_threads: as many as are really wanted (see usable_cpus). max_visible: cells a token sees at most; each thread gets
 // room for the attention scores of one KV head's group of n_q query heads over that many.
 std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, int n_threads, int64_t max_visible, int64_t n_q);
+// scratch_bytes() of such a backend.
+size_t cpu_backend_scratch_bytes(int n_threads, int64_t max_visible, int64_t n_q) noexcept;
 
 }  // namespace tg

@@ -1,8 +1,7 @@
 // Contexts, decoding, outputs, metrics.
-#include "ggml-like/thread_limit.h"
 #include "src/api/api_guard.h"
 #include "src/api/handles.h"
-#include "src/base/environment.h"
+#include "src/api/param_read.h"
 
 using namespace bitnet;
 
@@ -37,12 +36,7 @@ bitnet_status bitnet_context_create(bitnet_model* model, const bitnet_context_pa
     return api_call(__func__, about(model), [&] {
         require(model != nullptr && out_context != nullptr, "bitnet_context_create: a pointer is NULL");
         const bitnet_context_params full = read_params(params, bitnet_context_params_init);
-        if (model->state->model.arch == nullptr) {
-            throw Error(BITNET_E_STATE, "the model was loaded with vocab_only and has no weights; load it again without");
-        }
-        const ContextConfig config =
-            resolve_context_config(full, model->state->model, full.n_threads == 0 ? env_num_threads() : 0,
-                                                            full.n_batch == 0 ? env_batch_size() : 0, tg::usable_cpus());
+        const ContextConfig config = context_config(full, model->state->model);
         // The context sees the model through a pointer that keeps the whole state alive.
         const std::shared_ptr<const Model> shared(model->state, &model->state->model);
         *out_context = new bitnet_context{model->state, {shared, config}};

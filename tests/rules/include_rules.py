@@ -24,11 +24,12 @@ ARROWS = {
     "src/arch": ["src/model"],
     "src/context": ["src/arch"],
     "src/load": ["src/arch", "src/model", "src/gguf"],
+    "src/validation": ["src/load"],
     "src/tokenizer": ["src/gguf"],
     "src/sampler": ["src/base"],
     "src/generation": ["src/context", "src/tokenizer", "src/sampler"],
     "src/receipt": ["src/generation", "src/load"],
-    "src/api": ["src/receipt", "src/device"],
+    "src/api": ["src/receipt", "src/device", "src/validation"],
     "examples/stories": [],
     "examples": ["bitnet.h", "examples/stories"],
     "server": ["bitnet.h", "examples/stories"],
@@ -67,7 +68,7 @@ INSTRUCTIONS = set("immintrin.h intrin.h cpuid.h arm_neon.h sys/auxv.h asm/hwcap
 # Third-party headers and the folders that may use them.
 THIRD_PARTY = {
     "pcre2.h": ("src/tokenizer",),
-    "nlohmann/": ("src/tokenizer", "src/api", "src/receipt", "server", "tests", "examples/cli"),
+    "nlohmann/": ("src/tokenizer", "src/api", "src/receipt", "src/validation", "server", "tests", "examples/cli"),
     "CLI/": ("examples/cli",),
     "histedit.h": ("examples/cli",),
     "doctest/": ("tests",),
