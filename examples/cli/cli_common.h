@@ -50,6 +50,7 @@ Command add_inspect_command(CLI::App& app);
 Command add_perplexity_command(CLI::App& app);
 Command add_kernels_command(CLI::App& app);
 Command add_chat_command(CLI::App& app);
+Command add_accuracy_command(CLI::App& app);
 
 // For ->transform() of whole-number options: strict decimal within the range. CLI11 alone reads 010 as eight and turns
 // a number too large into the largest one, which would silently be another seed.

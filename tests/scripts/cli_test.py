@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = Path(os.environ.get("BITNET_TEST_DATA") or ROOT / "../shared/data")
 MODEL = DATA / "models/stories3m-i2_s.gguf"
+GOLDEN = ROOT / "tests/golden/b158-i2s.gguf"
 REFERENCE = DATA / "models/stories3m-reference.txt"
 VALID = DATA / "tinystories/valid.txt"
 BITNET = ""
@@ -81,7 +82,7 @@ class GlobalOptions(CliTest):
 
     def test_help_goes_to_standard_output(self):
         text = self.ok("--help").stdout.decode()
-        for command in ("run", "tokenize", "inspect", "perplexity", "kernels"):
+        for command in ("run", "tokenize", "inspect", "perplexity", "kernels", "accuracy"):
             self.assertIn(command, text)
             result = self.ok(command, "--help")
             self.assertIn(b"--json", result.stdout)
@@ -487,6 +488,33 @@ class Kernels(CliTest):
         self.assertTrue(scalar and all(kernel["runnable"] and kernel["exact"] for kernel in scalar))
         for kernel in kernels:
             self.assertTrue(kernel["runnable"] or not kernel["selected"], kernel)
+
+
+class Accuracy(CliTest):
+    def test_kernels_and_the_ternary_grid_pass_and_arbitrary_values_have_no_mark(self):
+        rows = self.ok_json("accuracy")
+        levels = {kernel["level"] for kernel in self.ok_json("kernels") if kernel["runnable"] and kernel["type"] == "i2_s"}
+        self.assertEqual({row["tensor"] for row in rows if row["envelope"] == "kernel"}, {f"product on {x}" for x in levels})
+        for row in rows:
+            self.assertEqual(row["result"], "-" if row["envelope"] == "arbitrary" else "pass", row)
+        grid = [row for row in rows if row["envelope"] == "grid"]
+        self.assertEqual([row["type"] for row in grid], ["i2_s", "tq1_0", "tq2_0"])
+        self.assertEqual(grid[0]["mse"], 0)
+        self.assertLess(grid[1]["max_abs_error"], 0.0173 / 2048)
+        lines = self.ok("accuracy", "--type", "i2_s,q8_0").stdout.decode().splitlines()
+        self.assertEqual(len(lines), 1 + len(levels) + 4)
+
+    def test_a_model_is_measured_matrix_by_matrix(self):
+        tensors = [t for t in self.ok_json("inspect", GOLDEN)["tensors"] if len(t["shape"]) == 2]
+        rows = self.ok_json("accuracy", GOLDEN, "--type", "i2_s")
+        self.assertEqual([row["tensor"] for row in rows], [t["name"] for t in tensors])
+        for row, tensor in zip(rows, tensors):  # what the file holds as i2_s comes back unchanged
+            self.assertEqual(row["result"] == "pass", tensor["type"] == "i2_s", row)
+            self.assertEqual(row["mse"] == 0, tensor["type"] == "i2_s", row)
+
+    def test_types_that_are_not_there_are_named(self):
+        self.fails(1, "tl1 is not in this version", "accuracy", "--type", "i2_s,tl1")
+        self.fails(1, "no type 'q9'", "accuracy", "--type", "q9")
 
 
 class Perplexity(CliTest):
