@@ -51,6 +51,17 @@ public:
         if (!same_bits) exact.cosine = exact.accuracy = 0;
         add_row("product on " + level, "i2_s", "kernel", exact, same_bits ? "pass" : "fail");
     }
+    // A width that is no whole blocks of this type is no reason to leave out the others.
+    void skip(const std::string& tensor, const std::string& type) {
+        if (json_) {
+            rows_.push_back({{"tensor", tensor}, {"type", type}, {"result", "skipped"}});
+            return;
+        }
+        char line[512];
+        std::snprintf(line, sizeof line, "%-28s %-6s skipped: its rows are not whole blocks\n",
+                      printable(tensor, false).c_str(), type.c_str());
+        write_out(line);
+    }
     // Writes what is left and gives the exit code: a mark that was missed is a failure.
     int finish() {
         if (json_) write_out(dump(rows_) + "\n");
@@ -211,8 +222,10 @@ void measure_model(Report& report, const std::string& path, const std::vector<st
         }
         for (const std::string& type : types) {
             const bitnet_quantize_config config = config_of(type);
-            // A width that is no whole blocks of this type is no reason to leave out the others.
-            if (bitnet_quantize_get_size(&config, n_rows, n_cols, nullptr, nullptr) == BITNET_E_QUANT_INPUT) continue;
+            if (bitnet_quantize_get_size(&config, n_rows, n_cols, nullptr, nullptr) == BITNET_E_QUANT_INPUT) {
+                report.skip(info.name, type);
+                continue;
+            }
             measure(report, info.name, values, n_rows, type);
         }
     }

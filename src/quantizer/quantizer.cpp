@@ -108,6 +108,7 @@ void Quantizer::open_device(const QuantizerConfig& config) {
     }
     const std::string name = index ? "cuda:" + std::to_string(*index) : config.device;
     if (!automatic) target_ = name;
+    device_name_ = name;
     DeviceResult result = index ? open_cuda(*index, &device_)
                                 : DeviceResult{DeviceFault::unavailable, "not built into this library", 0, 0};
     if (result.fault == DeviceFault::none && device_ != nullptr) {
@@ -139,7 +140,7 @@ void Quantizer::run(Work work, uint64_t n_operations, OnGpu&& on_gpu, OnCpu&& on
     if (on_device) {
         const DeviceResult result = on_gpu(*device_);
         if (result.fault != DeviceFault::none) {
-            const GpuError error = device_error(result, work == Work::quantization, target_);
+            const GpuError error = device_error(result, work == Work::quantization, device_name_);
             if (!allow_fallback_) {
                 const std::lock_guard<std::mutex> lock(state_);
                 stats_.last_gpu_error = error.message();

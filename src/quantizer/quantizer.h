@@ -76,7 +76,8 @@ private:
     const double min_accuracy_;
     const int32_t n_threads_;
     const uint64_t max_bytes_;
-    std::string target_;
+    std::string target_;       // as asked for
+    std::string device_name_;  // of the GPU, for messages
     kern::KernelSet kernels_ = {};
 
     std::mutex work_;  // one operation at a time

@@ -260,6 +260,12 @@ TEST_CASE("auto takes the first GPU that opens, and the CPU where none does or t
     const FailingDriver driver(plan);
     CHECK(bitnet_quantizer_is_gpu_active(test::make_quantizer(automatic).get()) == 1);
     CHECK(plan.opened == 0);
+    plan.quantize = DeviceFault::compute;
+    const test::QuantizerHandle strict = test::make_quantizer(automatic);
+    test::Quantized made;
+    CHECK(test::try_quantize(strict, test::quant_config("i2_s"), test::random_values(1, 128), &made) ==
+          BITNET_E_QUANT_CUDA);
+    CHECK(test::last_error().starts_with("cuda:0: "));
     plan.open = DeviceFault::capability;
     const test::QuantizerHandle failed = test::make_quantizer(automatic);
     CHECK(bitnet_quantizer_is_gpu_active(failed.get()) == 0);
