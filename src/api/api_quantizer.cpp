@@ -2,12 +2,10 @@
 #include <algorithm>
 #include <cstdio>
 
-#include <unistd.h>
-
 #include "ggml-like/thread_limit.h"
 #include "src/api/api_guard.h"
 #include "src/base/environment.h"
-#include "src/base/resident_memory.h"
+#include "src/device/host_memory.h"
 #include "src/quantizer/quant_accuracy.h"
 #include "src/quantizer/quantizer.h"
 
@@ -18,11 +16,6 @@ struct bitnet_quantizer {
 };
 
 namespace {
-
-uint64_t host_memory_bytes() {
-    const long pages = sysconf(_SC_PHYS_PAGES);
-    return pages <= 0 ? 0 : static_cast<uint64_t>(pages) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 QuantFormat read_format(const bitnet_quantize_config* config) {
     const bitnet_quantize_config c = read_params(config, bitnet_quantize_config_init);
@@ -93,10 +86,11 @@ bitnet_quantizer_stats stats_of(const Quantizer& quantizer) {
     out.is_gpu_effective = out.gpu_efficiency > 0.8 ? 1 : 0;
     copy_cut(out.last_gpu_error, stats.last_gpu_error);
     copy_cut(out.last_cpu_error, stats.last_cpu_error);
-    out.memory_used_bytes = resident_memory().now_bytes;
-    out.memory_total_bytes = host_memory_bytes();
-    out.avg_quantization_time_ms = average(stats.quantization_time_ms, stats.quantization_operations);
-    out.avg_matmul_time_ms = average(stats.matmul_time_ms, stats.matmul_operations);
+    const HostMemory memory = host_memory().value_or(HostMemory{});
+    out.memory_used_bytes = memory.total_bytes - memory.free_bytes;
+    out.memory_total_bytes = memory.total_bytes;
+    out.average_quantization_time_ms = average(stats.quantization_time_ms, stats.quantization_operations);
+    out.average_matmul_time_ms = average(stats.matmul_time_ms, stats.matmul_operations);
     return out;
 }
 
@@ -112,13 +106,13 @@ std::string summary_of(const bitnet_quantizer_stats& stats) {
     text += "operations: " + count(stats.total_operations) + " (" + count(stats.quantization_operations) +
             " quantisations, " + count(stats.matmul_operations) + " products) in " +
             decimal(stats.total_time_ms, " ms") + "\n";
-    text += "average: " + decimal(stats.avg_quantization_time_ms, " ms") + " a quantisation, " +
-            decimal(stats.avg_matmul_time_ms, " ms") + " a product\n";
+    text += "average: " + decimal(stats.average_quantization_time_ms, " ms") + " a quantisation, " +
+            decimal(stats.average_matmul_time_ms, " ms") + " a product\n";
     text += "where: " + count(stats.gpu_operations) + " on the GPU, " + count(stats.cpu_operations) + " on the CPU, " +
             count(stats.fallback_count) + " fallbacks, GPU efficiency " + decimal(stats.gpu_efficiency * 100, " %") +
             (stats.is_gpu_effective != 0 ? " (effective)" : "") + "\n";
-    text += "host memory: " + decimal(static_cast<double>(stats.memory_used_bytes) / kMiB, " MiB") +
-            " used by this process of " + decimal(static_cast<double>(stats.memory_total_bytes) / kMiB, " MiB") + "\n";
+    text += "host memory: " + decimal(static_cast<double>(stats.memory_used_bytes) / kMiB, " MiB") + " used of " +
+            decimal(static_cast<double>(stats.memory_total_bytes) / kMiB, " MiB") + "\n";
     if (stats.last_gpu_error[0] != '\0') text += std::string("last GPU error: ") + stats.last_gpu_error + "\n";
     if (stats.last_cpu_error[0] != '\0') text += std::string("last CPU error: ") + stats.last_cpu_error + "\n";
     return text;

@@ -1,6 +1,5 @@
 #include "src/quantizer/quantizer.h"
 
-#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <new>
@@ -8,6 +7,7 @@
 #include "ggml-like/tensor_error.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
+#include "src/device/device_list.h"
 #include "src/quantizer/i2s_matmul.h"
 #include "src/quantizer/quant_accuracy.h"
 
@@ -26,18 +26,6 @@ void choose_kernels(const std::string& name, kern::KernelSet* out) {
                         "kernel '" + name + "' cannot run on this CPU; `bitnet kernels` lists what can")
                 .with_subject(name);
     }
-}
-
-// "cuda" and "cuda:N": the index; nothing for other names.
-std::optional<int32_t> cuda_index(const std::string& name) {
-    if (name == "cuda") return 0;
-    if (!name.starts_with("cuda:")) return std::nullopt;
-    int32_t index = 0;
-    const char* begin = name.data() + 5;
-    const char* end = name.data() + name.size();
-    const auto parsed = std::from_chars(begin, end, index);
-    if (parsed.ec != std::errc() || parsed.ptr != end || *begin == '-') return std::nullopt;
-    return index;
 }
 
 // One line, whatever a driver writes.
@@ -96,21 +84,17 @@ Quantizer::Quantizer(const QuantizerConfig& config)
 }
 
 void Quantizer::open_device(const QuantizerConfig& config) {
-    if (config.device == "cpu") return;
-    const bool automatic = config.device == "auto";
+    DeviceName name = require_device_name(config.device);
+    if (name.kind == BITNET_DEVICE_CPU) return;
+    const bool automatic = name.kind == BITNET_DEVICE_AUTO;
     // A machine without any GPU is no failure when the choice is ours.
     if (automatic && (cuda_driver() == nullptr || cuda_driver()->device_count() <= 0)) return;
-    const std::optional<int32_t> index = automatic ? 0 : cuda_index(config.device);
-    if (!index && config.device != "metal") {
-        throw Error(BITNET_E_CONFIG,
-                    "unknown device " + quoted(config.device.c_str()) + "; use auto, cpu, cuda or cuda:N")
-            .with_subject(quoted(config.device.c_str()));
-    }
-    const std::string name = index ? "cuda:" + std::to_string(*index) : config.device;
-    if (!automatic) target_ = name;
-    device_name_ = name;
-    DeviceResult result = index ? open_cuda(*index, &device_)
-                                : DeviceResult{DeviceFault::unavailable, "not built into this library", 0, 0};
+    if (automatic) name = {BITNET_DEVICE_CUDA, 0};
+    device_name_ = format_device_name(name);
+    if (!automatic) target_ = device_name_;
+    DeviceResult result = name.kind == BITNET_DEVICE_CUDA
+                              ? open_cuda(name.index, &device_)
+                              : DeviceResult{DeviceFault::unavailable, "not built into this library", 0, 0};
     if (result.fault == DeviceFault::none && device_ != nullptr) {
         gpu_active_ = true;
         gpu_provider_ = device_->provider();
@@ -118,7 +102,7 @@ void Quantizer::open_device(const QuantizerConfig& config) {
     }
     device_.reset();
     if (result.fault == DeviceFault::none) result = {DeviceFault::unavailable, "the driver gave no device", 0, 0};
-    const GpuError error = device_error(result, false, name);
+    const GpuError error = device_error(result, false, device_name_);
     if (!automatic && !allow_fallback_) throw error;
     fall_back("opening it", error.message());
 }

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +16,7 @@
 namespace bitnet {
 
 struct QuantizerConfig {
-    std::string device = "auto";  // "auto", "cpu", "cuda", "cuda:N"
+    std::string device = "auto";  // as bitnet_device_parse reads it
     bool allow_fallback = true;
     double min_accuracy = 0;  // percent; 0: not measured
     int32_t n_threads = 1;

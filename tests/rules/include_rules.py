@@ -28,7 +28,8 @@ ARROWS = {
     "src/tokenizer": ["src/gguf"],
     "src/sampler": ["src/base"],
     "src/generation": ["src/context", "src/tokenizer", "src/sampler"],
-    "src/api": ["src/generation", "src/load", "src/quantizer"],
+    "src/receipt": ["src/generation", "src/load"],
+    "src/api": ["src/receipt", "src/quantizer"],
     "examples/stories": [],
     "examples": ["bitnet.h", "examples/stories"],
     "server": ["bitnet.h", "examples/stories"],
@@ -67,7 +68,7 @@ INSTRUCTIONS = set("immintrin.h intrin.h cpuid.h arm_neon.h sys/auxv.h asm/hwcap
 # Third-party headers and the folders that may use them.
 THIRD_PARTY = {
     "pcre2.h": ("src/tokenizer",),
-    "nlohmann/": ("src/tokenizer", "src/api", "server", "tests", "examples/cli"),
+    "nlohmann/": ("src/tokenizer", "src/api", "src/receipt", "server", "tests", "examples/cli"),
     "CLI/": ("examples/cli",),
     "histedit.h": ("examples/cli",),
     "doctest/": ("tests",),

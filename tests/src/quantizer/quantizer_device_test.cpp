@@ -204,8 +204,8 @@ TEST_CASE("operations run on the GPU, and those it cannot do fall back, counted 
     CHECK(stats.fallback_count == 2);
     CHECK(stats.is_gpu_effective == 0);  // 5 of 7
     CHECK(stats.total_time_ms == stats.quantization_time_ms + stats.matmul_time_ms);
-    CHECK(stats.avg_quantization_time_ms == stats.quantization_time_ms / 6);
-    CHECK(stats.avg_matmul_time_ms == stats.matmul_time_ms);
+    CHECK(stats.average_quantization_time_ms == stats.quantization_time_ms / 6);
+    CHECK(stats.average_matmul_time_ms == stats.matmul_time_ms);
     const std::string text = summary(quantizer);
     CHECK(text.find("operations: 7 (6 quantisations, 1 products)") != std::string::npos);
     CHECK(text.find("5 on the GPU, 2 on the CPU, 2 fallbacks, GPU efficiency 71.4 %") != std::string::npos);
