@@ -1460,6 +1460,158 @@ BITNET_API bitnet_status bitnet_context_get_device_summary(const bitnet_context 
 
 /* ---- 19. Quantiser ----------------------------------------------------------------------------------------------- */
 
+/* Ternary and other low-bit storage of matrices: sizes, quantising, measuring the loss, and products of int8 activations
+ * with I2_S weights. Rows of n_cols floats lie one after the other. Bytes and results are the same on every CPU and with
+ * any number of threads. Types:
+ *   "i2_s"           ternary, blocks of 128 in 32 bytes, one float scale in the 32 bytes of tail (and as the one scale)
+ *   "tq1_0" "tq2_0"  ternary, blocks of 256 in 54 and 66 bytes, a half-precision scale in each
+ *   "q8_0" "q4_0"    blocks of 32 in 34 and 18 bytes; "q6_k" blocks of 256 in 210 bytes; scales inside, as GGUF files have
+ *   "f16" "bf16" "f32"
+ *   "int8" "int4"    blocks of block_size (default 64), one float scale a block outside of the bytes. Symmetric: w = scale *
+ *                    code, -127..127 in a signed byte; or w = scale * (code - 8), 1..15, two codes a byte, the first in the
+ *                    low half. Asymmetric: w = scale * (code - zero point), codes 0..255 or 0..15; the zero points, a byte
+ *                    a block, lie behind the codes.
+ * Ternary types keep what is ternary already, {-s, 0, +s} over the tensor (i2_s) or each block (tq1_0, tq2_0), with its s
+ * (which these round to half precision). Other tensors become s * clip(round(x / s), -1, 1) with s = mean |x| over the
+ * tensor, as BitNet b1.58 is trained.
+ * "tl1", "tl2" and "iq2_s" are known, but not written by this version: BITNET_E_QUANT_FORMAT. */
+typedef struct bitnet_quantize_config {
+    uint32_t struct_size;
+    int32_t asymmetric;  /* 1: codes with a zero point; "int8" and "int4" only. Default 0 */
+    uint64_t block_size; /* 0 (default): the type's own. int8, int4: a multiple of 16 up to 65536; others: only their own */
+    const char *type;    /* default "i2_s"; any case */
+} bitnet_quantize_config;
+BITNET_API void bitnet_quantize_config_init(bitnet_quantize_config *config, uint32_t struct_size);
+
+/* What quantising n_rows x n_cols values takes: bytes of output, and scales outside of them. config NULL: the defaults.
+ * Returns  BITNET_E_QUANT_FORMAT (no such type, block size or zero point), BITNET_E_QUANT_INPUT (no values, n_cols is no
+ *          multiple of the block, or no memory could hold them). */
+BITNET_API bitnet_status bitnet_quantize_get_size(const bitnet_quantize_config *config, size_t n_rows, size_t n_cols,
+                                                  size_t *out_n_bytes, size_t *out_n_scales);
+
+typedef enum bitnet_envelope {
+    BITNET_ENVELOPE_GRID = 1,     /* a ternary type, and the values lie on its grid: nothing may be lost but the rounding
+                                   * of scales to the type's precision */
+    BITNET_ENVELOPE_ARBITRARY = 2 /* any other values: the loss is told, there is no mark to pass */
+} bitnet_envelope;
+
+typedef struct bitnet_quantize_accuracy {
+    uint32_t struct_size;
+    int32_t envelope;      /* a bitnet_envelope */
+    int32_t is_within;     /* GRID: 1 when the values came back as the envelope asks, else 0; ARBITRARY: -1 */
+    int32_t codes_equal;   /* 1: every value came back with its sign (-, 0, +) */
+    uint64_t n_values;
+    double mse;            /* mean squared error */
+    double max_abs_error;
+    double cosine;         /* between the values and what came back; 1 for zeros that stay zeros */
+    double accuracy;       /* percent: 100 * (1 - |error| / |values|), Euclidean lengths, at least 0 */
+} bitnet_quantize_accuracy;
+/* Quantises and dequantises in passing and tells what was lost. Allocates little.
+ * Returns  as bitnet_quantize_get_size and bitnet_quantizer_quantize. */
+BITNET_API bitnet_status bitnet_quantize_get_accuracy(const bitnet_quantize_config *config, const float *input,
+                                                      size_t n_rows, size_t n_cols,
+                                                      bitnet_quantize_accuracy *out_accuracy);
+
+/* Quantises on a device and counts what ran where. Any thread may use one; its operations wait for each other. */
+typedef struct bitnet_quantizer bitnet_quantizer;
+
+typedef struct bitnet_quantizer_params {
+    uint32_t struct_size;
+    int32_t allow_fallback; /* 1 (default): what the device cannot do runs on the CPU, counted and logged; 0: it fails */
+    const char *device;     /* as in section 18; NULL, "auto": a GPU that works, else the CPU */
+    double min_accuracy;    /* percent; quantising to less is BITNET_E_QUANT_ACCURACY. Default 0: not measured */
+    int32_t n_threads;      /* of products; 0 (default): $BITNET_NUM_THREADS or bitnet_cpu_get_thread_limit() */
+    const char *kernel;     /* as bitnet_model_params.kernel */
+    uint64_t max_bytes;     /* working memory of one call (BITNET_E_QUANT_MEMORY); 0 (default): $BITNET_MEMORY_LIMIT */
+} bitnet_quantizer_params;
+BITNET_API void bitnet_quantizer_params_init(bitnet_quantizer_params *params, uint32_t struct_size);
+
+/* Creates a quantiser. This version has no GPU driver: "cuda:0" falls back to the CPU where that is allowed.
+ * Returns  BITNET_E_CONFIG (a parameter), BITNET_E_DEVICE_CAPABILITY (the kernel), and without fallback
+ *          BITNET_E_DEVICE_NOT_AVAILABLE, _MEMORY, _COMPUTE, _FALLBACK, _CAPABILITY, _SYNC or BITNET_E_DEVICE: why the
+ *          device does not open. */
+BITNET_API bitnet_status bitnet_quantizer_create(const bitnet_quantizer_params *params,
+                                                 bitnet_quantizer **out_quantizer);
+BITNET_API void bitnet_quantizer_free(bitnet_quantizer *quantizer);
+
+/* Quantises n_rows x n_cols floats.
+ * out        at least the bytes of bitnet_quantize_get_size; any alignment.
+ * scales     exactly the scales of bitnet_quantize_get_size; for "i2_s" also none, as its bytes hold the scale.
+ * Returns    BITNET_E_QUANT_FORMAT; BITNET_E_QUANT_INPUT (NULL, NaN, infinite, no whole blocks); BITNET_E_QUANT_OUTPUT_SIZE;
+ *            BITNET_E_QUANT_SCALE_COUNT; BITNET_E_QUANT_OVERFLOW (values beyond the type's range); BITNET_E_QUANT_SCALE (a
+ *            range that no float holds, or values so small that all scales would be 0); BITNET_E_QUANT_ZERO_POINT (a block
+ *            whose values all lie on one side of zero, beyond the reach of its codes); BITNET_E_QUANT_ACCURACY;
+ *            BITNET_E_QUANT_GPU, _CUDA, _DEVICE (on a GPU without fallback). out and scales mean nothing then. */
+BITNET_API bitnet_status bitnet_quantizer_quantize(bitnet_quantizer *quantizer, const bitnet_quantize_config *config,
+                                                   const float *input, size_t n_rows, size_t n_cols, void *out,
+                                                   size_t n_out_bytes, float *scales, size_t n_scales);
+/* The floats again. n_bytes and n_scales are those of bitnet_quantize_get_size; "i2_s" with no scales uses the one in its
+ * bytes. out has room for n_out floats. BITNET_E_QUANT_INPUT for bytes that no encoder writes, BITNET_E_QUANT_SCALE for a
+ * scale that is NaN or infinite, others as above. */
+BITNET_API bitnet_status bitnet_quantizer_dequantize(bitnet_quantizer *quantizer, const bitnet_quantize_config *config,
+                                                     const void *data, size_t n_bytes, const float *scales,
+                                                     size_t n_scales, size_t n_rows, size_t n_cols, float *out,
+                                                     size_t n_out);
+
+/* out (m x n) = activations (m x k) times the transpose of weights (n x k): sums of integers, exact, each multiplied once
+ * by weight scale / activation scale. All arrays are the caller's; out overlaps nothing. */
+typedef struct bitnet_i2s_matmul {
+    const int8_t *activations;       /* m rows of k values from -127 to 127, value = code / scale */
+    const float *activation_scales;  /* m, positive; or NULL: all 1 */
+    size_t n_activation_scales;      /* m or 0 */
+    const void *weights;             /* n rows of k "i2_s" weights, tail with the scale included */
+    size_t n_weight_bytes;
+    float *out;
+    size_t n_out;                    /* floats that out has room for, at least m * n */
+    size_t m;
+    size_t n;
+    size_t k;                        /* a multiple of 128, at most 4194304 */
+} bitnet_i2s_matmul;
+/* Returns  BITNET_E_QUANT_INPUT, BITNET_E_QUANT_OUTPUT_SIZE, BITNET_E_QUANT_SCALE_COUNT, BITNET_E_QUANT_SCALE,
+ *          BITNET_E_QUANT_MEMORY; on a GPU without fallback the statuses of bitnet_quantizer_create. */
+BITNET_API bitnet_status bitnet_quantizer_matmul_i2s(bitnet_quantizer *quantizer, const bitnet_i2s_matmul *matmul);
+/* Several products; all are checked before the first is computed. The message names the one that is wrong, from 0. */
+BITNET_API bitnet_status bitnet_quantizer_batch_matmul_i2s(bitnet_quantizer *quantizer,
+                                                           const bitnet_i2s_matmul *matmuls, size_t n_matmuls);
+
+/* From now on everything runs on the CPU. Counts as a fallback where a GPU was active. */
+BITNET_API bitnet_status bitnet_quantizer_force_cpu_fallback(bitnet_quantizer *quantizer);
+/* What computes: the name of a GPU's provider, or of the matrix kernel of the CPU; "" for NULL. Lives as long as the
+ * quantiser. */
+BITNET_API const char *bitnet_quantizer_get_active_provider(const bitnet_quantizer *quantizer);
+BITNET_API int32_t bitnet_quantizer_is_gpu_active(const bitnet_quantizer *quantizer);
+
+/* Since creation or the last reset. Operations count when they succeeded; each product of a batch is one. */
+typedef struct bitnet_quantizer_stats {
+    uint32_t struct_size;
+    int32_t is_gpu_effective;         /* 1: gpu_efficiency > 0.8 */
+    char device_type[64];             /* what can compute: "i2s_avx2", "CudaKernel+i2s_avx2" */
+    char target_device[32];           /* what was asked for: "auto", "cpu", "cuda:0" */
+    uint64_t total_operations;
+    uint64_t quantization_operations; /* quantise and dequantise */
+    uint64_t matmul_operations;
+    double total_time_ms;
+    double quantization_time_ms;
+    double matmul_time_ms;
+    uint64_t gpu_operations;
+    uint64_t cpu_operations;
+    uint64_t fallback_count;          /* openings and operations meant for a GPU that the CPU took over */
+    double gpu_efficiency;            /* gpu_operations / total_operations; 0 when there are none */
+    char last_gpu_error[256];         /* "" when there was none; cut off where longer */
+    char last_cpu_error[256];
+    uint64_t memory_used_bytes;       /* as bitnet_device_get_memory("cpu"); 0 where unknown */
+    uint64_t memory_total_bytes;
+    double average_quantization_time_ms; /* per operation; 0 without any */
+    double average_matmul_time_ms;
+} bitnet_quantizer_stats;
+BITNET_API bitnet_status bitnet_quantizer_get_stats(const bitnet_quantizer *quantizer,
+                                                    bitnet_quantizer_stats *out_stats);
+/* Sets counts, times and errors back. */
+BITNET_API bitnet_status bitnet_quantizer_reset_stats(bitnet_quantizer *quantizer);
+/* The same as a few lines of text. Sizes as bitnet_model_get_metadata. */
+BITNET_API bitnet_status bitnet_quantizer_get_summary(const bitnet_quantizer *quantizer, char *buffer, size_t capacity,
+                                                      size_t *out_size);
+
 /* ---- 20. Forward passes and steps -------------------------------------------------------------------------------- */
 
 /* ---- 21. Hooks of the host --------------------------------------------------------------------------------------- */
@@ -1494,6 +1646,16 @@ static inline bitnet_receipt_params bitnet_receipt_default_params(void) {
 static inline bitnet_validation_params bitnet_validation_default_params(void) {
     bitnet_validation_params p;
     bitnet_validation_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_quantize_config bitnet_quantize_default_config(void) {
+    bitnet_quantize_config c;
+    bitnet_quantize_config_init(&c, (uint32_t)sizeof c);
+    return c;
+}
+static inline bitnet_quantizer_params bitnet_quantizer_default_params(void) {
+    bitnet_quantizer_params p;
+    bitnet_quantizer_params_init(&p, (uint32_t)sizeof p);
     return p;
 }
 
