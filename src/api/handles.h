@@ -6,6 +6,7 @@
 
 #include "src/api/last_error.h"
 #include "src/context/context.h"
+#include "src/grammar/grammar.h"
 #include "src/model/model.h"
 #include "src/sampler/sampler.h"
 #include "src/tokenizer/tokenizer.h"
@@ -37,6 +38,10 @@ struct bitnet_context {
 
 struct bitnet_sampler {
     bitnet::Sampler sampler;
+};
+
+struct bitnet_grammar {
+    std::shared_ptr<const bitnet::Grammar> grammar;
 };
 
 namespace bitnet {

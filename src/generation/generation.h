@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "src/base/deadline.h"
 #include "src/context/context.h"
 #include "src/generation/stop_matcher.h"
+#include "src/grammar/grammar.h"
 #include "src/sampler/sampler.h"
 #include "src/tokenizer/tokenizer.h"
 
@@ -22,6 +24,7 @@ struct GenerationConfig {
     Deadline deadline;
     SamplerConfig sampler;
     std::vector<std::string> stop_sequences;
+    std::shared_ptr<const Grammar> grammar;  // of the generated text; null: any
 };
 
 // What one step brought. The text may lag behind the tokens: it is held back while it may be part of a stop sequence.

@@ -82,6 +82,8 @@ bitnet_token Sampler::sample(const float* logits, size_t n_vocab) {
     check_logits(logits, n_vocab);
     // Everything that may fail comes first: after it, generator and history move together.
     history_.reserve_one();
+    logits = filtered(logits, n_vocab);
+    const Pcg32 before = rng_;
     bitnet_token token;
     if (greedy()) {
         const int64_t best = pick_greedy(logits, n_vocab);
@@ -91,6 +93,14 @@ bitnet_token Sampler::sample(const float* logits, size_t n_vocab) {
         const double u = rng_.next_unit();
         token = some_finite ? draw(candidates_, u) : lowest_allowed(n_vocab);
     }
+    if (filter_ != nullptr) {
+        try {
+            filter_->accept(token);
+        } catch (...) {
+            rng_ = before;
+            throw;
+        }
+    }
     history_.add(token);
     return token;
 }
@@ -98,10 +108,12 @@ bitnet_token Sampler::sample(const float* logits, size_t n_vocab) {
 void Sampler::accept(bitnet_token token) {
     if (token < 0) throw Error(BITNET_E_TOKEN, "token " + to_text(token) + " cannot be accepted; ids start at 0");
     history_.reserve_one();
+    if (filter_ != nullptr) filter_->accept(token);
     history_.add(token);
 }
 
 void Sampler::reset() noexcept {
+    if (filter_ != nullptr) filter_->reset();
     history_.clear();
     rng_ = Pcg32(config_.seed);
 }
@@ -110,6 +122,7 @@ void Sampler::probabilities(const float* logits, size_t n_vocab, float* out_prob
     check_logits(logits, n_vocab);
     if (out_probabilities == nullptr)
         throw Error(BITNET_E_ARGUMENT, "out_probabilities is NULL; pass room for n_vocab floats");
+    logits = filtered(logits, n_vocab);
     // The choice is made before anything is written: out_probabilities may be the logits themselves.
     const int64_t best = greedy() ? pick_greedy(logits, n_vocab) : (filter(logits, n_vocab) ? 0 : -1);
     std::fill_n(out_probabilities, n_vocab, 0.0f);
@@ -149,7 +162,35 @@ bool Sampler::filter(const float* logits, size_t n_vocab) {
     return true;
 }
 
+const float* Sampler::filtered(const float* logits, size_t n_vocab) {
+    if (filter_ == nullptr) return logits;
+    allowed_ = filter_->allowed();
+    filtered_.resize(n_vocab);
+    size_t n_allowed = 0;
+    for (size_t i = 0; i < n_vocab; ++i) {
+        const bool may_come = is_allowed(allowed_, i);
+        filtered_[i] = may_come ? logits[i] : -std::numeric_limits<float>::infinity();
+        n_allowed += may_come ? 1 : 0;
+    }
+    if (n_allowed == 0) {
+        throw Error(BITNET_E_ARGUMENT, "none of the " + to_text(n_vocab) +
+                                           " logits belongs to a token that the grammar allows; pass those of the whole "
+                                           "vocabulary, and a grammar made for the model's tokenizer");
+    }
+    return filtered_.data();
+}
+
 bitnet_token Sampler::lowest_allowed(size_t n_vocab) const noexcept {
+    if (filter_ != nullptr) {
+        int64_t lowest = -1;
+        for (size_t i = 0; i < n_vocab; ++i) {
+            if (!is_allowed(allowed_, i)) continue;
+            const auto id = static_cast<bitnet_token>(i);
+            if (!std::binary_search(forbidden_.begin(), forbidden_.end(), id)) return id;
+            if (lowest < 0) lowest = id;
+        }
+        return static_cast<bitnet_token>(lowest);  // forbidden by a bias; what the filter forbids never comes
+    }
     bitnet_token token = 0;
     for (const bitnet_token forbidden : forbidden_) {
         if (forbidden != token) break;

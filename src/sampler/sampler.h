@@ -4,11 +4,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "bitnet.h"
 #include "src/sampler/rng.h"
 #include "src/sampler/sampler_steps.h"
+#include "src/sampler/token_filter.h"
 #include "src/sampler/token_history.h"
 
 namespace bitnet {
@@ -43,6 +47,8 @@ public:
     // Counts a token for the penalties. Throws BITNET_E_TOKEN for a negative id.
     void accept(bitnet_token token);
     void reset() noexcept;
+    // From now on only tokens that the filter allows are picked; null takes it away.
+    void set_filter(std::unique_ptr<TokenFilter> filter) noexcept { filter_ = std::move(filter); }
     uint64_t seed() const noexcept { return config_.seed; }
     // What the next sample() would draw from: n_vocab floats that sum to 1.
     void probabilities(const float* logits, size_t n_vocab, float* out_probabilities);
@@ -55,13 +61,18 @@ private:
     // Fills candidates_; false when no logit is finite.
     bool filter(const float* logits, size_t n_vocab);
     bitnet_token lowest_allowed(size_t n_vocab) const noexcept;
+    // The logits with -infinity where the filter forbids a token; the logits themselves without one.
+    const float* filtered(const float* logits, size_t n_vocab);
 
     SamplerConfig config_;
     bool penalized_;                       // some penalty is on; otherwise no history is kept
     std::vector<bitnet_token> forbidden_;  // tokens with a bias of -infinity, rising, without repeats
     Pcg32 rng_;
     TokenHistory history_;
-    std::vector<float> adjusted_;  // buffers kept between calls
+    std::unique_ptr<TokenFilter> filter_;
+    std::span<const uint64_t> allowed_;  // the filter's last answer
+    std::vector<float> filtered_;        // buffers kept between calls
+    std::vector<float> adjusted_;
     std::vector<Candidate> candidates_;
     std::vector<Typicality> typicality_;
 };

@@ -25,7 +25,8 @@ ARROWS = {
     "src/load": ["src/arch", "src/model", "src/gguf"],
     "src/tokenizer": ["src/gguf"],
     "src/sampler": ["src/base"],
-    "src/generation": ["src/context", "src/tokenizer", "src/sampler"],
+    "src/grammar": ["src/tokenizer", "src/sampler"],
+    "src/generation": ["src/context", "src/tokenizer", "src/sampler", "src/grammar"],
     "src/api": ["src/generation", "src/load"],
     "examples/stories": [],
     "examples": ["bitnet.h", "examples/stories"],
@@ -65,7 +66,7 @@ INSTRUCTIONS = set("immintrin.h intrin.h cpuid.h arm_neon.h sys/auxv.h asm/hwcap
 # Third-party headers and the folders that may use them.
 THIRD_PARTY = {
     "pcre2.h": ("src/tokenizer",),
-    "nlohmann/": ("src/tokenizer", "src/api", "server", "tests", "examples/cli"),
+    "nlohmann/": ("src/tokenizer", "src/grammar", "src/api", "server", "tests", "examples/cli"),
     "CLI/": ("examples/cli",),
     "histedit.h": ("examples/cli",),
     "doctest/": ("tests",),
