@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli_common.h"
+#include "cli_grammar.h"
 #include "cli_platform.h"
 #include "conversation.h"
 #include "line_input.h"
@@ -18,6 +19,7 @@ struct ChatOptions {
     ModelOptions model;
     bitnet_sampler_params sampler = bitnet_sampler_default_params();
     std::string system, format, load_file, history_file;
+    GrammarOptions grammar;
     int32_t n_predict = 512;
     int32_t n_ctx = 0;
     bool no_history = false;
@@ -35,6 +37,7 @@ public:
     explicit Chat(const ChatOptions& options)
         : options_(options), model_(load_model(options.model)),
           tokenizer_(require_tokenizer(model_.get(), options.model.path)),
+          grammar_(create_grammar(options.grammar, tokenizer_)),
           conversation_(tokenizer_, options.format, options.system), context_(make_context()),
           input_("> ", options.no_history ? "" : options.history_file.empty() ? default_history_file() : options.history_file),
           colours_(stderr_is_terminal() && std::getenv("NO_COLOR") == nullptr) {}
@@ -131,6 +134,7 @@ private:
         bitnet_generation_params params = bitnet_generation_default_params();
         params.max_new_tokens = options_.n_predict;
         params.sampler = &sampler;
+        params.grammar = grammar_.get();
         bitnet_generation* generation = nullptr;
         check(bitnet_generation_create_from_tokens(context_.get(), 0, tokens.data(), tokens.size(), &params, &generation));
         const GenerationHandle owner(generation);
@@ -251,6 +255,7 @@ private:
     const ChatOptions& options_;
     ModelHandle model_;
     const bitnet_tokenizer* tokenizer_;
+    GrammarHandle grammar_;
     Conversation conversation_;
     ContextHandle context_;
     LineInput input_;
@@ -301,6 +306,7 @@ Command add_chat_command(CLI::App& app) {
         ->type_name("N")
         ->capture_default_str();
     add_sampler_options(*command, options->sampler);
+    add_grammar_options(*command, options->grammar);
     command
         ->add_option("--ctx", options->n_ctx, "context size in tokens; 0: what the model was trained for, at most 4096")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))

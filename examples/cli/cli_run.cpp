@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cli_common.h"
+#include "cli_grammar.h"
 #include "cli_platform.h"
 
 namespace cli {
@@ -17,6 +18,7 @@ struct RunOptions {
     std::string system;
     int64_t n_predict = 100;
     std::vector<std::string> stops;
+    GrammarOptions grammar;
     double timeout = 0;
     int32_t n_ctx = 0;
     int32_t n_ubatch = 0;
@@ -96,7 +98,7 @@ std::vector<bitnet_token> encode_prompt(const bitnet_tokenizer* tokenizer, const
 using GenerationHandle = std::unique_ptr<bitnet_generation, Freer<bitnet_generation_free>>;
 
 GenerationHandle create_generation(const RunOptions& options, bitnet_context* context,
-                                   const std::vector<bitnet_token>& prompt_ids) {
+                                   const std::vector<bitnet_token>& prompt_ids, const bitnet_grammar* grammar) {
     std::vector<const char*> stops;
     for (const std::string& stop : options.stops) stops.push_back(stop.c_str());
     bitnet_generation_params params = bitnet_generation_default_params();
@@ -107,6 +109,7 @@ GenerationHandle create_generation(const RunOptions& options, bitnet_context* co
     params.sampler = &options.sampler;
     params.stop_sequences = stops.data();
     params.n_stop_sequences = stops.size();
+    params.grammar = grammar;
     bitnet_generation* generation = nullptr;
     check(bitnet_generation_create_from_tokens(context, 0, prompt_ids.data(), prompt_ids.size(), &params, &generation));
     return GenerationHandle(generation);
@@ -160,6 +163,7 @@ int run_model(const RunOptions& options) {
     const double start = now_ms();
     const ModelHandle model = load_model(options.model);
     const bitnet_tokenizer* tokenizer = require_tokenizer(model.get(), options.model.path);
+    const GrammarHandle grammar = create_grammar(options.grammar, tokenizer);
     bitnet_context_params params = bitnet_context_default_params();
     params.n_ctx = options.n_ctx;
     if (options.n_ubatch != 0) params.n_ubatch = options.n_ubatch;
@@ -174,7 +178,7 @@ int run_model(const RunOptions& options) {
         throw Failure{kExitFailure, "the prompt has " + std::to_string(result.prompt_ids.size()) +
                                         " tokens, but the context holds " + std::to_string(n_ctx) +
                                         "; shorten it or ask for more with --ctx"};
-    const GenerationHandle generation = create_generation(options, context.get(), result.prompt_ids);
+    const GenerationHandle generation = create_generation(options, context.get(), result.prompt_ids, grammar.get());
     if (!options.json && stdout_is_terminal() && stderr_is_terminal())
         std::fprintf(stderr, "\033[2m%s\033[0m", printable(prompt + (options.chat ? "\n" : ""), true).c_str());
 
@@ -231,6 +235,7 @@ Command add_run_command(CLI::App& app) {
         ->check(CLI::Range(0.0, 1e9))
         ->type_name("SECONDS");
     add_sampler_options(*command, options->sampler);
+    add_grammar_options(*command, options->grammar);
     command
         ->add_option("--ctx", options->n_ctx, "context size in tokens; 0: what the model was trained for, at most 4096")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))
