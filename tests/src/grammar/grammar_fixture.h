@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "src/base/error.h"
+#include "src/base/utf8.h"
 #include "src/grammar/grammar_filter.h"
 #include "src/tokenizer/byte_alphabet.h"
 #include "src/tokenizer/tokenizer.h"

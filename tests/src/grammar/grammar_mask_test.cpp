@@ -186,7 +186,7 @@ TEST_CASE("masks allow exactly the tokens that brute force allows, characters sp
     const auto tokenizer = test::byte_tokenizer(texts);
     Pcg32 rng(7);
     size_t n_allowed = 0, n_forbidden = 0, n_ends = 0, n_partial = 0;
-    for (int round = 0; round < 60; ++round) {
+    for (int round = 0; round < 120; ++round) {
         Rules rules;
         for (int i = 0; i < 3; ++i) rules.bodies.push_back(random_expr(rng, 0, 3));
         const std::string text = rules.gbnf();

@@ -29,8 +29,8 @@ TEST_CASE("ambiguous repetitions take few steps for each byte, however long the 
             most = std::max(most, store.n_steps() - before);
             before = store.n_steps();
         }
-        // With stacks that are not shared, these take 2^300 steps.
-        CHECK(most < 20000);
+        // With stacks that are not shared, these take 2^300 steps. Here it is at most some for each of the bytes before.
+        CHECK(most < 300 * 100);
         CHECK(store.n_places(set) < 2000);
     }
 }
