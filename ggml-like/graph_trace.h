@@ -18,6 +18,8 @@ struct TraceRow {
 };
 
 struct GraphTrace {
+    // op, name, kernel and rows alone: no time, no checksum, and the run is as fast as without a trace.
+    bool names_only = false;
     std::vector<TraceRow> rows;
 };
 

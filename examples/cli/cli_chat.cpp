@@ -17,7 +17,7 @@ namespace {
 
 struct ChatOptions {
     ModelOptions model;
-    bitnet_sampler_params sampler = bitnet_sampler_default_params();
+    SamplerOptions sampler;
     std::string system, format, load_file, history_file;
     GrammarOptions grammar;
     int32_t n_predict = 512;
@@ -38,6 +38,7 @@ public:
         : options_(options), model_(load_model(options.model)),
           tokenizer_(require_tokenizer(model_.get(), options.model.path)),
           grammar_(create_grammar(options.grammar, tokenizer_)),
+          breakers_(find_breakers(tokenizer_, options.sampler)),
           conversation_(tokenizer_, options.format, options.system), context_(make_context()),
           input_("> ", options.no_history ? "" : options.history_file.empty() ? default_history_file() : options.history_file),
           colours_(stderr_is_terminal() && std::getenv("NO_COLOR") == nullptr) {}
@@ -75,7 +76,7 @@ private:
         params.n_ctx = options_.n_ctx;
         params.n_threads = options_.model.n_threads;
         params.should_abort = abort_on_signal;
-        return create_context(model_.get(), params);
+        return create_context(model_.get(), options_.model, params);
     }
 
     // One line for the person, dimmed on a terminal.
@@ -127,7 +128,9 @@ private:
 
     void reply() {
         const std::vector<bitnet_token> tokens = fitting_tokens();
-        bitnet_sampler_params sampler = options_.sampler;
+        bitnet_sampler_params sampler = options_.sampler.params;
+        sampler.dry_breakers = breakers_.data();
+        sampler.n_dry_breakers = breakers_.size();
         // Every reply has a seed of its own, so that /regenerate says something else and --seed repeats a conversation.
         if (sampler.has_seed != 0) sampler.seed += n_generations_;
         ++n_generations_;
@@ -256,6 +259,7 @@ private:
     ModelHandle model_;
     const bitnet_tokenizer* tokenizer_;
     GrammarHandle grammar_;
+    const std::vector<bitnet_token> breakers_;  // of DRY
     Conversation conversation_;
     ContextHandle context_;
     LineInput input_;
@@ -282,9 +286,7 @@ const Chat::CommandRow Chat::kCommands[] = {
 int run_chat(const ChatOptions& options) {
     require_model(options.model.path);
     // A bad parameter should not wait for gigabytes.
-    bitnet_sampler* sampler = nullptr;
-    check(bitnet_sampler_create(&options.sampler, &sampler));
-    bitnet_sampler_free(sampler);
+    check_sampler(options.sampler.params);
     return Chat(options).run();
 }
 
@@ -295,6 +297,7 @@ Command add_chat_command(CLI::App& app) {
     auto options = std::make_shared<ChatOptions>();
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
+    add_lora_option(*command, options->model);
     command->add_option("--system", options->system, "system message")->type_name("TEXT");
     command
         ->add_option("--format", options->format,

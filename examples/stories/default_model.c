@@ -3,7 +3,7 @@
  * and nothing is read before it is used. */
 #include "default_model.h"
 
-#ifdef BITNET_DEFAULT_MODEL_FILE
+#if defined(BITNET_DEFAULT_MODEL_FILE) || defined(BITNET_DEFAULT_GOLDEN_FILE)
 
 #if !defined(__GNUC__)
 #error "embedding a model needs .incbin (GCC, Clang); configure with -DBITNET_DEFAULT_MODEL= to build without one"
@@ -22,16 +22,23 @@
 #define READ_ONLY_SECTION ".section .rodata\n"
 #endif
 
-__asm__(READ_ONLY_SECTION
-        ".balign 64\n"
-        ".globl " SYMBOL("default_model_begin") "\n"
-        SYMBOL("default_model_begin") ":\n"
-        ".incbin \"" BITNET_DEFAULT_MODEL_FILE "\"\n"
-        ".globl " SYMBOL("default_model_end") "\n"
-        SYMBOL("default_model_end") ":\n"
-        ".byte 0\n"
-        ".text\n");
+/* Defines name_begin and name_end around the bytes of a file. */
+#define EMBED(name, file)                                                                                              \
+    __asm__(READ_ONLY_SECTION                                                                                          \
+            ".balign 64\n"                                                                                             \
+            ".globl " SYMBOL(name "_begin") "\n"                                                                       \
+            SYMBOL(name "_begin") ":\n"                                                                                \
+            ".incbin \"" file "\"\n"                                                                                   \
+            ".globl " SYMBOL(name "_end") "\n"                                                                         \
+            SYMBOL(name "_end") ":\n"                                                                                  \
+            ".byte 0\n"                                                                                                \
+            ".text\n")
 
+#endif
+
+#ifdef BITNET_DEFAULT_MODEL_FILE
+
+EMBED("default_model", BITNET_DEFAULT_MODEL_FILE);
 extern const unsigned char default_model_begin[];
 extern const unsigned char default_model_end[];
 
@@ -43,6 +50,26 @@ const void *default_model_bytes(size_t *out_size) {
 #else
 
 const void *default_model_bytes(size_t *out_size) {
+    *out_size = 0;
+    return NULL;
+}
+
+#endif
+
+#ifdef BITNET_DEFAULT_GOLDEN_FILE
+
+EMBED("default_golden", BITNET_DEFAULT_GOLDEN_FILE);
+extern const char default_golden_begin[];
+extern const char default_golden_end[];
+
+const char *default_golden_text(size_t *out_size) {
+    *out_size = (size_t)(default_golden_end - default_golden_begin);
+    return default_golden_begin;
+}
+
+#else
+
+const char *default_golden_text(size_t *out_size) {
     *out_size = 0;
     return NULL;
 }

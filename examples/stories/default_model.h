@@ -14,6 +14,10 @@ extern "C" {
  * and *out_size 0 when none is built in. */
 const void *default_model_bytes(size_t *out_size);
 
+/* What that model must compute: a golden file for `bitnet verify` (JSON text, *out_size bytes), the file beside the model
+ * with .golden.json for .gguf; NULL and 0 when there is none. */
+const char *default_golden_text(size_t *out_size);
+
 #ifdef __cplusplus
 }
 #endif

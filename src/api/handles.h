@@ -1,13 +1,17 @@
 // What the opaque handles of bitnet.h hold. Shared pointers inside make every order of freeing right.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
 #include "src/api/last_error.h"
 #include "src/context/context.h"
+#include "src/generation/generation.h"
 #include "src/grammar/grammar.h"
+#include "src/model/adapter.h"
 #include "src/model/model.h"
+#include "src/receipt/model_hash.h"
 #include "src/sampler/sampler.h"
 #include "src/tokenizer/tokenizer.h"
 
@@ -23,6 +27,7 @@ struct ModelState {
     bitnet_tokenizer tokenizer;     // empty when the file has none that this build can run
     std::string tokenizer_problem;  // why, in that case
     std::string path;               // as given to bitnet_model_load; "" for other sources
+    ModelHash hash;
 };
 
 }  // namespace bitnet
@@ -36,12 +41,26 @@ struct bitnet_context {
     bitnet::Context context;
 };
 
+struct bitnet_adapter {
+    std::shared_ptr<const bitnet::Adapter> adapter;  // keeps its model's state alive
+};
+
 struct bitnet_sampler {
     bitnet::Sampler sampler;
 };
 
 struct bitnet_grammar {
     std::shared_ptr<const bitnet::Grammar> grammar;
+};
+
+struct bitnet_generation {
+    std::shared_ptr<const bitnet::ModelState> state;
+    bitnet_context* context;  // the caller's; only next() looks at it
+    bitnet::Generation generation;
+    uint64_t tokenize_us;
+    std::chrono::steady_clock::time_point begin;
+    uint64_t total_us;       // up to the last step
+    uint64_t cumulative_us;  // of the steps
 };
 
 namespace bitnet {
@@ -52,6 +71,9 @@ inline CallSubject about(const bitnet_model* model) noexcept {
 }
 inline CallSubject about(const bitnet_context* context) noexcept {
     return {nullptr, context != nullptr ? context->state.get() : nullptr};
+}
+inline CallSubject about(const bitnet_generation* generation) noexcept {
+    return {nullptr, generation != nullptr ? generation->state.get() : nullptr};
 }
 inline CallSubject about(const char* path) noexcept { return {path, nullptr}; }
 

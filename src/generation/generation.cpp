@@ -8,6 +8,7 @@
 #include "src/base/error.h"
 #include "src/context/prefill.h"
 #include "src/grammar/grammar_filter.h"
+#include "src/sampler/logits_math.h"
 
 namespace bitnet {
 namespace {
@@ -23,6 +24,20 @@ private:
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
+// While it lives, the context's decodes tell the record which kernels ran.
+class LogScope {
+public:
+    LogScope(Context& context, std::optional<RunRecord>& record) : context_(context) {
+        if (record) context_.log_kernels(&record->kernels);
+    }
+    ~LogScope() { context_.log_kernels(nullptr); }
+    LogScope(const LogScope&) = delete;
+    LogScope& operator=(const LogScope&) = delete;
+
+private:
+    Context& context_;
+};
+
 }  // namespace
 
 Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitnet_seq_id id,
@@ -34,6 +49,11 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
         throw Error(BITNET_E_CONFIG,
                     "max_new_tokens = " + std::to_string(config_.max_new_tokens) + " is below -1; use -1 for no limit")
             .with_subject("max_new_tokens");
+    }
+    if (config_.n_logprobs < 0 || config_.n_logprobs > kMostLogprobs) {
+        throw Error(BITNET_E_CONFIG, "n_logprobs = " + std::to_string(config_.n_logprobs) +
+                                         "; it must be between 0 (none) and " + std::to_string(kMostLogprobs))
+            .with_subject("n_logprobs");
     }
     if (prompt_.empty()) {
         throw Error(BITNET_E_ARGUMENT,
@@ -56,6 +76,11 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
     }
     starts_text_ = tokenizer.attribute(prompt_.back()) == BITNET_TOKEN_CONTROL;
     if (config_.grammar != nullptr) {
+        if (config_.record) {
+            throw Error(BITNET_E_UNSUPPORTED, "a receipt names no grammar, so nobody could replay this text; generate it "
+                                              "without the receipt or without the grammar")
+                .with_subject("grammar");
+        }
         if (config_.grammar->tokenizer().n_vocab() != tokenizer.n_vocab()) {
             throw Error(BITNET_E_CONFIG, "the grammar was made for a vocabulary of " +
                                              std::to_string(config_.grammar->tokenizer().n_vocab()) +
@@ -71,11 +96,24 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
     const size_t n_most = config_.max_new_tokens < 0 ? n_room : static_cast<size_t>(config_.max_new_tokens);
     tokens_.reserve(std::min(n_most, n_room));
     token_us_.reserve(std::min(n_most, n_room));
+    if (config_.record) {
+        record_.emplace();
+        record_->n_threads = context.config().n_threads;
+        record_->drawn.reserve(std::min(n_most, n_room));
+        record_->logits.reserve(std::min(n_most, n_room));
+    }
+    logprobs_.top.resize(static_cast<size_t>(std::min<int64_t>(config_.n_logprobs, context.model().hparams.n_vocab)));
 }
 
 // Brings the context to the logits of the next token; false when something ended the text instead.
 bool Generation::advance(Context& context) {
     const Stopwatch time;
+    if (record_ && context.adapters().tag(id_) != 0) {
+        throw Error(BITNET_E_UNSUPPORTED, "sequence " + std::to_string(id_) +
+                                              " runs with adapters, which a receipt cannot state; generate without a "
+                                              "receipt, or remove the tokens and the adapters");
+    }
+    const LogScope log(context, record_);
     try {
         if (!prompt_done_) {
             n_reused_ = prefill_sequence(context, id_, prompt_, config_.deadline);
@@ -114,13 +152,21 @@ const GenerationStep& Generation::next(Context& context, const Tokenizer& tokeni
     if (reason_ != BITNET_FINISH_NONE) return step_;
     const Stopwatch time;
     const uint64_t prefill_before = prefill_us_;
+    PerformanceCounters& performance = context.performance();
+    const uint64_t forward_before = performance.forward_us();
+    sampling_us_ = detokenize_us_ = 0;
     draw(context, tokenizer);
     const uint64_t us = time.us();
+    const uint64_t forward_us = performance.forward_us() - std::min(forward_before, performance.forward_us());
+    performance.add_step(us - std::min(us, forward_us), sampling_us_, detokenize_us_);
     decode_us_ += us - std::min(us, prefill_us_ - prefill_before);
     if (step_.token >= 0) {
         step_.token_us = us;
         token_us_.push_back(us);
+        performance.count_token();
+        tokens_.size() == 1 ? performance.add_first_token(us) : performance.add_other_token(us);
     }
+    if (reason_ != BITNET_FINISH_NONE) performance.count_inference();
     return step_;
 }
 
@@ -132,8 +178,17 @@ void Generation::draw(Context& context, const Tokenizer& tokenizer) {
             return;
         }
         try {
-            drawn_ = sampler_.sample(context.logits(-1), static_cast<size_t>(context.model().hparams.n_vocab));
+            const float* logits = context.logits(-1);
+            const size_t n_vocab = static_cast<size_t>(context.model().hparams.n_vocab);
+            if (record_) record_->logits.push_back(logits_digest(logits, n_vocab));
+            const Stopwatch time;
+            drawn_ = sampler_.sample(logits, n_vocab);
+            sampling_us_ = time.us();
+            context.performance().count_sampled();
+            if (record_) record_->drawn.push_back(drawn_);
+            if (config_.n_logprobs > 0) note_logprobs(logits, n_vocab);
         } catch (...) {
+            if (record_) record_->logits.resize(record_->drawn.size());
             // The logits may be another's when this is tried again: back to before the last token, which gives them anew.
             context.cache().truncate(id_, context.cache().size(id_) - 1);
             prompt_done_ = prompt_done_ && !tokens_.empty();
@@ -143,8 +198,17 @@ void Generation::draw(Context& context, const Tokenizer& tokenizer) {
     if (tokenizer.is_end(drawn_)) {
         finish(BITNET_FINISH_END);
     } else {
+        const Stopwatch time;
         take(drawn_, tokenizer);
+        detokenize_us_ = time.us();
+        context.performance().count_detokenized();
     }
+}
+
+void Generation::note_logprobs(const float* logits, size_t n_vocab) noexcept {
+    const LogSoftmax log_softmax(logits, n_vocab);
+    logprobs_.logprob = log_softmax.logprob(drawn_);
+    log_softmax.top(logprobs_.top.data(), logprobs_.top.size());
 }
 
 void Generation::take(bitnet_token token, const Tokenizer& tokenizer) {

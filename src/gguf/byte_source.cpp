@@ -79,6 +79,7 @@ public:
         size_ = reader.size;
         name_ = "reader";
     }
+    bool lasts() const noexcept override { return false; }
 
 protected:
     void do_read(uint64_t offset, void* dst, uint64_t n) const override {

@@ -23,6 +23,8 @@ public:
     const std::string& name() const noexcept { return name_; }
     // The whole content in memory when it can be used in place for the life of this object; nullptr otherwise.
     virtual const uint8_t* mapped() const noexcept { return nullptr; }
+    // False for what may only be read while the model loads.
+    virtual bool lasts() const noexcept { return true; }
     // Copies [offset, offset + n) to dst. Throws BITNET_E_GGUF_TRUNCATED past the end, BITNET_E_IO when reading fails.
     void read(uint64_t offset, void* dst, uint64_t n) const;
 

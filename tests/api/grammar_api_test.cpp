@@ -214,6 +214,19 @@ TEST_CASE("grammars that are wrong, too large or too ambiguous each have their s
     bitnet_grammar_free(grammar);
 }
 
+TEST_CASE("a receipt cannot be had of a text under a grammar, which it could not name") {
+    const test::ModelHandle model = load_default();
+    const test::ContextHandle context = test::make_context(model);
+    const GrammarHandle grammar = make_grammar(model, "root ::= \"a\"");
+    bitnet_generation_params params = bitnet_generation_default_params();
+    params.grammar = grammar.get();
+    params.receipt = 1;
+    bitnet_generation* generation = nullptr;
+    CHECK(test::name_of(bitnet_generation_create(context.get(), 0, "a", 1, &params, &generation)) ==
+          "BITNET_E_UNSUPPORTED");
+    CHECK(generation == nullptr);
+}
+
 TEST_CASE("a schema's grammar can be read as text, and compiled again it is the same") {
     size_t n = 0;
     CHECK(test::name_of(bitnet_json_schema_to_gbnf(kSchema, std::strlen(kSchema), nullptr, 0, &n)) ==

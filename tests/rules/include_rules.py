@@ -18,6 +18,7 @@ ARROWS = {
     "kernels": [],
     "ggml-like": ["kernels"],
     "src/base": ["ggml-like", "bitnet.h"],
+    "src/device": ["src/base"],
     "src/gguf": ["src/base"],
     "src/model": ["src/base"],
     "src/arch": ["src/model"],
@@ -27,7 +28,8 @@ ARROWS = {
     "src/sampler": ["src/base"],
     "src/grammar": ["src/tokenizer", "src/sampler"],
     "src/generation": ["src/context", "src/tokenizer", "src/sampler", "src/grammar"],
-    "src/api": ["src/generation", "src/load"],
+    "src/receipt": ["src/generation", "src/load"],
+    "src/api": ["src/receipt", "src/device"],
     "examples/stories": [],
     "examples": ["bitnet.h", "examples/stories"],
     "server": ["bitnet.h", "examples/stories"],
@@ -66,7 +68,7 @@ INSTRUCTIONS = set("immintrin.h intrin.h cpuid.h arm_neon.h sys/auxv.h asm/hwcap
 # Third-party headers and the folders that may use them.
 THIRD_PARTY = {
     "pcre2.h": ("src/tokenizer",),
-    "nlohmann/": ("src/tokenizer", "src/grammar", "src/api", "server", "tests", "examples/cli"),
+    "nlohmann/": ("src/tokenizer", "src/grammar", "src/api", "src/receipt", "server", "tests", "examples/cli"),
     "CLI/": ("examples/cli",),
     "histedit.h": ("examples/cli",),
     "doctest/": ("tests",),
