@@ -255,6 +255,7 @@ typedef struct bitnet_model bitnet_model;
 typedef struct bitnet_tokenizer bitnet_tokenizer;
 typedef struct bitnet_context bitnet_context;
 typedef struct bitnet_sampler bitnet_sampler;
+typedef struct bitnet_grammar bitnet_grammar;
 
 /* ---- 4. Library: log, kernels ------------------------------------------------------------------------------------- */
 
@@ -801,10 +802,11 @@ typedef struct bitnet_generation_params {
     const char *const *stop_sequences;    /* NUL-terminated, at most 64 of at most 1024 bytes; copied */
     size_t n_stop_sequences;
     int32_t receipt;             /* 1: record what bitnet_generation_get_receipt needs; costs a SHA-256 of n_vocab floats
-                                  * per token. 0 (default): no receipt. BITNET_E_UNSUPPORTED from
-                                  * bitnet_generation_next for a sequence with adapters: a receipt names none */
+                                  * per token. 0 (default): no receipt. BITNET_E_UNSUPPORTED with a grammar, and from
+                                  * bitnet_generation_next for a sequence with adapters: a receipt names neither */
     int32_t n_logprobs;          /* 1 .. 20: keep the log-probabilities of each token and of that many best ones, for
                                   * bitnet_generation_get_logprobs; 0 (default): none */
+    const bitnet_grammar *grammar; /* NULL (default), or what the text must obey, see section 15; kept alive */
 } bitnet_generation_params;
 BITNET_API void bitnet_generation_params_init(bitnet_generation_params *params, uint32_t struct_size);
 
@@ -1015,6 +1017,49 @@ BITNET_API bitnet_status bitnet_receipt_verify(const char *json, size_t n_bytes,
                                                const bitnet_receipt_params *params, bitnet_receipt_report *out_report);
 
 /* ---- 15. Grammar ------------------------------------------------------------------------------------------------- */
+
+/* A compiled grammar: which texts a model may write. It never changes: share it freely, also between threads. It is
+ * compiled to bytes, so characters may be split over tokens. It keeps its tokenizer alive.
+ * Limits, so that grammars may come from anyone: 1 MiB of text, 16384 rules, groups nested 128 deep, 65535 repetitions,
+ * 200000 states once repetitions are written out; while matching, 4096 open rules within each other, 65536 alternatives
+ * at once, and a bound on the work for each token. */
+
+/* Compiles a grammar in GBNF, as llama.cpp describes it:
+ *     root  ::= item ("," " "? item)* # a comment
+ *     item  ::= "a\n" | [a-z0-9_]+ | [^\x00-\x1F"]{2,5} | . | other-rule
+ * Literals and classes know \n \r \t \\ \" \[ \] \- \^ \xHH \uHHHH \UHHHHHHHH. A line ends a rule, except in groups and after
+ * ::= and |. Repetitions are * + ? {m} {m,} {m,n}.
+ * root     the rule that is the whole text, NUL-terminated; NULL for "root".
+ * Returns  BITNET_E_CONFIG for what is not a grammar, with line and column or the rules' names: wrong syntax, rules that are
+ *          not or twice defined, that begin with themselves (left recursion), or that cannot end.
+ *          BITNET_E_SECURITY_INPUT beyond the limits above. */
+BITNET_API bitnet_status bitnet_grammar_create_from_gbnf(const bitnet_tokenizer *tokenizer, const char *text,
+                                                         size_t n_bytes, const char *root,
+                                                         bitnet_grammar **out_grammar);
+/* The same for the JSON texts that obey a JSON schema (the common part of draft 2020-12). `{}` and `true` allow any JSON.
+ * Known are type, properties, required, additionalProperties, items, prefixItems, minItems, maxItems, enum, const, anyOf,
+ * oneOf (as anyOf), allOf, $ref into the schema itself, minLength, maxLength, pattern (anchored with ^ and $; no look-around,
+ * no back-reference), format (date, time, date-time, uuid), minimum, maximum, exclusiveMinimum and exclusiveMaximum of
+ * integers, and whole minimum and maximum of numbers. What only describes (title, description, default, examples, ...) is
+ * passed over. Any other keyword is BITNET_E_CONFIG, which names it and where it stands as a JSON pointer.
+ * What is written obeys the schema, but not all that does can be written: properties come in the schema's order,
+ * others only where additionalProperties allows them in so many words or there are no properties; white space is short;
+ * numbers have at most 16 digits before and behind the point. */
+BITNET_API bitnet_status bitnet_grammar_create_from_json_schema(const bitnet_tokenizer *tokenizer, const char *schema,
+                                                                size_t n_bytes, bitnet_grammar **out_grammar);
+BITNET_API void bitnet_grammar_free(bitnet_grammar *grammar);
+/* The grammar of a schema as GBNF with the rule "root". Text and sizes as bitnet_model_get_metadata. */
+BITNET_API bitnet_status bitnet_json_schema_to_gbnf(const char *schema, size_t n_bytes, char *buffer, size_t capacity,
+                                                    size_t *out_size);
+
+/* From now on the sampler gives only tokens that the grammar allows, starting anew: other tokens are forbidden before all
+ * other steps, also where a bias wants them. Tokens that end a text are allowed where the grammar may end, and are all
+ * that is allowed once it must; other control tokens never are. The grammar is kept alive; NULL takes it away.
+ * bitnet_sampler_accept moves the grammar on as well, and is BITNET_E_STATE for a token that it does not allow: tell it
+ * about the prompt before this call. bitnet_sampler_reset brings the grammar back to its start.
+ * Sampling then also returns BITNET_E_STATE where no token of the vocabulary can go on, and
+ * BITNET_E_SECURITY_EXHAUSTION for a grammar that is too ambiguous or too deep at this place. */
+BITNET_API bitnet_status bitnet_sampler_set_grammar(bitnet_sampler *sampler, const bitnet_grammar *grammar);
 
 /* ---- 16. Adapters ------------------------------------------------------------------------------------------------ */
 
