@@ -506,6 +506,8 @@ typedef enum bitnet_pooling {
     BITNET_POOLING_MEAN = 1  /* the mean over the sequence's tokens in the batch */
 } bitnet_pooling;
 
+typedef struct bitnet_thread_pool bitnet_thread_pool; /* threads of the host, see section 21 */
+
 typedef struct bitnet_context_params {
     uint32_t struct_size;
     int32_t n_ctx;       /* KV cells shared by all sequences; 0 (default): what the model was trained for, at most 4096 */
@@ -522,8 +524,20 @@ typedef struct bitnet_context_params {
                             * no adapters, at no cost. See bitnet_context_set_adapters */
     uint64_t max_bytes;  /* refuse with BITNET_E_SECURITY_MEMORY above this many bytes of KV cache and scratch, also when a
                           * decode asks for more outputs; 0 (default): $BITNET_MEMORY_LIMIT decides */
+    uint64_t timeout_us; /* a decode that takes longer stops with BITNET_E_TIMEOUT; 0 (default): no limit. See below */
+    const bitnet_thread_pool *thread_pool; /* NULL (default): threads of our own; else n_threads does not count */
 } bitnet_context_params;
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
+
+/* A context is what other interfaces call an inference engine with its configuration. For those who come from one:
+ *   max_batch_size           n_batch: more tokens in one call are refused; n_ubatch bounds the memory of activations
+ *   kv_cache_size            n_ctx, in tokens of all sequences; bitnet_context_get_memory has the bytes
+ *   max_concurrent_requests  n_seq_max in one context; contexts over one model share its weights and run in parallel
+ *   request_timeout          timeout_us: bounds each bitnet_context_decode, _decode_tokens, _prefill, _forward,
+ *                            _next_token_logits, bitnet_sequence_shift and each step of a generation, which then ends with
+ *                            BITNET_FINISH_DEADLINE. Looked at where cancelling is; the sequences are as after cancelling
+ *   use_mixed_precision      does not exist: the precision is the model file's, and results are the same bits everywhere
+ *   device                   the CPU */
 
 /* Creates a context: KV cache, activations and threads are allocated here. Decoding allocates nothing more, but for room
  * when a decode asks for more outputs than any before it.
@@ -556,7 +570,7 @@ typedef struct bitnet_batch {
 /* Runs the model over a batch and appends it to the sequences it names.
  * batch:   read only during the call; every array stays yours. n_tokens 0 succeeds and does nothing.
  * Returns  BITNET_OK; BITNET_E_KV_FULL (remove a sequence or create the context with a larger n_ctx);
- *          BITNET_E_CANCELLED; BITNET_E_TOKEN; BITNET_E_ARGUMENT (the message names the entry).
+ *          BITNET_E_CANCELLED; BITNET_E_TIMEOUT; BITNET_E_TOKEN; BITNET_E_ARGUMENT (the message names the entry).
  *          After any failure the sequences are exactly as before the call; earlier logits are gone.
  * Threads: one thread per context at a time. Blocks. */
 BITNET_API bitnet_status bitnet_context_decode(bitnet_context *context, const bitnet_batch *batch);
@@ -787,7 +801,7 @@ typedef enum bitnet_finish_reason {
     BITNET_FINISH_LENGTH = 3,        /* max_new_tokens are there */
     BITNET_FINISH_CONTEXT_FULL = 4,  /* no KV cell is free */
     BITNET_FINISH_CANCELLED = 5,     /* bitnet_context_cancel, should_abort, or the callback said so */
-    BITNET_FINISH_DEADLINE = 6       /* deadline_us is over */
+    BITNET_FINISH_DEADLINE = 6       /* deadline_us is over, or a step took longer than the context's timeout_us */
 } bitnet_finish_reason;
 /* "none", "end", "stop_sequence", "length", "context_full", "cancelled", "deadline"; "unknown". Static storage. */
 BITNET_API const char *bitnet_finish_reason_name(bitnet_finish_reason reason);
@@ -1659,7 +1673,105 @@ BITNET_API bitnet_status bitnet_quantizer_get_summary(const bitnet_quantizer *qu
 
 /* ---- 20. Forward passes and steps -------------------------------------------------------------------------------- */
 
+typedef enum bitnet_forward_output {
+    BITNET_FORWARD_LOGITS = 0, /* n_vocab floats a row */
+    BITNET_FORWARD_HIDDEN = 1  /* n_embd floats a row, after the last norm; the context needs params.embeddings */
+} bitnet_forward_output;
+
+/* Tokens for one pass through the model, all at once and outside of any sequence. */
+typedef struct bitnet_forward_input {
+    uint32_t struct_size;
+    int32_t n_tokens;             /* 1 .. n_ubatch of the context (which is at most n_batch and n_ctx) */
+    const bitnet_token *tokens;
+    const bitnet_pos *positions;  /* NULL: 0, 1, 2, ...; else any that are not negative, in any order, also repeated */
+    const uint8_t *mask;          /* NULL: each token sees itself and those before it. Else n_tokens * n_tokens bytes: token i
+                                   * sees token j, earlier or later, where mask[i * n_tokens + j] is not 0 */
+    const int8_t *want_output;    /* NULL: every token. Else 1 for tokens that give a row */
+    int32_t output;               /* a bitnet_forward_output; default LOGITS */
+} bitnet_forward_input;
+
+/* Runs the model over tokens with any attention mask and copies a row for each wanted token, in their order, to out.
+ * A token attends to what it sees in order of position (equal ones: of index), so a causal mask gives the bits of
+ * bitnet_context_decode, and tokens that see nothing of each other those of separate sequences.
+ * The sequences stay as they are; n_tokens free KV cells are used during the call and free again after it. As a decode it
+ * ends the life of earlier logits, can be cancelled and obeys timeout_us; it does not count in bitnet_metrics. Adapters belong
+ * to sequences: here none is used.
+ * capacity    floats at out. *out_n (may be NULL) is the number needed, also with BITNET_E_BUFFER_TOO_SMALL.
+ * Returns     BITNET_E_ARGUMENT: more tokens than n_ubatch, a negative position, or a token that sees nothing (let padding
+ *             see itself); BITNET_E_TOKEN; BITNET_E_KV_FULL: fewer than n_tokens cells are free; BITNET_E_STATE: hidden states
+ *             without params.embeddings; BITNET_E_OUT_OF_MEMORY, BITNET_E_CANCELLED, BITNET_E_TIMEOUT. out is undefined then.
+ * Memory      of the lists of who sees whom, 4 bytes for each pair, is taken for the call where there is a mask. */
+BITNET_API bitnet_status bitnet_context_forward(bitnet_context *context, const bitnet_forward_input *input, float *out,
+                                                size_t capacity, size_t *out_n);
+
+/* The logits of the token after these, divided by temperature, copied to out (n_vocab floats). Makes seq_id hold exactly the
+ * tokens, as bitnet_context_prefill does, and computes only what it does not hold. 1 leaves the logits as they are; greedy
+ * and other rules are a sampler's business (bitnet_sampler_sample takes what comes out here).
+ * Returns  BITNET_E_ARGUMENT for a temperature that is NaN, infinite or not above 0, BITNET_E_BUFFER_TOO_SMALL (both before
+ *          anything is computed; *out_n, which may be NULL, has the size); else as bitnet_context_prefill. */
+BITNET_API bitnet_status bitnet_context_next_token_logits(bitnet_context *context, bitnet_seq_id seq_id,
+                                                          const bitnet_token *tokens, size_t n_tokens,
+                                                          float temperature, float *out, size_t capacity,
+                                                          size_t *out_n);
+
+/* A decode in pieces, for hosts that have a frame to draw: begin takes the batch, each step does about budget_us
+ * microseconds of work and returns, the last one sets *out_done. The logits are then there as after bitnet_context_decode,
+ * and are the same bits.
+ *
+ *     bitnet_context_decode_begin(context, &batch);
+ *     for (int32_t done = 0; !done; ) {            one round a frame
+ *         draw_the_frame();
+ *         bitnet_context_step(context, 2000, &done);
+ *     }
+ *
+ * A step stops inside a layer, and inside a matrix or the attention of a token. It always does at least one piece of work,
+ * so any budget comes to an end; a piece is a quarter of a million multiplications per thread or what cannot be cut: a
+ * few to a few dozen microseconds with AVX2, up to half a millisecond with the scalar kernels. A step does not begin a piece
+ * that would, judging by the longest one in it, end after the budget. Steps allocate nothing, and with n_threads = 1 all
+ * work is done on the calling thread.
+ *
+ * Until it is done or given up every other call that uses or changes the context's sequences or outputs returns
+ * BITNET_E_STATE, generations over it included; bitnet_sequence_get_end and bitnet_context_get_n_free count its tokens as
+ * if they were there. bitnet_context_cancel works as with bitnet_context_decode; should_abort is asked before each piece;
+ * timeout_us does not count here, because the time between steps is the host's.
+ * Returns  of begin: as bitnet_context_decode; the batch is copied, and room for outputs may be allocated.
+ *          Of step: BITNET_E_CANCELLED and others of bitnet_context_decode: the decode is given up; BITNET_E_STATE when
+ *          none was begun. *out_done is 0 after a failure. */
+BITNET_API bitnet_status bitnet_context_decode_begin(bitnet_context *context, const bitnet_batch *batch);
+BITNET_API bitnet_status bitnet_context_step(bitnet_context *context, uint64_t budget_us, int32_t *out_done);
+/* Gives up the decode that was begun: the sequences are as before it, outputs are gone. Does nothing where there is none. */
+BITNET_API void bitnet_context_decode_abandon(bitnet_context *context);
+
 /* ---- 21. Hooks of the host --------------------------------------------------------------------------------------- */
+
+/* Where large blocks come from: weights that are not used in place (copied or repacked), KV caches, activations, attention
+ * scores, logits, hidden states, masks of forward passes. Everything else (metadata, vocabularies, lists of sequences) is
+ * small and comes from C++'s operator new, which a program can replace for itself.
+ * Both functions are called from any thread, at times from several at once, and must not call into the library. */
+typedef struct bitnet_allocator {
+    uint32_t struct_size;
+    /* size > 0 bytes at a multiple of alignment (64); NULL: there are none, and the call fails with BITNET_E_OUT_OF_MEMORY. */
+    void *(*alloc)(size_t size, size_t alignment, void *user_data);
+    /* Gives back what alloc gave, with the same size and alignment. Never called with NULL. */
+    void (*free)(void *memory, size_t size, size_t alignment, void *user_data);
+    void *user_data;
+} bitnet_allocator;
+/* Sets the allocator of the whole process; NULL is the library's own. Copied; the functions and user_data must stay usable
+ * until the last handle is freed. BITNET_E_STATE once a block was taken: call it before any model or context is made. */
+BITNET_API bitnet_status bitnet_set_allocator(const bitnet_allocator *allocator);
+
+/* The host's threads, for bitnet_context_params.thread_pool: the context then makes none. */
+struct bitnet_thread_pool {
+    uint32_t struct_size;
+    int32_t n_threads; /* 1 .. 1024: into how many tasks work is split; never changes a result */
+    /* Calls task(arg, i) once for each i in 0 .. n_tasks-1 and returns when all have returned. Any threads, any order; at the
+     * same time or one after the other: tasks never wait for each other. Called on the thread that called the library,
+     * a few hundred times per token, so it should cost microseconds. Tasks do not throw, and allocate nothing.
+     * Leaving out a task is BITNET_E_DEVICE from the call. Not called where n_threads is 1. */
+    void (*run)(void *user_data, void (*task)(void *arg, int32_t index), void *arg, int32_t n_tasks);
+    void *user_data; /* must stay usable until the context is freed */
+};
+/* Loading a model uses threads of the library's own (bitnet_model_params.n_threads; 1: none) in any case. */
 
 /* ---- Inline helpers for C and C++ --------------------------------------------------------------------------------- */
 
