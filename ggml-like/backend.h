@@ -72,5 +72,7 @@ private:
 std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, int n_threads, int64_t max_visible, int64_t n_q);
 std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, const HostThreads& threads, int64_t max_visible,
                                           int64_t n_q);
+// scratch_bytes() of such a backend.
+size_t cpu_backend_scratch_bytes(int n_threads, int64_t max_visible, int64_t n_q) noexcept;
 
 }  // namespace tg

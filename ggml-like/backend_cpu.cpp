@@ -177,14 +177,15 @@ RunResult run_pieces(Step& step, RunCursor& cursor, Clock::time_point until) {
     return RunResult::done;
 }
 
+int64_t scores_per_thread(int64_t max_visible, int64_t n_q) { return (max_visible + 15) / 16 * 16 * n_q; }
+
 class CpuBackend final : public Backend {
 public:
     // threads: their number, or the host's.
     template <typename Threads>
     CpuBackend(const kern::VecKernels& vec, const Threads& threads, int64_t max_visible, int64_t n_q)
-        : vec_(vec), pool_(threads), scratch_floats_((max_visible + 15) / 16 * 16 * n_q),
-          scratch_(static_cast<size_t>(scratch_floats_) * sizeof(float) * static_cast<size_t>(pool_.size()),
-                   "attention scores") {}
+        : vec_(vec), pool_(threads), scratch_floats_(scores_per_thread(max_visible, n_q)),
+          scratch_(cpu_backend_scratch_bytes(pool_.size(), max_visible, n_q), "attention scores") {}
 
     const char* name() const noexcept override { return "cpu"; }
     std::unique_ptr<Buffer> allocate(size_t n_bytes, const char* what) override {
@@ -225,6 +226,10 @@ private:
 };
 
 }  // namespace
+
+size_t cpu_backend_scratch_bytes(int n_threads, int64_t max_visible, int64_t n_q) noexcept {
+    return static_cast<size_t>(scores_per_thread(max_visible, n_q)) * sizeof(float) * static_cast<size_t>(n_threads);
+}
 
 std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, int n_threads, int64_t max_visible, int64_t n_q) {
     return std::make_unique<CpuBackend>(vec, n_threads, max_visible, n_q);

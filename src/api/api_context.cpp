@@ -1,8 +1,7 @@
 // Contexts, decoding, outputs, metrics.
-#include "ggml-like/thread_limit.h"
 #include "src/api/api_guard.h"
 #include "src/api/handles.h"
-#include "src/base/environment.h"
+#include "src/api/param_read.h"
 
 using namespace bitnet;
 
@@ -28,10 +27,6 @@ BatchView read_batch(const bitnet_batch* batch) {
     return view_of(full);
 }
 
-void init_thread_pool(bitnet_thread_pool* pool, uint32_t struct_size) {
-    write_params(pool, struct_size, bitnet_thread_pool{});
-}
-
 }  // namespace
 
 extern "C" {
@@ -48,19 +43,8 @@ bitnet_status bitnet_context_create(bitnet_model* model, const bitnet_context_pa
     if (out_context != nullptr) *out_context = nullptr;
     return api_call(__func__, about(model), [&] {
         require(model != nullptr && out_context != nullptr, "bitnet_context_create: a pointer is NULL");
-        bitnet_context_params full = read_params(params, bitnet_context_params_init);
-        bitnet_thread_pool pool;
-        if (full.thread_pool != nullptr) {
-            pool = read_params(full.thread_pool, init_thread_pool);
-            require(pool.run != nullptr, "bitnet_thread_pool.run is NULL");
-            full.thread_pool = &pool;
-        }
-        if (model->state->model.arch == nullptr) {
-            throw Error(BITNET_E_STATE, "the model was loaded with vocab_only and has no weights; load it again without");
-        }
-        const ContextConfig config =
-            resolve_context_config(full, model->state->model, full.n_threads == 0 ? env_num_threads() : 0,
-                                                            full.n_batch == 0 ? env_batch_size() : 0, tg::usable_cpus());
+        const bitnet_context_params full = read_params(params, bitnet_context_params_init);
+        const ContextConfig config = context_config(full, model->state->model);
         // The context sees the model through a pointer that keeps the whole state alive.
         const std::shared_ptr<const Model> shared(model->state, &model->state->model);
         *out_context = new bitnet_context{model->state, {shared, config}};

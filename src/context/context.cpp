@@ -10,29 +10,23 @@
 namespace bitnet {
 namespace {
 
-constexpr int32_t kMaxCells = 1 << 24;     // above any trained context; keeps sums of cells within int32
-constexpr int32_t kMaxSequences = 4096;
-constexpr int32_t kMaxThreads = 1024;
-constexpr int32_t kMaxMicroBatch = 16384;
-constexpr int32_t kDefaultContext = 4096;  // a long-context model must not take all memory unasked
-constexpr int32_t kDefaultMicroBatch = 512;
-
-enum ExternalSlot : int32_t { kLogitsSlot = 0, kHiddenSlot = 1 };
-
-int32_t checked(const char* name, int32_t value, int32_t low, int32_t high) {
-    if (value < low || value > high) {
-        throw Error(BITNET_E_CONFIG, std::string(name) + " = " + std::to_string(value) + " is outside " +
-                                         std::to_string(low) + ".." + std::to_string(high))
-            .with_subject(name);
+// Counts what the context is about to hold.
+void charge_for(uint64_t n_bytes, const ContextConfig& config, MemoryCharge& charge) {
+    constexpr const char* kAdvice = "choose a smaller n_ctx, n_ubatch or n_seq_max, or free other models and contexts";
+    if (config.max_bytes != 0 && n_bytes > config.max_bytes) {
+        throw Error(BITNET_E_SECURITY_MEMORY, "the context needs " + std::to_string(n_bytes) +
+                                                  " bytes for KV cache and scratch, its max_bytes allows " +
+                                                  std::to_string(config.max_bytes) + "; " + kAdvice)
+            .with_numbers(config.max_bytes, n_bytes)
+            .with_subject("max_bytes");
     }
-    return value;
+    charge.resize(n_bytes, config.max_bytes != 0 ? 0 : config.memory_limit, "the context", kAdvice);
 }
 
-DecoderGraph build_graph(const Model& model, const KvCache& cache, bool embeddings, int32_t max_lora_rank) {
-    DecoderGraph decoder = build_decoder(model, cache.layers(), max_lora_rank);
-    decoder.graph.make_external(decoder.logits, kLogitsSlot);
-    if (embeddings) decoder.graph.make_external(decoder.hidden, kHiddenSlot);
-    return decoder;
+MemoryCharge charged(uint64_t n_bytes, const ContextConfig& config) {
+    MemoryCharge charge;
+    charge_for(n_bytes, config, charge);
+    return charge;
 }
 
 std::unique_ptr<tg::Backend> make_backend(const Model& model, const ContextConfig& config) {
@@ -54,40 +48,18 @@ void normalize_in_place(float* x, int64_t n) {
 
 }  // namespace
 
-ContextConfig resolve_context_config(const bitnet_context_params& params, const Model& model, int32_t default_threads,
-                                     int32_t default_batch, int32_t thread_limit) {
-    ContextConfig config;
-    const int64_t trained = std::clamp<int64_t>(model.hparams.n_ctx_train, 1, kDefaultContext);
-    config.n_ctx = checked("n_ctx", params.n_ctx == 0 ? static_cast<int32_t>(trained) : params.n_ctx, 1, kMaxCells);
-    config.n_batch = checked("n_batch", params.n_batch == 0 ? config.n_ctx : params.n_batch, 1, kMaxCells);
-    if (params.n_batch == 0 && default_batch != 0) config.n_batch = std::min(config.n_batch, default_batch);
-    config.n_ubatch = checked("n_ubatch", params.n_ubatch == 0 ? kDefaultMicroBatch : params.n_ubatch, 1, kMaxMicroBatch);
-    config.n_ubatch = std::min({config.n_ubatch, config.n_batch, config.n_ctx});
-    config.n_seq_max = checked("n_seq_max", params.n_seq_max == 0 ? 1 : params.n_seq_max, 1, kMaxSequences);
-    // More threads than CPUs only slow each other down, and never change a result.
-    const int32_t asked = params.n_threads == 0 && default_threads != 0 ? default_threads : params.n_threads;
-    config.n_threads = std::clamp(asked == 0 ? thread_limit : checked("n_threads", asked, 1, kMaxThreads), 1, thread_limit);
-    config.embeddings = params.embeddings != 0;
-    config.trace = params.trace != 0;
-    config.max_lora_rank = checked("max_lora_rank", params.max_lora_rank, 0, kMaxAdapterRank);
-    config.should_abort = params.should_abort;
-    config.abort_user_data = params.abort_user_data;
-    config.timeout_us = params.timeout_us;
-    if (params.thread_pool != nullptr) {
-        const bitnet_thread_pool& pool = *params.thread_pool;
-        config.n_threads = checked("bitnet_thread_pool.n_threads", pool.n_threads, 1, kMaxThreads);
-        config.host_threads = {pool.n_threads, pool.run, pool.user_data};
-    }
-    return config;
-}
-
 Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config)
-    : model_(std::move(model)), config_(config),
+    : Context(model, config, lay_out_context(*model, config)) {}
+
+Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config, ContextLayout&& layout)
+    : model_(std::move(model)), config_(config), charge_(charged(layout.memory.total_bytes(), config)),
+      bytes_without_outputs_(layout.memory.total_bytes() - layout.memory.logits_bytes),
       backend_(make_backend(*model_, config)),
       cache_(*backend_, model_->hparams.n_layer, model_->hparams.n_kv(), config.n_ctx, config.n_seq_max),
       adapters_(*model_, config.max_lora_rank, config.n_ubatch, config.n_seq_max),
-      decoder_(build_graph(*model_, cache_, config.embeddings, config.max_lora_rank)), plan_(tg::plan_memory(decoder_.graph, config.n_ubatch)),
+      decoder_(std::move(layout.decoder)), plan_(std::move(layout.plan)),
       arena_(backend_->allocate(plan_.arena_bytes, "activations")), split_(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) {
+    decoder_.graph.bind_kv(cache_.layers());
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
     output_seq_.reserve(static_cast<size_t>(config.n_batch));
@@ -95,15 +67,24 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
     reserve_outputs(1);
 }
 
-// Room for outputs grows to the most that a decode has asked for and stays.
+// Room for outputs grows to the most that a decode has asked for and stays. There is never both, the old room and the new.
 void Context::reserve_outputs(int64_t n_outputs) {
-    reserve_rows(logits_, n_outputs, model_->hparams.n_vocab, "logits");
-    if (config_.embeddings) reserve_rows(hidden_, n_outputs, model_->hparams.n_embd, "embeddings");
+    reserve_rows(n_outputs, config_.embeddings ? n_outputs : 0);
 }
 
-void Context::reserve_rows(tg::Arena& rows, int64_t n, int64_t width, const char* what) {
-    const size_t n_bytes = static_cast<size_t>(n) * static_cast<size_t>(width) * sizeof(float);
-    if (n_bytes > rows.size()) rows = tg::Arena(n_bytes, what);
+void Context::reserve_rows(int64_t n_logits, int64_t n_hidden) {
+    const auto bytes = [](int64_t n, int64_t width) { return static_cast<size_t>(n * width) * sizeof(float); };
+    const size_t logits_bytes = std::max(logits_.size(), bytes(n_logits, model_->hparams.n_vocab));
+    const size_t hidden_bytes = std::max(hidden_.size(), bytes(n_hidden, model_->hparams.n_embd));
+    if (logits_bytes == logits_.size() && hidden_bytes == hidden_.size()) return;
+    charge_for(bytes_without_outputs_ + logits_bytes + hidden_bytes, config_, charge_);
+    const auto grow = [](tg::Arena& rows, size_t n_bytes, const char* what) {
+        if (n_bytes == rows.size()) return;
+        rows = tg::Arena();
+        rows = tg::Arena(n_bytes, what);
+    };
+    grow(logits_, logits_bytes, "logits");
+    grow(hidden_, hidden_bytes, "embeddings");
 }
 
 bool Context::should_stop() noexcept {
@@ -296,8 +277,10 @@ void Context::sequence_embedding(bitnet_seq_id id, bitnet_pooling pooling, bool 
 }
 
 uint64_t Context::scratch_bytes() const noexcept {
-    return plan_.arena_bytes + backend_->scratch_bytes() + logits_.size() + hidden_.size() + adapters_.bytes() +
-           BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max);
+    return arena_->size() + backend_->scratch_bytes() + logits_.size() + hidden_.size() +
+           BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max) +
+           (ubatch_outputs_.capacity() + output_of_token_.capacity() + output_seq_.capacity()) * sizeof(int32_t) +
+           adapters_.bytes() + graph_bytes(decoder_.graph, plan_, false) + trace_.rows.capacity() * sizeof(tg::TraceRow);
 }
 
 void Context::check_sequence(bitnet_seq_id id) const {

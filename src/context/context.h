@@ -14,7 +14,10 @@
 #include "src/arch/arch.h"
 #include "src/base/deadline.h"
 #include "src/base/error.h"
+#include "src/base/memory_budget.h"
 #include "src/context/batch_split.h"
+#include "src/context/context_config.h"
+#include "src/context/context_layout.h"
 #include "src/context/forward_pass.h"
 #include "src/context/kernel_log.h"
 #include "src/context/kv_cache.h"
@@ -25,29 +28,9 @@
 
 namespace bitnet {
 
-// bitnet_context_params with its zeros resolved, see resolve_context_config.
-struct ContextConfig {
-    int32_t n_ctx = 0;
-    int32_t n_batch = 0;
-    int32_t n_ubatch = 0;
-    int32_t n_seq_max = 0;
-    int32_t n_threads = 0;
-    bool embeddings = false;
-    bool trace = false;
-    int32_t max_lora_rank = 0;
-    int32_t (*should_abort)(void* user_data) = nullptr;
-    void* abort_user_data = nullptr;
-    uint64_t timeout_us = 0;  // 0: none
-    tg::HostThreads host_threads;  // run null: threads of our own
-};
-
-// Fills in defaults and checks ranges. default_threads: used where the parameter is 0; if that is 0 too, thread_limit,
-// which no answer exceeds. default_batch: n_batch where the parameter is 0, at most n_ctx; 0: n_ctx. Throws BITNET_E_CONFIG.
-ContextConfig resolve_context_config(const bitnet_context_params& params, const Model& model, int32_t default_threads,
-                                     int32_t default_batch, int32_t thread_limit);
-
 class Context {
 public:
+    // Plans first, and refuses with BITNET_E_SECURITY_MEMORY before anything large is allocated.
     Context(std::shared_ptr<const Model> model, const ContextConfig& config);
 
     // Throws BITNET_E_TIMEOUT when the deadline passes before it is done; otherwise as bitnet_context_decode.
@@ -106,6 +89,7 @@ public:
 
 private:
     void decode_batch(const BatchView& batch, const Deadline& deadline);
+    Context(std::shared_ptr<const Model> model, const ContextConfig& config, ContextLayout&& layout);
     // Failures that nobody asked for are counted.
     template <typename Body>
     void counting_failures(Body&& body);
@@ -118,7 +102,7 @@ private:
     void set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) const noexcept;
     void run(const tg::RunInputs& inputs);
     void reserve_outputs(int64_t n_outputs);
-    static void reserve_rows(tg::Arena& rows, int64_t n, int64_t width, const char* what);
+    void reserve_rows(int64_t n_logits, int64_t n_hidden);
     void forget_outputs() noexcept;
     bool should_stop() noexcept;
     const float* hidden_row(int32_t index) const;
@@ -126,6 +110,8 @@ private:
 
     std::shared_ptr<const Model> model_;
     ContextConfig config_;
+    MemoryCharge charge_;
+    uint64_t bytes_without_outputs_ = 0;
     std::unique_ptr<tg::Backend> backend_;
     KvCache cache_;
     SequenceAdapters adapters_;

@@ -107,7 +107,7 @@ void Context::forward(const ForwardView& view, float* out) {
     const AttentionMask mask(view, cells.data());
     forget_outputs();
     if (config_.embeddings && !view.hidden)
-        reserve_rows(hidden_, view.n_outputs(), model_->hparams.n_embd, "embeddings");
+        reserve_rows(0, view.n_outputs());
     ubatch_outputs_.clear();
     for (int32_t i = 0; i < view.n_tokens; ++i) {
         if (view.want_output == nullptr || view.want_output[i] != 0) ubatch_outputs_.push_back(i);
