@@ -262,8 +262,7 @@ TEST_CASE("parameters of an older program keep the defaults of what it does not 
     test::must(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &model_params, &loaded));
     bitnet_model_free(loaded);
     model_params.struct_size = sizeof model_params;
-    CHECK(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &model_params, &loaded) ==
-          BITNET_E_SECURITY_MODEL_SIZE);
+    CHECK(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &model_params, &loaded) == BITNET_E_SECURITY_MODEL_SIZE);
 
     const test::ContextHandle owner = test::make_context(model);
     const bitnet_token token = 5;
