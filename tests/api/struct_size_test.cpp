@@ -10,6 +10,7 @@
 
 #include "tests/support/api_fixture.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/adapter_file.h"
 
 namespace {
 
@@ -231,6 +232,16 @@ TEST_CASE("answers are cut at the caller's size") {
     check_info<bitnet_tokenizer_info>([&](bitnet_tokenizer_info* info) {
         return bitnet_tokenizer_get_info(bitnet_model_get_tokenizer(model.get()), info);
     });
+    check_info<bitnet_device_info>([&](bitnet_device_info* info) { return bitnet_device_get_info("cpu", info); });
+    check_info<bitnet_quantization_info>(
+        [&](bitnet_quantization_info* info) { return bitnet_model_get_quantization(model.get(), info); });
+    check_info<bitnet_type_usage>([&](bitnet_type_usage* info) { return bitnet_model_get_type(model.get(), 0, info); });
+    check_info<bitnet_model_config>(
+        [&](bitnet_model_config* info) { return bitnet_model_get_config(model.get(), info); });
+    const test::AdapterHandle adapter = test::load_adapter(
+        model, test::full_adapter(test::golden_model("b158-i2s"), 2, test::kTypeF16, 1).bytes());
+    check_info<bitnet_adapter_info>(
+        [&](bitnet_adapter_info* info) { return bitnet_adapter_get_info(adapter.get(), info); });
     check_info<bitnet_error_info>([&](bitnet_error_info* info) { return bitnet_last_error_get_info(info); });
 }
 
