@@ -69,8 +69,12 @@ struct StructRow {
 #define STRUCT_ROW(name, first_size)                                                                                   \
     { #name, first_size, sizeof(name) }
 const StructRow kStructs[] = {
+    STRUCT_ROW(bitnet_adapter_info, 56),
     STRUCT_ROW(bitnet_batch, 40),
     STRUCT_ROW(bitnet_context_params, 48),
+    STRUCT_ROW(bitnet_device_info, 72),
+    STRUCT_ROW(bitnet_device_memory, 40),
+    STRUCT_ROW(bitnet_device_stats, 152),
     STRUCT_ROW(bitnet_environment_info, 56),
     STRUCT_ROW(bitnet_error_info, 48),
     STRUCT_ROW(bitnet_generation_params, 48),
@@ -79,12 +83,18 @@ const StructRow kStructs[] = {
     STRUCT_ROW(bitnet_kernel_info, 48),
     STRUCT_ROW(bitnet_memory_info, 48),
     STRUCT_ROW(bitnet_metrics, 56),
+    STRUCT_ROW(bitnet_model_config, 80),
     STRUCT_ROW(bitnet_model_info, 112),
     STRUCT_ROW(bitnet_model_params, 56),
+    STRUCT_ROW(bitnet_performance_metrics, 128),
+    STRUCT_ROW(bitnet_quantization_info, 80),
     STRUCT_ROW(bitnet_reader, 32),
+    STRUCT_ROW(bitnet_receipt_params, 56),
+    STRUCT_ROW(bitnet_receipt_report, 40),
     STRUCT_ROW(bitnet_sampler_params, 72),
     STRUCT_ROW(bitnet_tensor_info, 88),
     STRUCT_ROW(bitnet_tokenizer_info, 64),
+    STRUCT_ROW(bitnet_type_usage, 48),
 };
 
 // The first size of Struct: what the oldest program tells.
@@ -182,6 +192,13 @@ TEST_CASE("a program that tells the first size of every struct works") {
     FILLED(bitnet_tokenizer_info, bitnet_tokenizer_get_info(bitnet_model_get_tokenizer(model), out));
     FILLED(bitnet_error_info, bitnet_last_error_get_info(out));
     FILLED(bitnet_environment_info, bitnet_environment_get_info(out));
+    FILLED(bitnet_device_memory, bitnet_device_get_memory("cpu", out));
+    FILLED(bitnet_device_info, bitnet_device_get_info("cpu", out));
+    FILLED(bitnet_quantization_info, bitnet_model_get_quantization(model, out));
+    FILLED(bitnet_type_usage, bitnet_model_get_type(model, 0, out));
+    FILLED(bitnet_model_config, bitnet_model_get_config(model, out));
+    FILLED(bitnet_performance_metrics, bitnet_context_get_performance(context, out));
+    FILLED(bitnet_device_stats, bitnet_context_get_device_stats(context, out));
 #undef FILLED
 }
 
