@@ -70,6 +70,7 @@ struct StructRow {
     { #name, first_size, sizeof(name) }
 const StructRow kStructs[] = {
     STRUCT_ROW(bitnet_adapter_info, 56),
+    STRUCT_ROW(bitnet_allocator, 32),
     STRUCT_ROW(bitnet_batch, 40),
     STRUCT_ROW(bitnet_context_params, 48),
     STRUCT_ROW(bitnet_device_info, 72),
@@ -77,10 +78,13 @@ const StructRow kStructs[] = {
     STRUCT_ROW(bitnet_device_stats, 152),
     STRUCT_ROW(bitnet_environment_info, 56),
     STRUCT_ROW(bitnet_error_info, 48),
+    STRUCT_ROW(bitnet_forward_input, 48),
     STRUCT_ROW(bitnet_generation_params, 48),
     STRUCT_ROW(bitnet_generation_result, 168),
     STRUCT_ROW(bitnet_generation_step, 64),
     STRUCT_ROW(bitnet_kernel_info, 48),
+    STRUCT_ROW(bitnet_memory_breakdown, 64),
+    STRUCT_ROW(bitnet_memory_estimate, 168),
     STRUCT_ROW(bitnet_memory_info, 48),
     STRUCT_ROW(bitnet_metrics, 56),
     STRUCT_ROW(bitnet_model_config, 80),
@@ -88,6 +92,10 @@ const StructRow kStructs[] = {
     STRUCT_ROW(bitnet_model_params, 56),
     STRUCT_ROW(bitnet_performance_metrics, 128),
     STRUCT_ROW(bitnet_quantization_info, 80),
+    STRUCT_ROW(bitnet_quantize_accuracy, 56),
+    STRUCT_ROW(bitnet_quantize_config, 24),
+    STRUCT_ROW(bitnet_quantizer_params, 48),
+    STRUCT_ROW(bitnet_quantizer_stats, 728),
     STRUCT_ROW(bitnet_reader, 32),
     STRUCT_ROW(bitnet_receipt_params, 56),
     STRUCT_ROW(bitnet_receipt_report, 40),
@@ -95,6 +103,10 @@ const StructRow kStructs[] = {
     STRUCT_ROW(bitnet_tensor_info, 88),
     STRUCT_ROW(bitnet_tokenizer_info, 64),
     STRUCT_ROW(bitnet_type_usage, 48),
+    STRUCT_ROW(bitnet_validation_finding, 64),
+    STRUCT_ROW(bitnet_validation_info, 104),
+    STRUCT_ROW(bitnet_validation_params, 40),
+    STRUCT_ROW(bitnet_validation_tensor, 80),
 };
 
 // The first size of Struct: what the oldest program tells.
