@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/adapter_file.h"
 #include "tests/support/api_fixture.h"
 #include "tests/support/temp_dir.h"
-#include "tests/support/adapter_file.h"
 
 namespace {
 
