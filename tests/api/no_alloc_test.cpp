@@ -114,8 +114,10 @@ TEST_CASE("stepping through a decode allocates nothing, not even the first time"
     if (!can_count()) return;
     const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
     for (const int32_t n_threads : {1, 2}) {
-        const test::ContextHandle context =
-            test::make_context(model, [&](bitnet_context_params& p) { p.n_threads = n_threads; });
+        const test::ContextHandle context = test::make_context(model, [&](bitnet_context_params& p) {
+            p.n_threads = n_threads;
+            p.n_ctx = 256;
+        });
         test::Tokens tokens;
         for (bitnet_token i = 0; i < 70; ++i) tokens.push_back(i);
         bitnet_batch batch = {};

@@ -47,17 +47,20 @@ TEST_CASE("steps of any budget give the bits of a decode, with more steps for sm
     for (const char* name : {"b158-i2s", "b158-tq1", "llama-mix", "bitnet-i2s-silu"}) {
         const test::ModelHandle model = test::load_model(test::golden_model(name));
         const test::Tokens tokens = some_tokens(70);
-        const test::Logits expected = test::fresh_logits(model, tokens);
+        const auto longer = [](bitnet_context_params& p) { p.n_ctx = 128; };
+        const test::Logits expected = test::fresh_logits(model, tokens, longer);
         test::Tokens more = tokens;
         more.push_back(3);
-        const test::Logits expected_more = test::fresh_logits(model, more);
+        const test::Logits expected_more = test::fresh_logits(model, more, longer);
         for (const int32_t n_threads : {1, 2}) {
             for (const uint64_t budget_us : {uint64_t{0}, uint64_t{50}, uint64_t{1000}, kForever}) {
                 CAPTURE(std::string(name));
                 CAPTURE(n_threads);
                 CAPTURE(budget_us);
-                const test::ContextHandle context =
-                    test::make_context(model, [&](bitnet_context_params& p) { p.n_threads = n_threads; });
+                const test::ContextHandle context = test::make_context(model, [&](bitnet_context_params& p) {
+                    longer(p);
+                    p.n_threads = n_threads;
+                });
                 const int n = step_through(context, batch_of(tokens), budget_us);
                 CHECK((budget_us == 0 ? n > 50 : n >= 1));
                 if (budget_us == kForever) CHECK(n == 1);
