@@ -4,6 +4,7 @@
 #include <string>
 
 #include "src/base/error.h"
+#include "src/model/adapter.h"
 
 namespace bitnet {
 namespace {
