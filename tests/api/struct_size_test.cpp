@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/adapter_file.h"
 #include "tests/support/api_fixture.h"
 #include "tests/support/temp_dir.h"
-#include "tests/support/adapter_file.h"
 
 namespace {
 
@@ -69,22 +69,44 @@ struct StructRow {
 #define STRUCT_ROW(name, first_size)                                                                                   \
     { #name, first_size, sizeof(name) }
 const StructRow kStructs[] = {
+    STRUCT_ROW(bitnet_adapter_info, 56),
+    STRUCT_ROW(bitnet_allocator, 32),
     STRUCT_ROW(bitnet_batch, 40),
     STRUCT_ROW(bitnet_context_params, 48),
+    STRUCT_ROW(bitnet_device_info, 72),
+    STRUCT_ROW(bitnet_device_memory, 40),
+    STRUCT_ROW(bitnet_device_stats, 152),
     STRUCT_ROW(bitnet_environment_info, 56),
     STRUCT_ROW(bitnet_error_info, 48),
+    STRUCT_ROW(bitnet_forward_input, 48),
     STRUCT_ROW(bitnet_generation_params, 48),
     STRUCT_ROW(bitnet_generation_result, 168),
     STRUCT_ROW(bitnet_generation_step, 64),
     STRUCT_ROW(bitnet_kernel_info, 48),
+    STRUCT_ROW(bitnet_memory_breakdown, 64),
+    STRUCT_ROW(bitnet_memory_estimate, 168),
     STRUCT_ROW(bitnet_memory_info, 48),
     STRUCT_ROW(bitnet_metrics, 56),
+    STRUCT_ROW(bitnet_model_config, 80),
     STRUCT_ROW(bitnet_model_info, 112),
     STRUCT_ROW(bitnet_model_params, 56),
+    STRUCT_ROW(bitnet_performance_metrics, 128),
+    STRUCT_ROW(bitnet_quantization_info, 80),
+    STRUCT_ROW(bitnet_quantize_accuracy, 56),
+    STRUCT_ROW(bitnet_quantize_config, 24),
+    STRUCT_ROW(bitnet_quantizer_params, 48),
+    STRUCT_ROW(bitnet_quantizer_stats, 728),
     STRUCT_ROW(bitnet_reader, 32),
+    STRUCT_ROW(bitnet_receipt_params, 56),
+    STRUCT_ROW(bitnet_receipt_report, 40),
     STRUCT_ROW(bitnet_sampler_params, 72),
     STRUCT_ROW(bitnet_tensor_info, 88),
     STRUCT_ROW(bitnet_tokenizer_info, 64),
+    STRUCT_ROW(bitnet_type_usage, 48),
+    STRUCT_ROW(bitnet_validation_finding, 64),
+    STRUCT_ROW(bitnet_validation_info, 104),
+    STRUCT_ROW(bitnet_validation_params, 40),
+    STRUCT_ROW(bitnet_validation_tensor, 80),
 };
 
 // The first size of Struct: what the oldest program tells.
@@ -182,6 +204,13 @@ TEST_CASE("a program that tells the first size of every struct works") {
     FILLED(bitnet_tokenizer_info, bitnet_tokenizer_get_info(bitnet_model_get_tokenizer(model), out));
     FILLED(bitnet_error_info, bitnet_last_error_get_info(out));
     FILLED(bitnet_environment_info, bitnet_environment_get_info(out));
+    FILLED(bitnet_device_memory, bitnet_device_get_memory("cpu", out));
+    FILLED(bitnet_device_info, bitnet_device_get_info("cpu", out));
+    FILLED(bitnet_quantization_info, bitnet_model_get_quantization(model, out));
+    FILLED(bitnet_type_usage, bitnet_model_get_type(model, 0, out));
+    FILLED(bitnet_model_config, bitnet_model_get_config(model, out));
+    FILLED(bitnet_performance_metrics, bitnet_context_get_performance(context, out));
+    FILLED(bitnet_device_stats, bitnet_context_get_device_stats(context, out));
 #undef FILLED
 }
 
@@ -287,8 +316,7 @@ TEST_CASE("parameters of an older program keep the defaults of what it does not 
     test::must(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &model_params, &loaded));
     bitnet_model_free(loaded);
     model_params.struct_size = sizeof model_params;
-    CHECK(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &model_params, &loaded) ==
-          BITNET_E_SECURITY_MODEL_SIZE);
+    CHECK(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &model_params, &loaded) == BITNET_E_SECURITY_MODEL_SIZE);
 
     const test::ContextHandle owner = test::make_context(model);
     const bitnet_token token = 5;

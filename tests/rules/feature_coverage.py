@@ -25,27 +25,9 @@ NEEDED = (numbered("F", (39, 62), (69, 71), (83, 89), (91, 107)) + numbered("G",
           numbered("M", (1, 2), (6, 8)))
 
 PENDING = {
-    "F045",  # accuracy of quantised values
+    "F045",  # accuracy envelopes: those of TL1 and TL2
     "F048", "F049",  # from_pretrained: fetching models
-    "F054", "F055",  # validation report, memory breakdown
-    "F061",  # model config: what may be set
-    "F069", "F070", "F071",  # devices and their figures
-    "F083",  # an engine for a device that was chosen
-    "F084", "F085",  # forward with a mask, next_token_logits
-    "F093",  # quantisation errors
-    "F095",  # device errors
     "F098",  # convert and compat-check
-    "F099",  # compression ratio and features
-    "F100", "F101",  # performance metrics and tracker
-    "F104",  # a memory limit for everything, before anything is allocated
-    "F106",  # the list of features
-    "F107",  # the third example, which selects a device
-    "G12", "G15", "G16",  # log-probabilities, more samplers
-    "G17", "G18",  # grammars
-    "G38",  # adapters
-    "G62",  # hooks of the host
-    "M06",  # stepping within a budget
-    "M08",  # the memory contract
 }
 
 

@@ -52,6 +52,16 @@ class Examples(unittest.TestCase):
         expected = "A cat" + self.command("A cat", "-n", "100")
         self.assertEqual(self.example("simple", "A cat").rstrip("\n"), expected.rstrip("\n"))
 
+    def test_device_selection_computes_on_the_device_it_names(self):
+        expected = self.command("Hello", "-n", "100").rstrip("\n")
+        for arguments in ([], ["auto"], ["cpu"]):
+            lines = self.example("device_selection", *arguments).rstrip("\n").split("\n", 1)
+            self.assertRegex(lines[0], r"\Acpu: \d+ of \d+ MiB free\Z")
+            self.assertEqual(lines[1], f"cpu: {expected}")
+        code, text, error = run(FOLDER / "bitnet_device_selection", MODEL, "metal")
+        self.assertEqual((code, text, error.count("\n")), (1, "", 1))
+        self.assertIn("the device: metal: not built into this library", error)
+
     def test_failures_are_one_line(self):
         names = sorted(path.stem for path in (ROOT / "examples").glob("*.c"))
         self.assertGreaterEqual(len(names), 3)
