@@ -139,13 +139,15 @@ const std::vector<Case>& cases() {
          "error extent output_norm.weight", BITNET_E_GGUF_TENSOR_DATA},
         {"b158-i2s", [](test::ModelEdit& m) { put_float(m.tensor("blk.2.attn_sub_norm.weight").data, 20, kNan); },
          "error not_finite blk.2.attn_sub_norm.weight", BITNET_E_GGUF_TENSOR_DATA},
+        {"bitnet-i2s-silu", [](test::ModelEdit& m) { put_float(m.tensor("blk.1.ffn_up.scale").data, 0, kNan); },
+         "error not_finite blk.1.ffn_up.scale", BITNET_E_GGUF_TENSOR_DATA},
         {"llama-f16", [](test::ModelEdit& m) { m.tensor("blk.0.ffn_up.weight").data[11] = 0x7c; },
          "error not_finite blk.0.ffn_up.weight", BITNET_OK},  // an F16 infinity or NaN that runs, but not well
         {"b158-tq2", [](test::ModelEdit& m) { m.tensor("blk.0.ffn_up.weight").data[65] = 0x7e; },
          "error not_finite blk.0.ffn_up.weight", BITNET_OK},  // the scale of a block
         {"b158-i2s", [](test::ModelEdit& m) { m.tensor("blk.0.attn_k.weight").data[40] = 0xff; },
          "error code blk.0.attn_k.weight", BITNET_E_GGUF_TENSOR_DATA},
-        {"b158-tq1", [](test::ModelEdit& m) { m.tensor("blk.0.attn_k.weight").data[5] = 0xff - 1; },
+        {"b158-tq1", [](test::ModelEdit& m) { m.tensor("blk.0.attn_k.weight").data[5] = 0x01; },
          "error code blk.0.attn_k.weight", BITNET_E_GGUF_TENSOR_DATA},
         {"b158-tq2", [](test::ModelEdit& m) { m.tensor("blk.0.attn_k.weight").data[5] = 0xc0; },
          "error code blk.0.attn_k.weight", BITNET_E_GGUF_TENSOR_DATA},
@@ -159,12 +161,7 @@ const std::vector<Case>& cases() {
              put_float(m.tensor("blk.0.attn_k.weight").data, scale_at(m.tensor("blk.0.attn_k.weight")), -1.0f);
          },
          "warning scale blk.0.attn_k.weight", BITNET_OK},
-        {"b158-i2s",
-         [](test::ModelEdit& m) {
-             test::EditTensor factors{"rope_freqs.weight", {16}, 0, std::vector<uint8_t>(64)};
-             for (size_t i = 0; i < 16; ++i) put_float(factors.data, 4 * i, i == 3 ? -1.0f : 1.0f);
-             m.tensors.push_back(factors);
-         },
+        {"llama-i2s", [](test::ModelEdit& m) { put_float(m.tensor("rope_freqs.weight").data, 4, -1.0f); },
          "error scale rope_freqs.weight", BITNET_E_GGUF_TENSOR_DATA},
         {"b158-i2s",
          [](test::ModelEdit& m) {
