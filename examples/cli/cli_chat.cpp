@@ -16,7 +16,7 @@ namespace {
 
 struct ChatOptions {
     ModelOptions model;
-    bitnet_sampler_params sampler = bitnet_sampler_default_params();
+    SamplerOptions sampler;
     std::string system, format, load_file, history_file;
     int32_t n_predict = 512;
     int32_t n_ctx = 0;
@@ -35,6 +35,7 @@ public:
     explicit Chat(const ChatOptions& options)
         : options_(options), model_(load_model(options.model)),
           tokenizer_(require_tokenizer(model_.get(), options.model.path)),
+          breakers_(find_breakers(tokenizer_, options.sampler)),
           conversation_(tokenizer_, options.format, options.system), context_(make_context()),
           input_("> ", options.no_history ? "" : options.history_file.empty() ? default_history_file() : options.history_file),
           colours_(stderr_is_terminal() && std::getenv("NO_COLOR") == nullptr) {}
@@ -72,7 +73,7 @@ private:
         params.n_ctx = options_.n_ctx;
         params.n_threads = options_.model.n_threads;
         params.should_abort = abort_on_signal;
-        return create_context(model_.get(), params);
+        return create_context(model_.get(), options_.model, params);
     }
 
     // One line for the person, dimmed on a terminal.
@@ -124,7 +125,9 @@ private:
 
     void reply() {
         const std::vector<bitnet_token> tokens = fitting_tokens();
-        bitnet_sampler_params sampler = options_.sampler;
+        bitnet_sampler_params sampler = options_.sampler.params;
+        sampler.dry_breakers = breakers_.data();
+        sampler.n_dry_breakers = breakers_.size();
         // Every reply has a seed of its own, so that /regenerate says something else and --seed repeats a conversation.
         if (sampler.has_seed != 0) sampler.seed += n_generations_;
         ++n_generations_;
@@ -251,6 +254,7 @@ private:
     const ChatOptions& options_;
     ModelHandle model_;
     const bitnet_tokenizer* tokenizer_;
+    const std::vector<bitnet_token> breakers_;  // of DRY
     Conversation conversation_;
     ContextHandle context_;
     LineInput input_;
@@ -277,9 +281,7 @@ const Chat::CommandRow Chat::kCommands[] = {
 int run_chat(const ChatOptions& options) {
     require_model(options.model.path);
     // A bad parameter should not wait for gigabytes.
-    bitnet_sampler* sampler = nullptr;
-    check(bitnet_sampler_create(&options.sampler, &sampler));
-    bitnet_sampler_free(sampler);
+    check_sampler(options.sampler.params);
     return Chat(options).run();
 }
 
@@ -290,6 +292,7 @@ Command add_chat_command(CLI::App& app) {
     auto options = std::make_shared<ChatOptions>();
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
+    add_lora_option(*command, options->model);
     command->add_option("--system", options->system, "system message")->type_name("TEXT");
     command
         ->add_option("--format", options->format,

@@ -47,27 +47,53 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
     app.add_flag("--no-mmap", options.no_mmap, "read the file into memory instead of mapping it");
 }
 
-void add_sampler_options(CLI::App& app, bitnet_sampler_params& sampler) {
+void add_sampler_options(CLI::App& app, SamplerOptions& options) {
     // What a parameter may hold is the library's to say; here a number only has to be one.
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
-    app.add_option("--temp", sampler.temperature, "temperature; 0: always the best token")
-        ->type_name("T")
-        ->capture_default_str();
-    app.add_option("--top-k", sampler.top_k, "draw from the K best; 0: off")
-        ->transform(whole_number<int32_t>(-kLargest, kLargest))
-        ->type_name("K")
-        ->capture_default_str();
-    app.add_option("--top-p", sampler.top_p, "draw from the best that hold this probability; 1: off")
-        ->type_name("P")
-        ->capture_default_str();
-    app.add_option("--min-p", sampler.min_p, "drop tokens below this share of the best one's probability; 0: off")
-        ->type_name("P")
-        ->capture_default_str();
-    app
-        .add_option("--repeat-penalty", sampler.repetition_penalty,
-                     "weaken the last 64 tokens, those of the prompt included; 1: off")
-        ->type_name("R")
-        ->capture_default_str();
+    bitnet_sampler_params& sampler = options.params;
+    const auto add_float = [&app](const char* name, float& value, const char* type, const char* help) {
+        app.add_option(name, value, help)->type_name(type)->capture_default_str()->group("Sampling");
+    };
+    const auto add_int = [&app](const char* name, int32_t& value, const char* type, const char* help) {
+        app.add_option(name, value, help)
+            ->type_name(type)
+            ->transform(whole_number<int32_t>(-kLargest, kLargest))
+            ->capture_default_str()
+            ->group("Sampling");
+    };
+    add_float("--temp", sampler.temperature, "T", "temperature; 0: always the best token");
+    add_int("--top-k", sampler.top_k, "K", "draw from the K best; 0: off");
+    add_float("--top-p", sampler.top_p, "P", "draw from the best that hold this probability; 1: off");
+    add_float("--min-p", sampler.min_p, "P", "drop tokens below this share of the best one's probability; 0: off");
+    add_float("--typical-p", sampler.typical_p, "P", "draw from the most typical that hold this probability; 1: off");
+    add_float("--top-n-sigma", sampler.top_n_sigma, "N",
+              "drop logits more than N standard deviations below the best; 0: off");
+    add_float("--dynatemp-range", sampler.dynatemp_range, "R",
+              "temperature up to R lower where the model is sure, up to R higher where it is not; 0: off");
+    add_float("--dynatemp-exponent", sampler.dynatemp_exponent, "E", "how the temperature follows the entropy");
+    add_float("--repeat-penalty", sampler.repetition_penalty, "R",
+              "weaken the latest tokens, those of the prompt included; 1: off");
+    add_float("--frequency-penalty", sampler.frequency_penalty, "F", "weaken them for each time they came; 0: off");
+    add_float("--presence-penalty", sampler.presence_penalty, "F", "weaken them once; 0: off");
+    add_int("--repeat-last-n", sampler.penalty_last_n, "N", "tokens that these penalties look at; -1: all");
+    add_float("--dry-multiplier", sampler.dry_multiplier, "M",
+              "weaken tokens that go on with a repetition (DRY); usual is 0.8; 0: off");
+    add_float("--dry-base", sampler.dry_base, "B", "by how much more for each token of the repetition");
+    add_int("--dry-allowed-length", sampler.dry_allowed_length, "N", "shortest repetition that is weakened");
+    add_int("--dry-penalty-last-n", sampler.dry_penalty_last_n, "N", "tokens in which repetitions are looked for");
+    app.add_option("--dry-breaker", options.dry_breakers,
+                   "repetitions end at tokens with this text; may be given several times; empty: at none. Without it "
+                   "line breaks, colons, double quotes and asterisks")
+        ->type_name("TEXT")
+        ->allow_extra_args(false)
+        ->group("Sampling");
+    add_float("--xtc-probability", sampler.xtc_probability, "P", "chance to leave out the top choices (XTC); 0: off");
+    add_float("--xtc-threshold", sampler.xtc_threshold, "P",
+              "a top choice has at least this probability; the least likely of them stays");
+    add_int("--mirostat", sampler.mirostat, "1|2",
+            "hold the surprise of the text instead of the filters, by this algorithm; 0: off");
+    add_float("--mirostat-tau", sampler.mirostat_tau, "BITS", "surprise to hold");
+    add_float("--mirostat-eta", sampler.mirostat_eta, "E", "how fast mirostat learns");
     app
         .add_option_function<uint64_t>(
             "--seed",
@@ -77,7 +103,27 @@ void add_sampler_options(CLI::App& app, bitnet_sampler_params& sampler) {
             },
             "seed of the draws; without it $BITNET_SEED, or a fresh one, which the figures name")
         ->transform(whole_number<uint64_t>(0, std::numeric_limits<uint64_t>::max()))
-        ->type_name("S");
+        ->type_name("S")
+        ->group("Sampling");
+}
+
+void check_sampler(const bitnet_sampler_params& params) {
+    bitnet_sampler* sampler = nullptr;
+    check(bitnet_sampler_create(&params, &sampler));
+    bitnet_sampler_free(sampler);
+}
+
+std::vector<bitnet_token> find_breakers(const bitnet_tokenizer* tokenizer, const SamplerOptions& options) {
+    std::vector<bitnet_token> all;
+    if (options.params.dry_multiplier == 0) return all;
+    for (const std::string& text : options.dry_breakers) {
+        if (text.empty()) continue;
+        const auto found = fetch<bitnet_token>(1024, [&](bitnet_token* out, size_t capacity, size_t* n) {
+            return bitnet_tokenizer_find_tokens(tokenizer, text.data(), text.size(), out, capacity, n);
+        });
+        all.insert(all.end(), found.begin(), found.end());
+    }
+    return all;
 }
 
 void require_model(const std::string& path) {
@@ -150,6 +196,33 @@ nlohmann::ordered_json to_json(const bitnet_model_info& info) {
             {"bits_per_weight", info.bits_per_weight}};
 }
 
+nlohmann::ordered_json performance_json(const bitnet_context* context) {
+    bitnet_performance_metrics m = {};
+    m.struct_size = sizeof m;
+    check(bitnet_context_get_performance(context, &m));
+    nlohmann::ordered_json json = {{"backend_type", m.backend_type},
+                                   {"n_inferences", m.n_inferences},
+                                   {"tokens_generated", m.tokens_generated},
+                                   {"tokens_per_second", m.tokens_per_second}};
+    const auto ms = [](uint64_t us) { return static_cast<double>(us) / 1000; };
+    const auto add = [&](uint32_t bit, const char* name, const nlohmann::ordered_json& value) {
+        if ((m.present & bit) != 0) json[name] = value;
+    };
+    json["total_latency_ms"] = ms(m.total_latency_us);
+    add(BITNET_METRIC_HAS_FIRST_TOKEN, "first_token_latency_ms", ms(m.first_token_latency_us));
+    add(BITNET_METRIC_HAS_AVERAGE_TOKEN, "average_token_latency_ms", ms(m.average_token_latency_us));
+    add(BITNET_METRIC_HAS_CACHE_HIT_RATE, "cache_hit_rate", m.cache_hit_rate);
+    add(BITNET_METRIC_HAS_MEMORY, "memory_usage_bytes", m.memory_usage_bytes);
+    add(BITNET_METRIC_HAS_ENCODE, "tokenizer_encode_time_ms", ms(m.encode_us));
+    add(BITNET_METRIC_HAS_DETOKENIZE, "tokenizer_decode_time_ms", ms(m.detokenize_us));
+    add(BITNET_METRIC_HAS_FORWARD, "forward_pass_time_ms", ms(m.forward_us));
+    add(BITNET_METRIC_HAS_SAMPLING, "sampling_time_ms", ms(m.sampling_us));
+    json["error_count"] = m.error_count;
+    json["error_rate"] = m.error_rate;
+    json["efficiency_ratio"] = bitnet_performance_metrics_get_efficiency_ratio(&m);
+    return json;
+}
+
 const bitnet_tokenizer* require_tokenizer(const bitnet_model* model, const std::string& path) {
     const bitnet_tokenizer* tokenizer = bitnet_model_get_tokenizer(model);
     if (tokenizer == nullptr)
@@ -157,12 +230,6 @@ const bitnet_tokenizer* require_tokenizer(const bitnet_model* model, const std::
                                         ": the file has no tokenizer that this build can run; "
                                         "use a model file with its tokenizer inside"};
     return tokenizer;
-}
-
-ContextHandle create_context(bitnet_model* model, const bitnet_context_params& params) {
-    bitnet_context* context = nullptr;
-    check(bitnet_context_create(model, &params, &context));
-    return ContextHandle(context);
 }
 
 int32_t abort_on_signal(void*) { return caught_signal(); }

@@ -1,6 +1,7 @@
 // bitnet run: continues a prompt, or answers it with --chat. Standard output gets the generated text and a final
 // newline, or one JSON object, and nothing else; progress and figures go to standard error.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "cli_common.h"
@@ -12,11 +13,12 @@ namespace {
 
 struct RunOptions {
     ModelOptions model;
-    bitnet_sampler_params sampler = bitnet_sampler_default_params();
+    SamplerOptions sampler;
     std::string prompt;
     std::string prompt_file;
     std::string system;
     int64_t n_predict = 100;
+    int32_t n_logprobs = 0;
     std::vector<std::string> stops;
     double timeout = 0;
     std::string receipt_file;
@@ -30,6 +32,7 @@ struct RunOptions {
 struct RunResult {
     std::vector<bitnet_token> prompt_ids;
     bitnet_generation_result generation = {};
+    nlohmann::ordered_json logprobs = nlohmann::ordered_json::array();  // per token, with --logprobs
     double load_ms = 0;
 
     std::vector<bitnet_token> ids() const { return {generation.tokens, generation.tokens + generation.n_tokens}; }
@@ -97,8 +100,12 @@ std::vector<bitnet_token> encode_prompt(const bitnet_tokenizer* tokenizer, const
 
 using GenerationHandle = std::unique_ptr<bitnet_generation, Freer<bitnet_generation_free>>;
 
-GenerationHandle create_generation(const RunOptions& options, bitnet_context* context,
-                                   const std::vector<bitnet_token>& prompt_ids) {
+GenerationHandle create_generation(const RunOptions& options, const bitnet_tokenizer* tokenizer,
+                                   bitnet_context* context, const std::vector<bitnet_token>& prompt_ids) {
+    const std::vector<bitnet_token> breakers = find_breakers(tokenizer, options.sampler);
+    bitnet_sampler_params sampler = options.sampler.params;
+    sampler.dry_breakers = breakers.data();
+    sampler.n_dry_breakers = breakers.size();
     std::vector<const char*> stops;
     for (const std::string& stop : options.stops) stops.push_back(stop.c_str());
     bitnet_generation_params params = bitnet_generation_default_params();
@@ -106,13 +113,35 @@ GenerationHandle create_generation(const RunOptions& options, bitnet_context* co
         static_cast<int32_t>(std::min<int64_t>(options.n_predict, std::numeric_limits<int32_t>::max()));
     params.skip_special_tokens = options.special ? 0 : 1;
     params.deadline_us = static_cast<uint64_t>(options.timeout * 1e6);
-    params.sampler = &options.sampler;
+    params.sampler = &sampler;
     params.stop_sequences = stops.data();
     params.n_stop_sequences = stops.size();
     params.receipt = options.receipt_file.empty() ? 0 : 1;
+    params.n_logprobs = options.n_logprobs;
     bitnet_generation* generation = nullptr;
     check(bitnet_generation_create_from_tokens(context, 0, prompt_ids.data(), prompt_ids.size(), &params, &generation));
     return GenerationHandle(generation);
+}
+
+nlohmann::ordered_json logprob_json(const bitnet_tokenizer* tokenizer, const bitnet_token_logprob& entry) {
+    nlohmann::ordered_json item = {
+        {"id", entry.token}, {"text", decode(tokenizer, &entry.token, 1, BITNET_DECODE_SPECIAL)}, {"logprob", nullptr}};
+    // JSON has no infinity: null is a token that cannot come.
+    if (std::isfinite(entry.logprob)) item["logprob"] = entry.logprob;
+    return item;
+}
+
+// The token of the last step and the most likely ones at its place.
+nlohmann::ordered_json last_logprobs(const bitnet_tokenizer* tokenizer, const bitnet_generation* generation,
+                                     bitnet_token token) {
+    float logprob = 0;
+    const auto top = fetch<bitnet_token_logprob>(20, [&](bitnet_token_logprob* out, size_t capacity, size_t* n) {
+        return bitnet_generation_get_logprobs(generation, &logprob, out, capacity, n);
+    });
+    nlohmann::ordered_json item = logprob_json(tokenizer, {token, logprob});
+    item["top"] = nlohmann::ordered_json::array();
+    for (const bitnet_token_logprob& entry : top) item["top"].push_back(logprob_json(tokenizer, entry));
+    return item;
 }
 
 void write_receipt(const bitnet_generation* generation, const std::string& path) {
@@ -151,6 +180,7 @@ nlohmann::ordered_json result_json(const RunResult& result, const std::string& p
               {"decode_steps", g.decode_steps},
               {"tokens_per_second", g.decode_tokens_per_second},
               {"peak_memory_bytes", peak_memory_bytes()}}},
+            {"performance", performance_json(context)},
             {"model", to_json(info)},
             {"threads", bitnet_context_get_n_threads(context)},
             {"kernel", info.kernel}};
@@ -159,9 +189,7 @@ nlohmann::ordered_json result_json(const RunResult& result, const std::string& p
 int run_model(const RunOptions& options) {
     require_model(options.model.path);
     // Cheap checks first: a bad option should not wait for gigabytes.
-    bitnet_sampler* sampler = nullptr;
-    check(bitnet_sampler_create(&options.sampler, &sampler));
-    bitnet_sampler_free(sampler);
+    check_sampler(options.sampler.params);
     if (!options.receipt_file.empty()) require_folder_of(options.receipt_file);
     const std::string prompt = read_prompt(options);
 
@@ -174,7 +202,7 @@ int run_model(const RunOptions& options) {
     if (options.n_ubatch != 0) params.n_ubatch = options.n_ubatch;
     params.n_threads = options.model.n_threads;
     params.should_abort = abort_on_signal;
-    const ContextHandle context = create_context(model.get(), params);
+    const ContextHandle context = create_context(model.get(), options.model, params);
     result.load_ms = now_ms() - start;
 
     result.prompt_ids = encode_prompt(tokenizer, options, prompt);
@@ -183,7 +211,7 @@ int run_model(const RunOptions& options) {
         throw Failure{kExitFailure, "the prompt has " + std::to_string(result.prompt_ids.size()) +
                                         " tokens, but the context holds " + std::to_string(n_ctx) +
                                         "; shorten it or ask for more with --ctx"};
-    const GenerationHandle generation = create_generation(options, context.get(), result.prompt_ids);
+    const GenerationHandle generation = create_generation(options, tokenizer, context.get(), result.prompt_ids);
     if (!options.json && stdout_is_terminal() && stderr_is_terminal())
         std::fprintf(stderr, "\033[2m%s\033[0m", printable(prompt + (options.chat ? "\n" : ""), true).c_str());
 
@@ -193,12 +221,16 @@ int run_model(const RunOptions& options) {
     do {
         check(bitnet_generation_next(generation.get(), &step));
         stream.append({step.text, step.n_bytes});
+        if (options.n_logprobs > 0 && step.n_tokens > 0)
+            result.logprobs.push_back(last_logprobs(tokenizer, generation.get(), step.tokens[0]));
     } while (step.finish_reason == BITNET_FINISH_NONE);
     result.generation.struct_size = sizeof result.generation;
     check(bitnet_generation_get_result(generation.get(), &result.generation));
 
     if (options.json) {
-        write_out(dump(result_json(result, prompt, model.get(), context.get())) + "\n");
+        nlohmann::ordered_json json = result_json(result, prompt, model.get(), context.get());
+        if (options.n_logprobs > 0) json["logprobs"] = result.logprobs;
+        write_out(dump(json) + "\n");
     } else {
         write_out("\n");
         flush_out();
@@ -217,6 +249,7 @@ Command add_run_command(CLI::App& app) {
     // What a parameter may hold is the library's to say; here a number only has to be one.
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
+    add_lora_option(*command, options->model);
     CLI::Option* prompt = command->add_option("-p,--prompt", options->prompt, "text to continue; none: start from BOS");
     prompt->type_name("TEXT");
     command
@@ -254,7 +287,13 @@ Command add_run_command(CLI::App& app) {
         ->transform(whole_number<int32_t>(-kLargest, kLargest))
         ->type_name("N");
     command->add_flag("--special", options->special, "read control tokens in the prompt, and show those that come");
-    command->add_flag("--json", options->json, "print one JSON object when done");
+    CLI::Option* json = command->add_flag("--json", options->json, "print one JSON object when done");
+    command
+        ->add_option("--logprobs", options->n_logprobs,
+                     "1 to 20: with --json, the log-probability of each token and of that many best ones at its place")
+        ->type_name("N")
+        ->transform(whole_number<int32_t>(-kLargest, kLargest))
+        ->needs(json);
     CLI::Option* chat =
         command->add_flag("--chat", options->chat, "put the prompt as a user's message, in the model's chat format");
     command->add_option("--system", options->system, "system message of the chat")->type_name("TEXT")->needs(chat);

@@ -41,6 +41,7 @@ GenerationConfig config_of(const bitnet_generation_params& p) {
     config.deadline = Deadline::in_us(p.deadline_us);
     config.sampler = read_sampler_config(p.sampler);
     config.record = p.receipt != 0;
+    config.n_logprobs = p.n_logprobs;
     require(p.n_stop_sequences == 0 || p.stop_sequences != nullptr, "bitnet_generation_params.stop_sequences is NULL");
     if (p.n_stop_sequences > StopMatcher::kMaxStops) {
         throw Error(BITNET_E_LIMIT,
@@ -92,6 +93,13 @@ bitnet_generation_step next_step(bitnet_generation& g) {
     return info;
 }
 
+// On the callback's wish; next() counts all other ends.
+void cancel(bitnet_generation& g) {
+    if (g.generation.finish_reason() != BITNET_FINISH_NONE) return;
+    g.generation.cancel();
+    g.context->context.performance().count_inference();
+}
+
 void init_step(bitnet_generation_step* step, uint32_t struct_size) {
     write_params(step, struct_size, bitnet_generation_step{});
 }
@@ -130,7 +138,9 @@ bitnet_status bitnet_generation_create(bitnet_context* context, bitnet_seq_id se
         std::vector<bitnet_token> tokens =
             encode_prompt(tokenizer_of(*context->state), std::string_view(n_bytes != 0 ? prompt : "", n_bytes),
                           full.parse_special != 0);
+        const uint64_t encode_us = us_since(begin);
         *out_generation = create(context, seq_id, std::move(tokens), std::move(config), begin);
+        context->context.performance().add_encode(encode_us);
     });
 }
 
@@ -161,6 +171,21 @@ bitnet_status bitnet_generation_next(bitnet_generation* generation, bitnet_gener
     });
 }
 
+bitnet_status bitnet_generation_get_logprobs(const bitnet_generation* generation, float* out_logprob,
+                                             bitnet_token_logprob* out_top, size_t capacity, size_t* out_n) {
+    return api_call(__func__, about(generation), [&] {
+        require(generation != nullptr, "the generation is NULL");
+        const TokenLogprobs* logprobs = generation->generation.logprobs();
+        if (logprobs == nullptr) {
+            throw Error(BITNET_E_STATE,
+                        "there are no log-probabilities: set n_logprobs in bitnet_generation_params and ask after a step "
+                        "that brought a token");
+        }
+        write_buffer(logprobs->top.data(), logprobs->top.size(), out_top, capacity, out_n, "log-probabilities");
+        if (out_logprob != nullptr) *out_logprob = logprobs->logprob;
+    });
+}
+
 bitnet_status bitnet_generate(bitnet_context* context, bitnet_seq_id seq_id, const char* prompt, size_t n_bytes,
                               const bitnet_generation_params* params, bitnet_generation_callback on_step,
                               void* user_data, bitnet_generation** out_generation) {
@@ -173,7 +198,7 @@ bitnet_status bitnet_generate(bitnet_context* context, bitnet_seq_id seq_id, con
         while (generation->generation.finish_reason() == BITNET_FINISH_NONE) {
             bitnet_generation_step step = next_step(*generation);
             step.struct_size = sizeof step;
-            if (on_step != nullptr && on_step(&step, user_data) != 0) generation->generation.cancel();
+            if (on_step != nullptr && on_step(&step, user_data) != 0) cancel(*generation);
         }
     });
     if (status == BITNET_OK) {

@@ -1,7 +1,10 @@
 // Samplers.
+#include <chrono>
+
 #include "src/api/api_guard.h"
 #include "src/api/handles.h"
 #include "src/api/sampler_config.h"
+#include "src/sampler/logits_math.h"
 
 using namespace bitnet;
 
@@ -23,6 +26,18 @@ SamplerConfig read_sampler_config(const bitnet_sampler_params* params) {
     config.seed = p.seed;
     require(p.n_logit_bias == 0 || p.logit_bias != nullptr, "bitnet_sampler_params.logit_bias is NULL");
     config.logit_bias.assign(p.logit_bias, p.logit_bias + p.n_logit_bias);
+    config.xtc_probability = p.xtc_probability;
+    config.xtc_threshold = p.xtc_threshold;
+    config.dry.multiplier = p.dry_multiplier;
+    config.dry.base = p.dry_base;
+    config.dry.allowed_length = p.dry_allowed_length;
+    config.dry.last_n = p.dry_penalty_last_n;
+    require(p.n_dry_breakers == 0 || p.dry_breakers != nullptr, "bitnet_sampler_params.dry_breakers is NULL");
+    config.dry.breakers.assign(p.dry_breakers, p.dry_breakers + p.n_dry_breakers);
+    config.dynatemp_range = p.dynatemp_range;
+    config.dynatemp_exponent = p.dynatemp_exponent;
+    config.top_n_sigma = p.top_n_sigma;
+    config.mirostat = {p.mirostat, p.mirostat_tau, p.mirostat_eta};
     return config;
 }
 
@@ -43,6 +58,18 @@ void bitnet_sampler_params_init(bitnet_sampler_params* params, uint32_t struct_s
     defaults.frequency_penalty = config.frequency_penalty;
     defaults.presence_penalty = config.presence_penalty;
     defaults.penalty_last_n = config.penalty_last_n;
+    defaults.xtc_probability = config.xtc_probability;
+    defaults.xtc_threshold = config.xtc_threshold;
+    defaults.dry_multiplier = config.dry.multiplier;
+    defaults.dry_base = config.dry.base;
+    defaults.dry_allowed_length = config.dry.allowed_length;
+    defaults.dry_penalty_last_n = config.dry.last_n;
+    defaults.dynatemp_range = config.dynatemp_range;
+    defaults.dynatemp_exponent = config.dynatemp_exponent;
+    defaults.top_n_sigma = config.top_n_sigma;
+    defaults.mirostat = config.mirostat.algorithm;
+    defaults.mirostat_tau = config.mirostat.tau;
+    defaults.mirostat_eta = config.mirostat.eta;
     write_params(params, struct_size, defaults);
 }
 
@@ -68,8 +95,14 @@ bitnet_status bitnet_sampler_sample_context(bitnet_sampler* sampler, bitnet_cont
     return api_call(__func__, about(context), [&] {
         require(sampler != nullptr && context != nullptr && out_token != nullptr,
                 "bitnet_sampler_sample_context: a pointer is NULL");
-        *out_token = sampler->sampler.sample(context->context.logits(index),
-                                             static_cast<size_t>(context->state->model.hparams.n_vocab));
+        const float* logits = context->context.logits(index);
+        const auto begin = std::chrono::steady_clock::now();
+        *out_token = sampler->sampler.sample(logits, static_cast<size_t>(context->state->model.hparams.n_vocab));
+        PerformanceCounters& performance = context->context.performance();
+        performance.add_sampling(static_cast<uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count()));
+        performance.count_sampled();
+        performance.count_token();
     });
 }
 
@@ -95,6 +128,49 @@ bitnet_status bitnet_sampler_get_probabilities(bitnet_sampler* sampler, const fl
         require(sampler != nullptr && logits != nullptr && out_probabilities != nullptr,
                 "bitnet_sampler_get_probabilities: a pointer is NULL");
         sampler->sampler.probabilities(logits, n_vocab, out_probabilities);
+    });
+}
+
+bitnet_status bitnet_logits_argmax(const float* logits, size_t n_vocab, bitnet_token* out_token) {
+    return api_call(__func__, [&] {
+        require(out_token != nullptr, "bitnet_logits_argmax: out_token is NULL");
+        check_logits(logits, n_vocab);
+        *out_token = find_best(logits, n_vocab);
+    });
+}
+
+bitnet_status bitnet_logits_softmax(const float* logits, size_t n_vocab, float* out_probabilities) {
+    return api_call(__func__, [&] {
+        require(out_probabilities != nullptr, "bitnet_logits_softmax: out_probabilities is NULL");
+        check_logits(logits, n_vocab);
+        softmax_logits(logits, n_vocab, out_probabilities);
+    });
+}
+
+bitnet_status bitnet_logits_sample(const float* logits, size_t n_vocab, const bitnet_sampler_params* params,
+                                   bitnet_token* out_token) {
+    return api_call(__func__, [&] {
+        require(out_token != nullptr, "bitnet_logits_sample: out_token is NULL");
+        *out_token = Sampler(read_sampler_config(params)).sample(logits, n_vocab);
+    });
+}
+
+bitnet_status bitnet_logits_get_top_logprobs(const float* logits, size_t n_vocab, bitnet_token token,
+                                             float* out_logprob, bitnet_token_logprob* out_top, size_t n_top) {
+    return api_call(__func__, [&] {
+        check_logits(logits, n_vocab);
+        require(n_top == 0 || out_top != nullptr, "bitnet_logits_get_top_logprobs: out_top is NULL");
+        if (n_top > n_vocab) {
+            throw Error(BITNET_E_ARGUMENT, "n_top is " + std::to_string(n_top) + ", but there are only " +
+                                               std::to_string(n_vocab) + " logits; ask for at most that many");
+        }
+        if (out_logprob != nullptr && (token < 0 || static_cast<size_t>(token) >= n_vocab)) {
+            throw Error(BITNET_E_TOKEN, "token " + std::to_string(token) + " is outside the vocabulary of " +
+                                            std::to_string(n_vocab));
+        }
+        const LogSoftmax log_softmax(logits, n_vocab);
+        if (out_logprob != nullptr) *out_logprob = log_softmax.logprob(token);
+        log_softmax.top(out_top, n_top);
     });
 }
 

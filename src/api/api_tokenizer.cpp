@@ -56,6 +56,20 @@ int32_t bitnet_tokenizer_get_n_vocab(const bitnet_tokenizer* tokenizer) {
     return tokenizer != nullptr && tokenizer->tokenizer != nullptr ? tokenizer->tokenizer->n_vocab() : 0;
 }
 
+bitnet_status bitnet_tokenizer_find_tokens(const bitnet_tokenizer* tokenizer, const char* text, size_t n_bytes,
+                                           bitnet_token* out_tokens, size_t capacity, size_t* out_n) {
+    return api_call(__func__, [&] {
+        const Tokenizer& t = checked(tokenizer);
+        require(text != nullptr && n_bytes != 0, "the text to find is empty; give at least one byte");
+        const std::string_view wanted(text, n_bytes);
+        std::vector<bitnet_token> found;
+        for (bitnet_token token = 0; token < t.n_vocab(); ++token) {
+            if (t.decode(std::span(&token, 1), 0).find(wanted) != std::string::npos) found.push_back(token);
+        }
+        write_buffer(found.data(), found.size(), out_tokens, capacity, out_n, "tokens");
+    });
+}
+
 bitnet_status bitnet_tokenizer_get_piece(const bitnet_tokenizer* tokenizer, bitnet_token token, const char** out_piece,
                                          size_t* out_n_bytes) {
     return api_call(__func__, [&] {

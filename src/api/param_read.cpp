@@ -6,6 +6,7 @@
 #include "ggml-like/thread_limit.h"
 #include "src/api/api_guard.h"
 #include "src/base/environment.h"
+#include "src/device/device_list.h"
 
 namespace bitnet {
 
@@ -20,6 +21,7 @@ int32_t loading_threads(int32_t n_threads) {
 }
 
 LoadOptions load_options(const bitnet_model_params& params) {
+    require_device(params.device);  // all that can be had compute alike
     LoadOptions options;
     options.check_weights = params.check_weights != 0;
     require(params.i2s_order == BITNET_I2S_ORDER_X86 || params.i2s_order == BITNET_I2S_ORDER_ARM,

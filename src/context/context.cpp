@@ -48,6 +48,7 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
       backend_(tg::make_cpu_backend(*model_->kernels.vec, config.n_threads, config.n_ctx,
                                     model_->hparams.n_head / model_->hparams.n_head_kv)),
       cache_(*backend_, model_->hparams.n_layer, model_->hparams.n_kv(), config.n_ctx, config.n_seq_max),
+      adapters_(*model_, config.max_lora_rank, config.n_ubatch, config.n_seq_max),
       decoder_(std::move(layout.decoder)), plan_(std::move(layout.plan)),
       arena_(backend_->allocate(plan_.arena_bytes, "activations")), split_(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) {
     decoder_.graph.bind_kv(cache_.layers());
@@ -88,6 +89,18 @@ void Context::forget_outputs() noexcept {
 }
 
 void Context::decode(const BatchView& batch, const Deadline& deadline) {
+    try {
+        decode_batch(batch, deadline);
+    } catch (const Error& error) {
+        if (error.status() != BITNET_E_CANCELLED && error.status() != BITNET_E_TIMEOUT) performance_.count_error();
+        throw;
+    } catch (...) {
+        performance_.count_error();
+        throw;
+    }
+}
+
+void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
     if (batch.n_tokens == 0) return;
     deadline_ = deadline;
     timed_out_ = false;
@@ -116,6 +129,7 @@ void Context::decode(const BatchView& batch, const Deadline& deadline) {
     (split_.single_step() ? metrics_.decode_us : metrics_.prefill_us) += us;
     (split_.single_step() ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(batch.n_tokens);
     ++metrics_.n_decodes;
+    performance_.add_forward(us);
 }
 
 void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end, int64_t first_output) {
@@ -140,6 +154,7 @@ void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end
     if (config_.embeddings) {
         inputs.external[kHiddenSlot] = reinterpret_cast<float*>(hidden_.data()) + first_output * model_->hparams.n_embd;
     }
+    adapters_.cut(batch, begin, end, ubatch_outputs_, inputs);
     const tg::StopCheck stop{[](void* self) { return static_cast<Context*>(self)->should_stop(); }, this};
     trace_.names_only = !config_.trace;
     const bool tracing = config_.trace || kernel_log_ != nullptr;
@@ -208,7 +223,7 @@ void Context::sequence_embedding(bitnet_seq_id id, bitnet_pooling pooling, bool 
 }
 
 uint64_t Context::scratch_bytes() const noexcept {
-    return arena_->size() + backend_->scratch_bytes() + logits_.size() + hidden_.size() +
+    return arena_->size() + backend_->scratch_bytes() + logits_.size() + hidden_.size() + adapters_.bytes() +
            BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max) +
            (ubatch_outputs_.capacity() + output_of_token_.capacity() + output_seq_.capacity()) * sizeof(int32_t) +
            graph_bytes(decoder_.graph, plan_, false) + trace_.rows.capacity() * sizeof(tg::TraceRow);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "src/base/error.h"
+#include "src/model/adapter.h"
 
 namespace bitnet {
 namespace {
@@ -43,6 +44,7 @@ ContextConfig resolve_context_config(const bitnet_context_params& params, const 
         std::clamp(asked == 0 ? thread_limit : checked("n_threads", asked, 1, kMaxThreads), 1, thread_limit);
     config.embeddings = params.embeddings != 0;
     config.trace = params.trace != 0;
+    config.max_lora_rank = checked("max_lora_rank", params.max_lora_rank, 0, kMaxAdapterRank);
     config.should_abort = params.should_abort;
     config.abort_user_data = params.abort_user_data;
     config.max_bytes = params.max_bytes;

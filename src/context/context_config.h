@@ -16,6 +16,7 @@ struct ContextConfig {
     int32_t n_threads = 0;
     bool embeddings = false;
     bool trace = false;
+    int32_t max_lora_rank = 0;
     int32_t (*should_abort)(void* user_data) = nullptr;
     void* abort_user_data = nullptr;
     uint64_t max_bytes = 0;     // of this context alone; 0: none

@@ -5,6 +5,7 @@
 #include "ggml-like/backend.h"
 #include "src/context/batch_split.h"
 #include "src/context/kv_cache.h"
+#include "src/context/sequence_adapters.h"
 
 namespace bitnet {
 
@@ -27,14 +28,15 @@ ContextLayout lay_out_context(const Model& model, const ContextConfig& config) {
     ContextMemory& memory = layout.memory;
     memory.kv_bytes = KvCache::bytes_needed(h.n_layer, h.n_kv(), config.n_ctx, config.n_seq_max);
     const std::vector<tg::KvLayer> no_cache(static_cast<size_t>(h.n_layer));
-    layout.decoder = build_decoder(model, no_cache);
+    layout.decoder = build_decoder(model, no_cache, config.max_lora_rank);
     layout.decoder.graph.make_external(layout.decoder.logits, kLogitsSlot);
     if (config.embeddings) layout.decoder.graph.make_external(layout.decoder.hidden, kHiddenSlot);
     layout.plan = tg::plan_memory(layout.decoder.graph, config.n_ubatch);
     memory.activation_bytes = layout.plan.arena_bytes;
     memory.score_bytes = tg::cpu_backend_scratch_bytes(config.n_threads, config.n_ctx, h.n_head / h.n_head_kv);
     memory.batch_bytes = BatchSplit::bytes_needed(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) +
-                         output_table_bytes(config);
+                         output_table_bytes(config) +
+                         SequenceAdapters::bytes_needed(config.max_lora_rank, config.n_ubatch, config.n_seq_max);
     memory.graph_bytes = graph_bytes(layout.decoder.graph, layout.plan, config.trace);
     memory.logits_bytes = memory.extra_output_bytes = output_bytes(model, config);
     return layout;

@@ -7,6 +7,7 @@
 
 #include "src/base/error.h"
 #include "src/context/prefill.h"
+#include "src/sampler/logits_math.h"
 
 namespace bitnet {
 namespace {
@@ -48,6 +49,11 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
                     "max_new_tokens = " + std::to_string(config_.max_new_tokens) + " is below -1; use -1 for no limit")
             .with_subject("max_new_tokens");
     }
+    if (config_.n_logprobs < 0 || config_.n_logprobs > kMostLogprobs) {
+        throw Error(BITNET_E_CONFIG, "n_logprobs = " + std::to_string(config_.n_logprobs) +
+                                         "; it must be between 0 (none) and " + std::to_string(kMostLogprobs))
+            .with_subject("n_logprobs");
+    }
     if (prompt_.empty()) {
         throw Error(BITNET_E_ARGUMENT,
                     "the prompt has no tokens and the model no BOS token to start from; give a text");
@@ -79,11 +85,17 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
         record_->drawn.reserve(std::min(n_most, n_room));
         record_->logits.reserve(std::min(n_most, n_room));
     }
+    logprobs_.top.resize(static_cast<size_t>(std::min<int64_t>(config_.n_logprobs, context.model().hparams.n_vocab)));
 }
 
 // Brings the context to the logits of the next token; false when something ended the text instead.
 bool Generation::advance(Context& context) {
     const Stopwatch time;
+    if (record_ && context.adapters().tag(id_) != 0) {
+        throw Error(BITNET_E_UNSUPPORTED, "sequence " + std::to_string(id_) +
+                                              " runs with adapters, which a receipt cannot state; generate without a "
+                                              "receipt, or remove the tokens and the adapters");
+    }
     const LogScope log(context, record_);
     try {
         if (!prompt_done_) {
@@ -123,13 +135,21 @@ const GenerationStep& Generation::next(Context& context, const Tokenizer& tokeni
     if (reason_ != BITNET_FINISH_NONE) return step_;
     const Stopwatch time;
     const uint64_t prefill_before = prefill_us_;
+    PerformanceCounters& performance = context.performance();
+    const uint64_t forward_before = performance.forward_us();
+    sampling_us_ = detokenize_us_ = 0;
     draw(context, tokenizer);
     const uint64_t us = time.us();
+    const uint64_t forward_us = performance.forward_us() - std::min(forward_before, performance.forward_us());
+    performance.add_step(us - std::min(us, forward_us), sampling_us_, detokenize_us_);
     decode_us_ += us - std::min(us, prefill_us_ - prefill_before);
     if (step_.token >= 0) {
         step_.token_us = us;
         token_us_.push_back(us);
+        performance.count_token();
+        tokens_.size() == 1 ? performance.add_first_token(us) : performance.add_other_token(us);
     }
+    if (reason_ != BITNET_FINISH_NONE) performance.count_inference();
     return step_;
 }
 
@@ -144,8 +164,12 @@ void Generation::draw(Context& context, const Tokenizer& tokenizer) {
             const float* logits = context.logits(-1);
             const size_t n_vocab = static_cast<size_t>(context.model().hparams.n_vocab);
             if (record_) record_->logits.push_back(logits_digest(logits, n_vocab));
+            const Stopwatch time;
             drawn_ = sampler_.sample(logits, n_vocab);
+            sampling_us_ = time.us();
+            context.performance().count_sampled();
             if (record_) record_->drawn.push_back(drawn_);
+            if (config_.n_logprobs > 0) note_logprobs(logits, n_vocab);
         } catch (...) {
             if (record_) record_->logits.resize(record_->drawn.size());
             // The logits may be another's when this is tried again: back to before the last token, which gives them anew.
@@ -157,8 +181,17 @@ void Generation::draw(Context& context, const Tokenizer& tokenizer) {
     if (tokenizer.is_end(drawn_)) {
         finish(BITNET_FINISH_END);
     } else {
+        const Stopwatch time;
         take(drawn_, tokenizer);
+        detokenize_us_ = time.us();
+        context.performance().count_detokenized();
     }
+}
+
+void Generation::note_logprobs(const float* logits, size_t n_vocab) noexcept {
+    const LogSoftmax log_softmax(logits, n_vocab);
+    logprobs_.logprob = log_softmax.logprob(drawn_);
+    log_softmax.top(logprobs_.top.data(), logprobs_.top.size());
 }
 
 void Generation::take(bitnet_token token, const Tokenizer& tokenizer) {

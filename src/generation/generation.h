@@ -25,6 +25,7 @@ struct GenerationConfig {
     SamplerConfig sampler;
     std::vector<std::string> stop_sequences;
     bool record = false;  // keep a RunRecord
+    int32_t n_logprobs = 0;  // 0: none, up to Generation::kMostLogprobs
 };
 
 // What one step brought. The text may lag behind the tokens: it is held back while it may be part of a stop sequence.
@@ -34,8 +35,16 @@ struct GenerationStep {
     uint64_t token_us = 0;
 };
 
+// Log-probabilities of one token and of the best ones at its place.
+struct TokenLogprobs {
+    float logprob = 0;
+    std::vector<bitnet_token_logprob> top;
+};
+
 class Generation {
 public:
+    static constexpr int32_t kMostLogprobs = 20;
+
     // Throws BITNET_E_CONFIG, BITNET_E_LIMIT, BITNET_E_TOKEN, and BITNET_E_KV_FULL for a prompt longer than the context.
     Generation(const Context& context, const Tokenizer& tokenizer, bitnet_seq_id id, std::vector<bitnet_token> prompt,
                GenerationConfig config);
@@ -50,6 +59,10 @@ public:
     int32_t stop_sequence() const noexcept { return stops_.found(); }
     const std::string& text() const noexcept { return text_; }
     const std::vector<bitnet_token>& tokens() const noexcept { return tokens_; }
+    // Of the last step's token; null where it brought none, or none are kept.
+    const TokenLogprobs* logprobs() const noexcept {
+        return config_.n_logprobs > 0 && step_.token >= 0 ? &logprobs_ : nullptr;
+    }
     const std::vector<uint64_t>& token_times() const noexcept { return token_us_; }
     size_t n_prompt() const noexcept { return prompt_.size(); }
     size_t n_reused() const noexcept { return n_reused_; }
@@ -65,6 +78,7 @@ public:
 private:
     bool advance(Context& context);
     void draw(Context& context, const Tokenizer& tokenizer);
+    void note_logprobs(const float* logits, size_t n_vocab) noexcept;
     void take(bitnet_token token, const Tokenizer& tokenizer);
     void finish(bitnet_finish_reason reason);
 
@@ -77,6 +91,7 @@ private:
     bool starts_text_;  // nothing was written yet that the first token would go on from
     bool prompt_done_ = false;
     bitnet_token drawn_ = -1;  // drawn, but not yet taken
+    TokenLogprobs logprobs_;   // of the token drawn last
     bitnet_finish_reason reason_ = BITNET_FINISH_NONE;
     GenerationStep step_;
     std::string text_;
@@ -84,6 +99,7 @@ private:
     std::vector<uint64_t> token_us_;
     size_t n_reused_ = 0, n_steps_ = 0;
     uint64_t prefill_us_ = 0, decode_us_ = 0;
+    uint64_t sampling_us_ = 0, detokenize_us_ = 0;  // of the step that runs
 };
 
 }  // namespace bitnet

@@ -90,6 +90,56 @@ double shortest(float value) {
     return static_cast<float>(number) == value ? number : static_cast<double>(value);
 }
 
+// The parameters of the steps that came after schema 1.0.0. A receipt names those that are not at their defaults, so that
+// it reads as before where none is in use.
+void for_each_later_field(auto& config, auto visit) {
+    visit("xtc_probability", config.xtc_probability);
+    visit("xtc_threshold", config.xtc_threshold);
+    visit("dry_multiplier", config.dry.multiplier);
+    visit("dry_base", config.dry.base);
+    visit("dry_allowed_length", config.dry.allowed_length);
+    visit("dry_penalty_last_n", config.dry.last_n);
+    visit("dry_breakers", config.dry.breakers);
+    visit("dynatemp_range", config.dynatemp_range);
+    visit("dynatemp_exponent", config.dynatemp_exponent);
+    visit("top_n_sigma", config.top_n_sigma);
+    visit("mirostat", config.mirostat.algorithm);
+    visit("mirostat_tau", config.mirostat.tau);
+    visit("mirostat_eta", config.mirostat.eta);
+}
+
+nlohmann::ordered_json later_fields(const SamplerConfig& config) {
+    struct Writer {
+        nlohmann::ordered_json& out;
+        void operator()(const char* key, float value) const { out[key] = shortest(value); }
+        void operator()(const char* key, int32_t value) const { out[key] = value; }
+        void operator()(const char* key, const std::vector<bitnet_token>& value) const { out[key] = value; }
+    };
+    nlohmann::ordered_json out = nlohmann::ordered_json::object();
+    for_each_later_field(config, Writer{out});
+    return out;
+}
+
+struct LaterFieldReader {
+    const json& object;
+    void operator()(const char* key, float& value) const {
+        if (object.contains(key)) value = receipt_float(object, key);
+    }
+    void operator()(const char* key, int32_t& value) const {
+        if (object.contains(key)) value = receipt_int(object, key);
+    }
+    void operator()(const char* key, std::vector<bitnet_token>& value) const {
+        if (!object.contains(key)) return;
+        value.clear();
+        for (const json& token : receipt_array(object, key, "sampler.")) {
+            if (!token.is_number_unsigned() || token.get<uint64_t>() > INT32_MAX) {
+                wrong_type("sampler.", key, "an array of token ids");
+            }
+            value.push_back(static_cast<bitnet_token>(token.get<uint64_t>()));
+        }
+    }
+};
+
 }  // namespace
 
 json parse_receipt_json(std::string_view text) {
@@ -158,16 +208,21 @@ nlohmann::ordered_json sampler_to_json(const SamplerConfig& config) {
             bias.push_back({{"token", entry.token}, {"forbidden", true}});  // JSON has no infinity
         }
     }
-    return {{"temperature", shortest(config.temperature)},
-            {"top_k", config.top_k},
-            {"top_p", shortest(config.top_p)},
-            {"min_p", shortest(config.min_p)},
-            {"typical_p", shortest(config.typical_p)},
-            {"repetition_penalty", shortest(config.repetition_penalty)},
-            {"frequency_penalty", shortest(config.frequency_penalty)},
-            {"presence_penalty", shortest(config.presence_penalty)},
-            {"penalty_last_n", config.penalty_last_n},
-            {"logit_bias", bias}};
+    nlohmann::ordered_json out = {{"temperature", shortest(config.temperature)},
+                                  {"top_k", config.top_k},
+                                  {"top_p", shortest(config.top_p)},
+                                  {"min_p", shortest(config.min_p)},
+                                  {"typical_p", shortest(config.typical_p)},
+                                  {"repetition_penalty", shortest(config.repetition_penalty)},
+                                  {"frequency_penalty", shortest(config.frequency_penalty)},
+                                  {"presence_penalty", shortest(config.presence_penalty)},
+                                  {"penalty_last_n", config.penalty_last_n},
+                                  {"logit_bias", bias}};
+    const nlohmann::ordered_json defaults = later_fields(SamplerConfig()), later = later_fields(config);
+    for (const auto& [key, value] : later.items()) {
+        if (value != defaults[key]) out[key] = value;
+    }
+    return out;
 }
 
 SamplerConfig sampler_from_json(const json& object) {
@@ -190,6 +245,7 @@ SamplerConfig sampler_from_json(const json& object) {
                                                                            ? -std::numeric_limits<float>::infinity()
                                                                            : receipt_float(entry, "bias")});
     }
+    for_each_later_field(config, LaterFieldReader{object});
     try {
         check_sampler_config(config);
     } catch (const Error& error) {

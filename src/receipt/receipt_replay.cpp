@@ -82,6 +82,13 @@ void replay_receipt(const Receipt& receipt, std::shared_ptr<const Model> model, 
     check_vocabulary(receipt.prompt, n_vocab);
     check_vocabulary(receipt.generated, n_vocab);
     if (options.positions.empty()) return;
+    Sampler sampler(receipt.sampler);
+    std::vector<size_t> positions = options.positions;
+    if (sampler.learns_from_logits()) {
+        // What it draws somewhere depends on all logits before: they are all computed again.
+        positions.resize(options.positions.back() + 1);
+        std::iota(positions.begin(), positions.end(), size_t{0});
+    }
     const size_t n_prompt = receipt.prompt.size();
     const size_t n_longest = n_prompt + options.positions.back();
     if (n_longest > options.max_tokens) {
@@ -95,10 +102,9 @@ void replay_receipt(const Receipt& receipt, std::shared_ptr<const Model> model, 
     Context context(std::move(model), context_config(n_longest, options));
     KernelLog kernels;
     context.log_kernels(&kernels);
-    Sampler sampler(receipt.sampler);
     for (const bitnet_token token : receipt.prompt) sampler.accept(token);
     size_t n_followed = 0;
-    for (const size_t position : options.positions) {
+    for (const size_t position : positions) {
         for (; n_followed < position; ++n_followed) sampler.follow(receipt.generated[n_followed]);
         prefill_sequence(context, 0, std::span(tokens).first(n_prompt + position));
         check_position(receipt, position, context.logits(-1), static_cast<size_t>(n_vocab), sampler);

@@ -32,7 +32,39 @@ void require_unit(float value, const char* name, const char* range) {
     require(value >= 0 && value <= 1, name, to_text(value), range);
 }
 
-void check_logits(const void* logits, size_t n_vocab) {
+void require_finite_from(float value, float least, const char* name, const char* range) {
+    require(std::isfinite(value) && value >= least, name, to_text(value), range);
+}
+
+void check_repetition_steps(const SamplerConfig& config) {
+    require_unit(config.xtc_probability, "xtc_probability", "between 0 (off) and 1");
+    require_unit(config.xtc_threshold, "xtc_threshold", "between 0 and 1");
+    require_finite_from(config.dry.multiplier, 0, "dry_multiplier", "a finite number, 0 (off) or more");
+    require_finite_from(config.dry.base, 1, "dry_base", "a finite number, 1 or more");
+    require(config.dry.allowed_length >= 1, "dry_allowed_length", to_text(config.dry.allowed_length), "1 or more");
+    require(config.dry.last_n >= 0 && config.dry.last_n <= DryHistory::kMostTokens, "dry_penalty_last_n",
+            to_text(config.dry.last_n), "between 0 (none) and 1048576");
+    for (size_t i = 0; i < config.dry.breakers.size(); ++i) {
+        const std::string name = "dry_breakers[" + to_text(i) + "]";
+        require(config.dry.breakers[i] >= 0, name.c_str(), to_text(config.dry.breakers[i]), "a token id, 0 or more");
+    }
+}
+
+void check_adaptive_steps(const SamplerConfig& config) {
+    require_finite_from(config.dynatemp_range, 0, "dynatemp_range", "a finite number, 0 (off) or more");
+    require(std::isfinite(config.dynatemp_exponent) && config.dynatemp_exponent > 0, "dynatemp_exponent",
+            to_text(config.dynatemp_exponent), "a finite number above 0");
+    require_finite_from(config.top_n_sigma, 0, "top_n_sigma", "a finite number, 0 (off) or more");
+    const MirostatConfig& mirostat = config.mirostat;
+    require(mirostat.algorithm >= 0 && mirostat.algorithm <= 2, "mirostat", to_text(mirostat.algorithm),
+            "0 (off), 1 or 2");
+    require_finite_from(mirostat.tau, 0, "mirostat_tau", "a finite number, 0 or more");
+    require_finite_from(mirostat.eta, 0, "mirostat_eta", "a finite number, 0 or more");
+}
+
+}  // namespace
+
+void check_logits(const float* logits, size_t n_vocab) {
     if (logits == nullptr) throw Error(BITNET_E_ARGUMENT, "the logits are NULL; pass n_vocab floats");
     if (n_vocab == 0)
         throw Error(BITNET_E_ARGUMENT, "n_vocab is 0; a token can only be picked from at least one logit");
@@ -40,8 +72,6 @@ void check_logits(const void* logits, size_t n_vocab) {
         throw Error(BITNET_E_ARGUMENT, "n_vocab is " + to_text(n_vocab) +
                                            "; token ids end at 2147483647, so pass at most that many logits");
 }
-
-}  // namespace
 
 void check_sampler_config(const SamplerConfig& config) {
     require(std::isfinite(config.temperature), "temperature", to_text(config.temperature),
@@ -65,13 +95,15 @@ void check_sampler_config(const SamplerConfig& config) {
         require(entry.bias < std::numeric_limits<float>::infinity(), (name + ".bias").c_str(), to_text(entry.bias),
                 "a finite number, or -infinity to forbid the token");
     }
+    check_repetition_steps(config);
+    check_adaptive_steps(config);
 }
 
 Sampler::Sampler(SamplerConfig config)
     : config_((check_sampler_config(config), std::move(config))),
       penalized_(config_.repetition_penalty != 1 || config_.frequency_penalty != 0 || config_.presence_penalty != 0),
       rng_(config_.has_seed ? config_.seed : config_.seed = choose_seed(environment())),
-      history_(penalized_ ? config_.penalty_last_n : 0) {
+      history_(penalized_ ? config_.penalty_last_n : 0), dry_(config_.dry), mirostat_(config_.mirostat) {
     for (const bitnet_logit_bias& entry : config_.logit_bias)
         if (entry.bias == -std::numeric_limits<float>::infinity()) forbidden_.push_back(entry.token);
     std::sort(forbidden_.begin(), forbidden_.end());
@@ -82,32 +114,44 @@ bitnet_token Sampler::sample(const float* logits, size_t n_vocab) {
     check_logits(logits, n_vocab);
     // Everything that may fail comes first: after it, generator and history move together.
     history_.reserve_one();
+    dry_.reserve_one();
     bitnet_token token;
     if (greedy()) {
         const int64_t best = pick_greedy(logits, n_vocab);
         token = best >= 0 ? static_cast<bitnet_token>(best) : lowest_allowed(n_vocab);
     } else {
-        const bool some_finite = filter(logits, n_vocab);
-        const double u = rng_.next_unit();
+        Pcg32 rng = rng_;
+        const bool exclude_top = draw_exclusion(rng);
+        const bool some_finite = filter(logits, n_vocab, exclude_top);
+        const double u = rng.next_unit();
+        rng_ = rng;
         token = some_finite ? draw(candidates_, u) : lowest_allowed(n_vocab);
+        if (some_finite && mirostat_.on()) mirostat_.observe(token, candidates_);
     }
     history_.add(token);
+    dry_.add(token);
     return token;
 }
 
 void Sampler::accept(bitnet_token token) {
     if (token < 0) throw Error(BITNET_E_TOKEN, "token " + to_text(token) + " cannot be accepted; ids start at 0");
     history_.reserve_one();
+    dry_.reserve_one();
     history_.add(token);
+    dry_.add(token);
 }
 
 void Sampler::follow(bitnet_token token) {
     accept(token);
-    if (!greedy()) rng_.next_unit();
+    if (greedy()) return;
+    draw_exclusion(rng_);
+    rng_.next_unit();
 }
 
 void Sampler::reset() noexcept {
     history_.clear();
+    dry_.clear();
+    mirostat_.reset();
     rng_ = Pcg32(config_.seed);
 }
 
@@ -116,7 +160,9 @@ void Sampler::probabilities(const float* logits, size_t n_vocab, float* out_prob
     if (out_probabilities == nullptr)
         throw Error(BITNET_E_ARGUMENT, "out_probabilities is NULL; pass room for n_vocab floats");
     // The choice is made before anything is written: out_probabilities may be the logits themselves.
-    const int64_t best = greedy() ? pick_greedy(logits, n_vocab) : (filter(logits, n_vocab) ? 0 : -1);
+    Pcg32 rng = rng_;  // a copy: the sample that comes next takes the same draws
+    const int64_t best =
+        greedy() ? pick_greedy(logits, n_vocab) : (filter(logits, n_vocab, draw_exclusion(rng)) ? 0 : -1);
     std::fill_n(out_probabilities, n_vocab, 0.0f);
     if (best < 0) {
         out_probabilities[lowest_allowed(n_vocab)] = 1;
@@ -135,23 +181,42 @@ void Sampler::adjust(const float* logits, size_t n_vocab) {
     apply_bias(config_.logit_bias, adjusted_.data(), n_vocab);
     const Penalties penalties{config_.repetition_penalty, config_.frequency_penalty, config_.presence_penalty};
     apply_penalties(penalties, history_.counts(), adjusted_.data(), n_vocab);
+    dry_.apply(adjusted_.data(), n_vocab);
+}
+
+bool Sampler::draw_exclusion(Pcg32& rng) const noexcept {
+    return xtc_on() && rng.next_unit() < static_cast<double>(config_.xtc_probability);
 }
 
 int64_t Sampler::pick_greedy(const float* logits, size_t n_vocab) {
-    if (config_.logit_bias.empty() && history_.counts().empty()) return find_greedy(logits, n_vocab);
+    if (config_.logit_bias.empty() && history_.counts().empty() && dry_.empty()) return find_greedy(logits, n_vocab);
     adjust(logits, n_vocab);
     return find_greedy(adjusted_.data(), n_vocab);
 }
 
-bool Sampler::filter(const float* logits, size_t n_vocab) {
+bool Sampler::filter(const float* logits, size_t n_vocab, bool exclude_top) {
     adjust(logits, n_vocab);
-    collect_candidates(adjusted_.data(), n_vocab, static_cast<size_t>(config_.top_k), candidates_);
+    const bool mirostat = mirostat_.on();
+    if (config_.top_n_sigma > 0 && !mirostat) forbid_below_sigmas(config_.top_n_sigma, adjusted_.data(), n_vocab);
+    const int32_t top_k = mirostat ? 0 : config_.top_k;
+    collect_candidates(adjusted_.data(), n_vocab, static_cast<size_t>(top_k), candidates_);
     if (candidates_.empty()) return false;
-    weigh(config_.temperature, candidates_);
-    if (config_.typical_p < 1) keep_typical(config_.typical_p, config_.temperature, candidates_, typicality_);
+    const float temperature = temperature_in_use();
+    weigh(temperature, candidates_);
+    if (mirostat) {
+        mirostat_.keep(temperature, candidates_);
+        return true;
+    }
+    if (config_.typical_p < 1) keep_typical(config_.typical_p, temperature, candidates_, typicality_);
     if (config_.top_p < 1) keep_top_p(config_.top_p, config_.top_k > 0, candidates_);
     if (config_.min_p > 0) keep_min_p(config_.min_p, candidates_);
+    if (exclude_top) exclude_top_choices(config_.xtc_threshold, candidates_);
     return true;
+}
+
+float Sampler::temperature_in_use() noexcept {
+    if (config_.dynatemp_range <= 0) return config_.temperature;
+    return dynamic_temperature({config_.temperature, config_.dynatemp_range, config_.dynatemp_exponent}, candidates_);
 }
 
 bitnet_token Sampler::lowest_allowed(size_t n_vocab) const noexcept {

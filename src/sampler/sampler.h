@@ -7,13 +7,15 @@
 #include <vector>
 
 #include "bitnet.h"
+#include "src/sampler/adaptive_steps.h"
+#include "src/sampler/dry_history.h"
 #include "src/sampler/rng.h"
 #include "src/sampler/sampler_steps.h"
 #include "src/sampler/token_history.h"
 
 namespace bitnet {
 
-// bitnet_sampler_params with its array copied; the defaults are those of the C interface.
+// bitnet_sampler_params with its arrays copied; the defaults are those of the C interface.
 struct SamplerConfig {
     float temperature = 0.7f;
     int32_t top_k = 50;
@@ -27,10 +29,19 @@ struct SamplerConfig {
     bool has_seed = false;
     uint64_t seed = 0;
     std::vector<bitnet_logit_bias> logit_bias;
+    float xtc_probability = 0;
+    float xtc_threshold = 0.1f;
+    DryConfig dry;
+    float dynatemp_range = 0;
+    float dynatemp_exponent = 1;
+    float top_n_sigma = 0;
+    MirostatConfig mirostat;
 };
 
 // Throws BITNET_E_CONFIG naming the first parameter that is NaN or out of range, its value and the range.
 void check_sampler_config(const SamplerConfig& config);
+// Throws BITNET_E_ARGUMENT unless there is at least one logit and an id for each.
+void check_logits(const float* logits, size_t n_vocab);
 
 class Sampler {
 public:
@@ -38,11 +49,15 @@ public:
     explicit Sampler(SamplerConfig config);
 
     // Picks a token and accepts it. Throws BITNET_E_ARGUMENT for no logits; after a failure the sampler is as before.
-    // A sampler that is not greedy advances its generator by exactly one draw each time, whatever the logits hold.
+    // A sampler that is not greedy advances its generator by exactly one draw each time, two with XTC, whatever the
+    // logits hold.
     bitnet_token sample(const float* logits, size_t n_vocab);
-    // Counts a token for the penalties. Throws BITNET_E_TOKEN for a negative id.
+    // Counts a token for the penalties and DRY. Throws BITNET_E_TOKEN for a negative id.
     void accept(bitnet_token token);
-    // Goes on as if sample() had just drawn this token: for replaying a text without its logits.
+    // Whether what sample() does depends on the logits it saw before.
+    bool learns_from_logits() const noexcept { return mirostat_.on() && !greedy(); }
+    // Goes on as if sample() had just drawn this token: for replaying a text without its logits, where it does not learn
+    // from them.
     void follow(bitnet_token token);
     void reset() noexcept;
     uint64_t seed() const noexcept { return config_.seed; }
@@ -51,11 +66,16 @@ public:
 
 private:
     bool greedy() const noexcept { return config_.temperature <= 0; }
-    // The logits after bias and penalties, sanitized, in adjusted_.
+    bool xtc_on() const noexcept { return config_.xtc_probability > 0 && !mirostat_.on(); }
+    // Whether this sample leaves the top choices out; takes XTC's draw, if it is on.
+    bool draw_exclusion(Pcg32& rng) const noexcept;
+    // The logits after bias, penalties and DRY, sanitized, in adjusted_.
     void adjust(const float* logits, size_t n_vocab);
     int64_t pick_greedy(const float* logits, size_t n_vocab);
     // Fills candidates_; false when no logit is finite.
-    bool filter(const float* logits, size_t n_vocab);
+    bool filter(const float* logits, size_t n_vocab, bool exclude_top);
+    // Temperature in use for candidates_, whose weights it may overwrite.
+    float temperature_in_use() noexcept;
     bitnet_token lowest_allowed(size_t n_vocab) const noexcept;
 
     SamplerConfig config_;
@@ -63,6 +83,8 @@ private:
     std::vector<bitnet_token> forbidden_;  // tokens with a bias of -infinity, rising, without repeats
     Pcg32 rng_;
     TokenHistory history_;
+    DryHistory dry_;
+    Mirostat mirostat_;
     std::vector<float> adjusted_;  // buffers kept between calls
     std::vector<Candidate> candidates_;
     std::vector<Typicality> typicality_;

@@ -3,10 +3,10 @@
 #include "src/sampler/sampler_steps.h"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 
 #include "kernels/vec_kernels.h"
+#include "src/sampler/natural_math.h"
 
 namespace bitnet {
 namespace {
@@ -147,7 +147,7 @@ void keep_typical(float typical_p, float temperature, std::vector<Candidate>& ca
     const double entropy = log_total - weighted / total;
 
     scratch.clear();
-    scratch.reserve(candidates.size());
+    scratch.reserve(candidates.capacity());  // not size: a later call may have more of them, and must not allocate
     for (size_t i = 0; i < candidates.size(); ++i) {
         const double surprise = log_total - scaled_logit(candidates[i].logit, best, temperature);
         const double distance = surprise > entropy ? surprise - entropy : entropy - surprise;
@@ -196,23 +196,6 @@ bitnet_token draw(const std::vector<Candidate>& candidates, double u) noexcept {
         if (candidate.p > 0) last = candidate.token;
     }
     return last;  // u * total rounded up to the total itself
-}
-
-double natural_log(double x) noexcept {
-    // x = 2^e * m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(f), f = (m - 1) / (m + 1), |f| < 0.1716.
-    uint64_t bits = std::bit_cast<uint64_t>(x);
-    int64_t exponent = static_cast<int64_t>(bits >> 52) - 1023;
-    double m = std::bit_cast<double>((bits & 0xfffffffffffffull) | (1023ull << 52));
-    if (m > 1.4142135623730951) {
-        m *= 0.5;
-        ++exponent;
-    }
-    const double f = (m - 1) / (m + 1);
-    const double square = f * f;
-    // f^23 / 23 < 2^-62: the terms up to f^21 suffice.
-    double series = 0;
-    for (int k = 21; k >= 3; k -= 2) series = (series + 1.0 / k) * square;
-    return static_cast<double>(exponent) * 0x1.62e42fefa39efp-1 + (2 * f + 2 * f * series);
 }
 
 }  // namespace bitnet

@@ -71,7 +71,4 @@ double total_weight(const std::vector<Candidate>& candidates) noexcept;
 // The candidate that u in [0, 1) falls on; one of weight 0 is never taken. Needs a candidate with p > 0.
 bitnet_token draw(const std::vector<Candidate>& candidates, double u) noexcept;
 
-// The natural logarithm of a positive normal number, within 2 ulp, from + - * / alone.
-double natural_log(double x) noexcept;
-
 }  // namespace bitnet

@@ -81,8 +81,8 @@ class GlobalOptions(CliTest):
 
     def test_help_goes_to_standard_output(self):
         text = self.ok("--help").stdout.decode()
-        for command in ("run", "tokenize", "inspect", "perplexity", "kernels", "verify", "verify-receipt", "validate",
-                        "estimate"):
+        for command in ("run", "tokenize", "inspect", "perplexity", "kernels", "devices", "verify", "verify-receipt",
+                        "validate", "estimate"):
             self.assertIn(command, text)
             result = self.ok(command, "--help")
             self.assertIn(b"--json", result.stdout)
@@ -174,7 +174,7 @@ class Run(CliTest):
     def test_json_says_what_ran(self):
         result = self.greedy("-p", "Once upon a time", "-n", "5", "--seed", "18446744073709551615", "-t", "1")
         self.assertEqual(list(result), ["prompt", "prompt_ids", "ids", "text", "finish_reason", "seed", "metrics",
-                                        "model", "threads", "kernel"])
+                                        "performance", "model", "threads", "kernel"])
         self.assertEqual(result["prompt"], "Once upon a time")
         self.assertEqual(result["seed"], 2**64 - 1)
         self.assertEqual(result["threads"], 1)
@@ -187,6 +187,13 @@ class Run(CliTest):
         self.assertEqual(metrics["decode_steps"], 4)
         for key in ("load_ms", "prompt_ms", "generate_ms", "tokens_per_second", "peak_memory_bytes"):
             self.assertGreater(metrics[key], 0, key)
+        performance = result["performance"]
+        self.assertEqual((performance["backend_type"], performance["tokens_generated"]), ("cpu", 5))
+        self.assertEqual((performance["n_inferences"], performance["error_count"]), (1, 0))
+        self.assertNotIn("tokenizer_encode_time_ms", performance, "the command encodes by itself")
+        self.assertGreater(performance["forward_pass_time_ms"], 0)
+        self.assertLessEqual(performance["forward_pass_time_ms"], performance["total_latency_ms"])
+        self.assertAlmostEqual(performance["efficiency_ratio"] * 1000, performance["tokens_per_second"], 3)
 
     def test_standard_output_is_the_text_and_a_newline_and_the_rest_goes_to_standard_error(self):
         args = ("-p", "Once upon a time", "-n", "60", "--seed", "3")
@@ -227,6 +234,62 @@ class Run(CliTest):
         self.assertEqual(self.ok_json("run", "-m", MODEL, "-n", "30", "--min-p", "1")["ids"], greedy)
         self.assertEqual(self.ok_json("run", "-m", MODEL, "-n", "30", "--temp", "1e-6")["ids"], greedy)
         self.assertNotEqual(self.greedy("-n", "30", "--repeat-penalty", "3")["ids"], greedy)
+        self.assertEqual(self.ok_json("run", "-m", MODEL, "-n", "30", "--typical-p", "0", "--top-k", "1")["ids"], greedy)
+        self.assertEqual(self.ok_json("run", "-m", MODEL, "-n", "30", "--top-n-sigma", "1e-6")["ids"], greedy)
+        self.assertEqual(self.greedy("-n", "30", "--repeat-penalty", "3", "--repeat-last-n", "0")["ids"], greedy)
+        for option in ("--frequency-penalty", "--presence-penalty"):
+            self.assertNotEqual(self.greedy("-n", "30", option, "9", "--repeat-last-n", "-1")["ids"], greedy, option)
+
+    def test_each_sampling_step_changes_the_text_and_a_seed_repeats_it(self):
+        def ids(*args):
+            return self.ok_json("run", "-m", MODEL, "-p", "One day", "-n", "60", "--seed", "7", *args)["ids"]
+
+        seen = [ids()]
+        for step in (("--xtc-probability", "0.5", "--xtc-threshold", "0.05"), ("--dynatemp-range", "0.6"),
+                     ("--dynatemp-range", "0.6", "--dynatemp-exponent", "3"), ("--top-n-sigma", "0.5"),
+                     ("--mirostat", "1", "--mirostat-tau", "3"), ("--mirostat", "2", "--mirostat-tau", "3"),
+                     ("--mirostat", "2", "--mirostat-tau", "3", "--mirostat-eta", "0.9"),
+                     ("--dry-multiplier", "3", "--dry-allowed-length", "1")):
+            with self.subTest(step=step):
+                found = ids(*step)
+                self.assertEqual(ids(*step), found)
+                self.assertNotIn(found, seen)
+                seen.append(found)
+
+    def test_dry_ends_a_loop_and_breakers_end_repetitions(self):
+        prompt = "big red dog. " * 6
+        plain = self.greedy("-p", prompt, "-n", "12")["text"]
+        dry = ("-p", prompt, "-n", "12", "--dry-multiplier", "50")
+        weakened = self.greedy(*dry)["text"]
+        self.assertNotEqual(weakened, plain)
+        # Where every letter breaks, nothing is ever repeated.
+        letters = [part for letter in "abcdefghijklmnopqrstuvwxyz. " for part in ("--dry-breaker", letter)]
+        self.assertEqual(self.greedy(*dry, *letters)["text"], plain)
+        self.assertEqual(self.greedy(*dry, "--dry-breaker", "")["text"], weakened)
+        self.assertEqual(self.greedy(*dry, "--dry-penalty-last-n", "0")["text"], plain)
+        self.assertEqual(self.greedy(*dry, "--dry-allowed-length", "500")["text"], plain)
+
+    def test_logprobs_of_each_token_and_the_best_ones(self):
+        args = ("-p", "Once upon a time", "-n", "20", "--seed", "3", "--temp", "1.4")
+        plain = self.ok_json("run", "-m", MODEL, *args)
+        self.assertNotIn("logprobs", plain)
+        found = self.ok_json("run", "-m", MODEL, *args, "--logprobs", "20")
+        self.assertEqual(found["ids"], plain["ids"])
+        self.assertEqual([item["id"] for item in found["logprobs"]], plain["ids"])
+        self.assertEqual("".join(item["text"] for item in found["logprobs"]), plain["text"])
+        for item in found["logprobs"]:
+            self.assertEqual(len(item["top"]), 20)
+            values = [entry["logprob"] for entry in item["top"]]
+            self.assertEqual(values, sorted(values, reverse=True))
+            self.assertLess(sum(2.718281828 ** value for value in values), 1 + 1e-6)
+            for entry in item["top"]:
+                if entry["id"] == item["id"]:
+                    self.assertEqual((entry["text"], entry["logprob"]), (item["text"], item["logprob"]))
+        greedy = self.greedy("-n", "5", "--logprobs", "1")
+        for item in greedy["logprobs"]:
+            self.assertEqual(item["top"], [{key: item[key] for key in ("id", "text", "logprob")}])
+        self.fails(2, "--json", "run", "-m", MODEL, "--logprobs", "3")
+        self.fails(1, "n_logprobs = 21", "run", "-m", MODEL, "--json", "--logprobs", "21")
 
     def test_counts_at_their_edges(self):
         none = self.greedy("-p", "Once upon a time", "-n", "0")
@@ -258,6 +321,34 @@ class Run(CliTest):
         self.assertEqual(plain.stdout.decode(), found["text"] + "\n")
         self.fails(1, "stop sequence 0 is empty", "run", "-m", MODEL, "--stop", "")
         self.fails(1, "stop sequence 0 has 2000 bytes", "run", "-m", MODEL, "--stop", "x" * 2000)
+
+    def test_adapters_change_the_text_by_their_scale(self):
+        golden = ROOT / "tests/golden"
+        first, second = golden / "lora-first.gguf", golden / "lora-second.gguf"
+
+        def ids(*loras):
+            options = [word for lora in loras for word in ("--lora", lora)]
+            return self.ok_json("run", "-m", golden / "b25-i2s-untied.gguf", "--temp", "0", "-n", "20", "-p", "the in",
+                                *options)["ids"]
+
+        plain, adapted = ids(), ids(str(first))
+        self.assertNotEqual(adapted, plain)
+        self.assertEqual(ids(f"{first}:0"), plain)
+        self.assertEqual(ids(f"{first}:1.0"), adapted)
+        self.assertEqual(ids(str(first), f"{second}:0"), adapted)
+        self.assertEqual(len({tuple(ids(*loras)) for loras in ((f"{first}:2",), (str(first), f"{second}:8"), (str(first),))}), 3)
+        with tempfile.TemporaryDirectory() as folder:
+            colon = Path(folder) / "a:b.gguf"
+            colon.write_bytes(first.read_bytes())
+            self.assertEqual(ids(str(colon)), adapted)
+            self.assertEqual(ids(f"{colon}:0"), plain)
+            self.fails(1, "missing.gguf", "run", "-m", golden / "b25-i2s-untied.gguf", "--lora", Path(folder) / "missing.gguf")
+        self.fails(1, "adapts|architecture", "run", "-m", golden / "llama-f16.gguf", "--lora", first)
+        self.fails(1, "scale", "run", "-m", golden / "b25-i2s-untied.gguf", "--lora", f"{first}:nan")
+        score = ["perplexity", "-m", golden / "b25-i2s-untied.gguf", "--ctx", "32", "-f", VALID, "--limit", "2"]
+        scores = [self.ok_json(*score, *options)["perplexity"] for options in ([], ["--lora", f"{first}:0"], ["--lora", first])]
+        self.assertEqual(scores[0], scores[1])
+        self.assertNotEqual(scores[0], scores[2])
 
     def test_a_timeout_ends_the_text(self):
         found = self.greedy("-n", "-1", "--timeout", "0.000001")
@@ -296,6 +387,17 @@ class Run(CliTest):
         self.fails(1, "top_k is -1", "run", "-m", MODEL, "--top-k", "-1")
         self.fails(1, "min_p is -1", "run", "-m", MODEL, "--min-p", "-1")
         self.fails(1, "repetition_penalty is 0", "run", "-m", MODEL, "--repeat-penalty", "0")
+        for option, parameter, value in (
+                ("--typical-p", "typical_p", "2"), ("--frequency-penalty", "frequency_penalty", "nan"),
+                ("--presence-penalty", "presence_penalty", "inf"), ("--repeat-last-n", "penalty_last_n", "-2"),
+                ("--xtc-probability", "xtc_probability", "1.5"), ("--xtc-threshold", "xtc_threshold", "-1"),
+                ("--dry-multiplier", "dry_multiplier", "-1"), ("--dry-base", "dry_base", "0.5"),
+                ("--dry-allowed-length", "dry_allowed_length", "0"),
+                ("--dry-penalty-last-n", "dry_penalty_last_n", "1048577"),
+                ("--dynatemp-range", "dynatemp_range", "-1"), ("--dynatemp-exponent", "dynatemp_exponent", "0"),
+                ("--top-n-sigma", "top_n_sigma", "-1"), ("--mirostat", "mirostat", "3"),
+                ("--mirostat-tau", "mirostat_tau", "-1"), ("--mirostat-eta", "mirostat_eta", "nan")):
+            self.fails(1, f"sampler parameter {parameter} is ", "run", "-m", MODEL, option, value)
         self.fails(1, "nonsense", "run", "-m", MODEL, "--kernel", "nonsense")
         self.fails(1, "n_threads", "run", "-m", MODEL, "-t", "-1")
         self.fails(1, "n_ctx", "run", "-m", MODEL, "--ctx", "-5")
@@ -460,7 +562,19 @@ class Tokenize(CliTest):
 class Inspect(CliTest):
     def test_json_and_text_say_the_same(self):
         result = self.ok_json("inspect", MODEL)
-        self.assertEqual(list(result), ["file", "runs", "problem", "model", "tokenizer", "metadata", "tensors"])
+        self.assertEqual(list(result), ["file", "runs", "problem", "model", "config", "quantization", "features",
+                                        "tokenizer", "metadata", "tensors"])
+        quantization = result["quantization"]
+        self.assertEqual(quantization["type"], result["model"]["quantization"])
+        self.assertAlmostEqual(quantization["bits_per_weight"], result["model"]["bits_per_weight"], 4)
+        self.assertAlmostEqual(quantization["compression_f16"] * quantization["bits_per_weight"], 16, 3)
+        self.assertEqual(sum(row["n_tensors"] for row in quantization["types"]), len(result["tensors"]))
+        self.assertEqual(sum(row["n_bytes"] for row in quantization["types"]),
+                         sum(tensor["n_bytes"] for tensor in result["tensors"]))
+        self.assertEqual(result["config"]["device"], "cpu")
+        self.assertEqual(result["config"]["max_seq_len"], 512)
+        self.assertIn("ternary", result["features"])
+        self.assertEqual(result["tokenizer"]["source"], "gguf")
         self.assertEqual((result["runs"], result["problem"]), (True, ""))
         self.assertEqual(result["model"]["n_layer"], 8)
         self.assertEqual(result["model"]["rms_norm_eps"], 1e-5)
@@ -475,76 +589,24 @@ class Inspect(CliTest):
             self.assertIn(f"\n  {key} ", text)
 
 
-class Validate(CliTest):
-    GOLDEN = ROOT / "tests/golden/b158-i2s.gguf"
-
-    def broken(self, folder):
-        """A file that lacks a tensor, so that it does not load, and has values that are no ternary codes."""
-        data = self.GOLDEN.read_bytes().replace(b"output_norm.weight", b"output_nerm.weight")
-        path = Path(folder) / "broken.gguf"
-        path.write_bytes(data[:-4096] + b"\xff" * 4096)
-        return path
-
-    def test_a_good_model_is_valid(self):
-        text = self.ok("validate", self.GOLDEN).stdout.decode()
-        self.assertRegex(text, r"\Avalid: 35 tensors, 0 errors, 0 warnings, 0 notes; \d+\.\d % of the ternary")
-        self.ok("validate", self.GOLDEN, "--strict")
-        report = self.ok_json("validate", self.GOLDEN)
-        self.assertEqual((report["schema"], report["is_valid"], report["findings"]), ("bitnet-validation/1", True, []))
-
-    def test_all_that_is_wrong_is_listed_and_the_exit_code_is_1(self):
-        with tempfile.TemporaryDirectory() as folder:
-            path = self.broken(folder)
-            self.fails(1, "output_norm.weight", "run", "-m", path, "-p", "x")
-            result = run("validate", path)
-            self.assertEqual((result.returncode, result.stderr), (1, b""))
-            text = result.stdout.decode()
-            self.assertRegex(text, r"(?m)^error: output_norm\.weight: the tensor is missing$")
-            self.assertRegex(text, r"(?m)^error: output_nerm\.weight: the architecture does not use")
-            self.assertRegex(text, r"(?m)^not valid: 35 tensors, \d+ errors")
-            result = run("validate", path, "--json")
-            self.assertEqual(result.returncode, 1)
-            report = json.loads(result.stdout)
-            self.assertEqual(report["is_valid"], False)
-            self.assertEqual(len(report["findings"]), report["n_errors"] + report["n_warnings"] + report["n_notes"])
-
-    def test_strict_refuses_warnings(self):
-        zero = ROOT / "tests/golden/b158-zero-layer.gguf"
-        self.assertIn(b"warning: ", self.ok("validate", zero).stdout)
-        result = run("validate", zero, "--strict")
-        self.assertEqual(result.returncode, 1)
-        self.assertIn(b"not valid: ", result.stdout)
-
-    def test_a_file_that_is_not_there_is_a_failure_like_any_other(self):
-        self.fails(1, "no-such.gguf", "validate", "no-such.gguf")
-
-
-class Estimate(CliTest):
-    GOLDEN = ROOT / "tests/golden/b158-i2s.gguf"
-
-    def test_parts_make_the_total_and_the_cache_follows_the_context(self):
-        one = self.ok_json("estimate", self.GOLDEN, "--ctx", "1000", "--batch", "32", "-t", "1")
-        two = self.ok_json("estimate", self.GOLDEN, "--ctx", "2000", "--batch", "32", "-t", "1")
-        three = self.ok_json("estimate", self.GOLDEN, "--ctx", "3000", "--batch", "32", "-t", "1")
-        self.assertEqual(three["kv"] - two["kv"], two["kv"] - one["kv"])
-        weights = one["weights"]
-        roles = sum(weights[role] for role in ("attention", "feed_forward", "norm", "embedding", "output", "other"))
-        self.assertEqual(roles, weights["mapped"] + weights["owned"])
-        self.assertEqual(one["total"], roles + one["kv"] + sum(one["scratch"].values()))
-        self.assertEqual(one["context"]["n_batch"], 32)
-        text = self.ok("estimate", self.GOLDEN, "--ctx", "1000", "--batch", "32", "-t", "1").stdout.decode()
-        self.assertRegex(text, rf"(?m)^total +{one['total']}  ")
-        self.assertRegex(text, rf"(?m)^KV cache +{one['kv']}  ")
-
-    def test_a_limit_refuses_what_the_estimate_says_is_too_much(self):
-        total = self.ok_json("estimate", self.GOLDEN, "--ctx", "100")["total"]
-        args = ("run", "-m", self.GOLDEN, "-p", "x", "-n", "1", "--ctx", "100")
-        self.fails(1, f"BITNET_MEMORY_LIMIT allows {total - 1} ", *args, env={"BITNET_MEMORY_LIMIT": str(total - 1)})
-        self.ok(*args, env={"BITNET_MEMORY_LIMIT": str(total)})
-
-    def test_wrong_numbers_and_files(self):
-        self.fails(2, "--ctx", "estimate", self.GOLDEN, "--ctx", "0")
-        self.fails(1, "no-such.gguf", "estimate", "no-such.gguf")
+class Devices(CliTest):
+    def test_the_cpu_is_there_and_text_and_json_agree(self):
+        result = self.ok_json("devices")
+        self.assertEqual(result["schema"], "bitnet-devices/1")
+        cpu = result["devices"][0]
+        self.assertEqual((cpu["name"], cpu["available"]), ("cpu", True))
+        self.assertGreaterEqual(cpu["max_threads"], 1)
+        runnable = {kernel["level"] for kernel in self.ok_json("kernels") if kernel["runnable"]}
+        self.assertLessEqual(runnable, set(cpu["simd"]))
+        text = self.ok("devices").stdout.decode()
+        self.assertRegex(text, r"\Acpu\n")
+        self.assertRegex(text, rf"(?m)^  threads +{cpu['max_threads']}$")
+        self.assertIn(f"  simd          {', '.join(cpu['simd'])}\n", text)
+        self.assertIn(f"built with {', '.join(result['features'])}\n", text)
+        for device in result["devices"][1:]:
+            self.assertEqual(device["available"], "problem" not in device)
+            if not device["available"]:
+                self.assertIn(device["problem"], text)
 
 
 class Kernels(CliTest):

@@ -71,6 +71,13 @@ TEST_CASE("a receipt that was written is read back: tokens, seed, sampler and ch
     sampler.top_k = 3;
     sampler.logit_bias = {{4, 0.7f}, {9, -std::numeric_limits<float>::infinity()}};
     sampler.seed = std::numeric_limits<uint64_t>::max();
+    sampler.xtc_probability = 0.3f;
+    sampler.xtc_threshold = 0.15f;
+    sampler.dry = {0.8f, 1.1f, 3, 77, {5, 0}};
+    sampler.dynatemp_range = 0.2f;
+    sampler.dynatemp_exponent = 1.7f;
+    sampler.top_n_sigma = 1.3f;
+    sampler.mirostat = {2, 4.9f, 0.11f};
     const std::string text = write_receipt_text(facts_of(record, {1, 2}, sampler));
     const Receipt receipt = read_receipt_text(text);
     CHECK(receipt.prompt == std::vector<bitnet_token>{1, 2});
@@ -88,8 +95,34 @@ TEST_CASE("a receipt that was written is read back: tokens, seed, sampler and ch
     REQUIRE(receipt.sampler.logit_bias.size() == 2);
     CHECK(receipt.sampler.logit_bias[0].bias == 0.7f);
     CHECK(receipt.sampler.logit_bias[1].bias == -std::numeric_limits<float>::infinity());
+    CHECK(receipt.sampler.xtc_probability == 0.3f);
+    CHECK(receipt.sampler.xtc_threshold == 0.15f);
+    CHECK(receipt.sampler.dry.multiplier == 0.8f);
+    CHECK(receipt.sampler.dry.base == 1.1f);
+    CHECK(receipt.sampler.dry.allowed_length == 3);
+    CHECK(receipt.sampler.dry.last_n == 77);
+    CHECK(receipt.sampler.dry.breakers == std::vector<bitnet_token>{5, 0});
+    CHECK(receipt.sampler.dynatemp_range == 0.2f);
+    CHECK(receipt.sampler.dynatemp_exponent == 1.7f);
+    CHECK(receipt.sampler.top_n_sigma == 1.3f);
+    CHECK(receipt.sampler.mirostat.algorithm == 2);
+    CHECK(receipt.sampler.mirostat.tau == 4.9f);
+    CHECK(receipt.sampler.mirostat.eta == 0.11f);
     CHECK(receipt.chain.size() == 3);
     CHECK(receipt.chain[0] == chain_link(receipt.statement, receipt.statement, 5, sha256_of("5")));
+}
+
+TEST_CASE("a receipt names the parameters of later steps only where they are not at their defaults") {
+    const RunRecord record = record_of({5});
+    const std::string before = write_receipt_text(facts_of(record, {1}, {}));
+    for (const char* name : {"xtc", "dry", "dynatemp", "top_n_sigma", "mirostat"}) CHECK(before.find(name) == std::string::npos);
+    CHECK(read_receipt_text(before).sampler.dry.last_n == SamplerConfig().dry.last_n);
+    SamplerConfig sampler;
+    sampler.mirostat.algorithm = 2;
+    const std::string text = write_receipt_text(facts_of(record, {1}, sampler));
+    CHECK(text.find("\"mirostat\"") != std::string::npos);
+    CHECK(text.find("mirostat_tau") == std::string::npos);
+    CHECK(read_receipt_text(text).sampler.mirostat.algorithm == 2);
 }
 
 TEST_CASE("every byte of a receipt counts: no changed one is taken for the original") {

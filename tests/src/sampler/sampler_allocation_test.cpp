@@ -44,6 +44,12 @@ TEST_CASE("after the first sample nothing is allocated, with any steps switched 
                 config.repetition_penalty = 1.1f;
                 config.penalty_last_n = last_n;
                 config.logit_bias = {{3, -1.0f}};
+                config.xtc_probability = 0.5f;
+                config.dry.multiplier = 0.8f;
+                config.dry.last_n = last_n;
+                config.dynatemp_range = 0.2f;
+                config.top_n_sigma = 3;
+                config.mirostat.algorithm = last_n == 64 ? 2 : 0;
                 bitnet::Sampler sampler(config);
                 for (int i = 0; i < 257; ++i) sampler.accept(i);  // beyond this a window of 1000 may double its room
                 sampler.sample(logits.data(), logits.size());

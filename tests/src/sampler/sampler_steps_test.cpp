@@ -315,14 +315,3 @@ TEST_CASE("a draw reaches the last candidate even when rounding makes u * total 
     const std::vector<Candidate> candidates = {{0, 0, 0.1f}, {1, 0, 0.1f}, {2, 0, 0.1f}, {3, 0, 0}};
     CHECK(draw(candidates, 1 - 0x1p-53) == 2);
 }
-
-TEST_CASE("the own logarithm agrees with the C library") {
-    Pcg32 rng(11);
-    for (int i = 0; i < 20000; ++i) {
-        const double x = std::ldexp(1 + rng.next_unit(), static_cast<int>(rng.next_u32() % 120) - 60);
-        CHECK(std::fabs(natural_log(x) - std::log(x)) <= 4e-16 * std::max(1.0, std::fabs(std::log(x))));
-    }
-    CHECK(natural_log(1) == 0);
-    CHECK(natural_log(2) == 0x1.62e42fefa39efp-1);
-    CHECK(natural_log(0.5) == -0x1.62e42fefa39efp-1);
-}
