@@ -386,6 +386,19 @@ TEST_CASE("values that only a packed copy is left of are reported as not checked
     if (!packs) MESSAGE("no kernel of this CPU packs I2_S");
 }
 
+TEST_CASE("a row longer than in any model is not read, and a note says so") {
+    test::ModelEdit file = golden();
+    const uint64_t width = (uint64_t{1} << 22) + 1;
+    file.tensors.push_back({"blk.0.long.weight", {width}, 1, std::vector<uint8_t>(2 * width)});
+    const ReportHandle report = validate(file.bytes());
+    CHECK(texts_of(report) == Texts{"error unused blk.0.long.weight", "note not_checked blk.0.long.weight"});
+    bitnet_validation_tensor tensor = {};
+    tensor.struct_size = sizeof tensor;
+    test::must(bitnet_validation_report_get_tensor(report.get(), info_of(report).n_tensors - 1, &tensor));
+    CHECK(tensor.values_checked == 0);
+    CHECK(tensor.n_values == 0);
+}
+
 TEST_CASE("the report is the same with any number of threads, and header-only where that is asked for") {
     const auto json_with = [](int32_t n_threads) {
         nlohmann::json json = json_of(validate_path(test::golden_model("b158-tq2"),
