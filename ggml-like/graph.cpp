@@ -205,4 +205,10 @@ void Graph::make_external(ValueId x, int32_t slot) {
     external.external_slot = slot;
 }
 
+size_t Graph::end_of(ValueId id) const noexcept {
+    size_t end = nodes_.size();
+    while (end > 0 && nodes_[end - 1].output != id) --end;
+    return end;
+}
+
 }  // namespace tg

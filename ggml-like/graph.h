@@ -129,6 +129,8 @@ public:
     const Value& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
     // What the lists and names take.
     size_t bytes() const noexcept;
+    // How many of the first nodes must run for a value to be there.
+    size_t end_of(ValueId id) const noexcept;
 
 private:
     ValueId new_value(std::string name, int64_t width, Rows rows, ValueType type = ValueType::f32,

@@ -4,7 +4,6 @@
 #include "src/api/param_read.h"
 #include "src/base/environment.h"
 #include "src/base/log.h"
-#include "src/device/device_list.h"
 #include "src/gguf/byte_source.h"
 #include "src/gguf/gguf_reader.h"
 #include "src/load/model_load.h"

@@ -10,6 +10,14 @@
 
 namespace bitnet {
 
+namespace {
+
+void init_thread_pool(bitnet_thread_pool* pool, uint32_t struct_size) {
+    write_params(pool, struct_size, bitnet_thread_pool{});
+}
+
+}  // namespace
+
 int32_t loading_threads(int32_t n_threads) {
     if (n_threads < 0 || n_threads > 1024) {
         throw Error(BITNET_E_CONFIG, "n_threads = " + std::to_string(n_threads) + " is outside 0..1024")
@@ -40,7 +48,13 @@ LoadOptions load_options(const bitnet_model_params& params) {
     return options;
 }
 
-ContextConfig context_config(const bitnet_context_params& params, const Model& model) {
+ContextConfig context_config(bitnet_context_params params, const Model& model) {
+    bitnet_thread_pool pool;
+    if (params.thread_pool != nullptr) {
+        pool = read_params(params.thread_pool, init_thread_pool);
+        require(pool.run != nullptr, "bitnet_thread_pool.run is NULL");
+        params.thread_pool = &pool;
+    }
     if (model.arch == nullptr) {
         throw Error(BITNET_E_STATE, "the model was loaded with vocab_only and has no weights; load it again without");
     }

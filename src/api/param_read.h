@@ -9,7 +9,7 @@ namespace bitnet {
 
 // Each throws BITNET_E_ARGUMENT or BITNET_E_CONFIG for what is out of range.
 LoadOptions load_options(const bitnet_model_params& params);
-ContextConfig context_config(const bitnet_context_params& params, const Model& model);
+ContextConfig context_config(bitnet_context_params params, const Model& model);
 // Threads for work over a whole model: n_threads as in bitnet_model_params.
 int32_t loading_threads(int32_t n_threads);
 

@@ -1,4 +1,4 @@
-// What the models and contexts of this process hold together, and the limit on it. A holder charges what it is about to
+// What the models, contexts and adapters of this process hold together, and the limit on it. A holder charges what it is about to
 // allocate and allocates only then; the charge ends with the holder. So a limit is never exceeded, not even for a moment
 // and not by two threads at once.
 #pragma once

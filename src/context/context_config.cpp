@@ -47,6 +47,12 @@ ContextConfig resolve_context_config(const bitnet_context_params& params, const 
     config.max_lora_rank = checked("max_lora_rank", params.max_lora_rank, 0, kMaxAdapterRank);
     config.should_abort = params.should_abort;
     config.abort_user_data = params.abort_user_data;
+    config.timeout_us = params.timeout_us;
+    if (params.thread_pool != nullptr) {
+        const bitnet_thread_pool& pool = *params.thread_pool;
+        config.n_threads = checked("bitnet_thread_pool.n_threads", pool.n_threads, 1, kMaxThreads);
+        config.host_threads = {pool.n_threads, pool.run, pool.user_data};
+    }
     config.max_bytes = params.max_bytes;
     return config;
 }

@@ -110,6 +110,32 @@ TEST_CASE("forking, rewinding and going on from forks allocate nothing, not even
     CHECK(bitnet_context_get_n_free(context.get()) == 256 - 10 - 199);
 }
 
+TEST_CASE("stepping through a decode allocates nothing, not even the first time") {
+    if (!can_count()) return;
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
+    for (const int32_t n_threads : {1, 2}) {
+        const test::ContextHandle context =
+            test::make_context(model, [&](bitnet_context_params& p) { p.n_threads = n_threads; });
+        test::Tokens tokens;
+        for (bitnet_token i = 0; i < 70; ++i) tokens.push_back(i);
+        bitnet_batch batch = {};
+        batch.struct_size = sizeof batch;
+        batch.n_tokens = 70;
+        batch.tokens = tokens.data();
+        int failures = 0, steps = 0;
+        CHECK(allocations([&] {
+                  failures += bitnet_context_decode_begin(context.get(), &batch) != BITNET_OK;
+                  for (int32_t done = 0; done == 0 && failures == 0; ++steps) {
+                      failures += bitnet_context_step(context.get(), 0, &done) != BITNET_OK;
+                  }
+                  failures += bitnet_context_decode_begin(context.get(), &batch) != BITNET_OK;
+                  bitnet_context_decode_abandon(context.get());
+              }) == 0);
+        CHECK(failures == 0);
+        CHECK(steps > 50);
+    }
+}
+
 TEST_CASE("with adapters decoding, forking and removing allocate nothing, not even the first time") {
     if (!can_count()) return;
     const std::string path = test::golden_model("b25-i2s-untied");

@@ -82,7 +82,7 @@ class GlobalOptions(CliTest):
     def test_help_goes_to_standard_output(self):
         text = self.ok("--help").stdout.decode()
         for command in ("run", "tokenize", "inspect", "perplexity", "kernels", "devices", "verify", "verify-receipt",
-                        "validate", "estimate"):
+                        "validate", "estimate", "accuracy"):
             self.assertIn(command, text)
             result = self.ok(command, "--help")
             self.assertIn(b"--json", result.stdout)
