@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = ROOT / "tests/golden/b158-i2s.gguf"
+STORIES = ROOT / "examples/stories/stories.gguf"
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("BITNET_")}
 BITNET = ""
 
@@ -97,8 +98,8 @@ class Estimate(ModelChecks):
         self.assertRegex(text, rf"(?m)^KV cache +{one['kv']}  ")
 
     def test_a_limit_refuses_what_the_estimate_says_is_too_much(self):
-        total = self.ok_json("estimate", GOLDEN, "--ctx", "100")["total"]
-        args = ("run", "-m", GOLDEN, "-p", "x", "-n", "1", "--ctx", "100")
+        total = self.ok_json("estimate", STORIES, "--ctx", "100")["total"]
+        args = ("run", "-m", STORIES, "-p", "x", "-n", "1", "--ctx", "100")
         self.fails(1, f"BITNET_MEMORY_LIMIT allows {total - 1} ", *args, BITNET_MEMORY_LIMIT=str(total - 1))
         self.ok(*args, BITNET_MEMORY_LIMIT=str(total))
 
