@@ -108,12 +108,14 @@ WeightPlan read_header(const GgufFile& file, const LoadOptions& options, Model& 
     return plan_weights(placer, model, options.arm_order);
 }
 
-uint64_t norm_bytes(const TensorPlacer& placer) {
-    uint64_t bytes = 0;
+// What has been read of norms is in memory of ours.
+void count_norms(const TensorPlacer& placer, Model& model) {
     for (const TensorPlacer::PlacedNorm& placed : placer.norms()) {
-        if (placed.norm != nullptr) bytes += placed.norm->size() * sizeof(float);
+        if (placed.norm == nullptr) continue;
+        const uint64_t bytes = placed.norm->size() * sizeof(float);
+        model.owned_bytes += bytes;
+        model.bytes_by_role[tensor_role(placed.tensor->name)] += bytes;
     }
-    return bytes;
 }
 
 void load_weights(const LoadOptions& options, TensorPlacer& placer, const WeightPlan& plan, Model& model) {
@@ -121,13 +123,11 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
     model.charge.resize(plan.mapped_bytes + plan.peak_bytes, options.memory_limit, "the model", kAdvice);
     placer.read_norms();
     if (options.check_weights) check_norms(*model.arch, model.weights);
-    model.owned_bytes = norm_bytes(placer);
+    count_norms(placer, model);
     tg::ThreadPool pool(options.n_threads);
     KernelCheck kernels(&model);
     uint64_t done = 0;
-    for (size_t i = 0; i < plan.weights.size(); ++i) {
-        const TensorPlacer::Placed& placed = placer.placed()[i];
-        const PlannedWeight& planned = plan.weights[i];
+    for (const TensorPlacer::Placed& placed : placer.placed()) {
         if (options.on_progress && !options.on_progress(static_cast<float>(static_cast<double>(done) /
                                                                            static_cast<double>(model.n_file_bytes)))) {
             throw Error(BITNET_E_CANCELLED, "loading was cancelled");
@@ -135,20 +135,18 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
         placer.materialize(placed, options.arm_order);
         if (options.check_weights) check_weight_codes(*placed.weight, pool);
         kernels.check(*placed.weight);
+        // As in the plan, unless the check has just replaced a kernel.
+        const PlannedWeight planned = plan_weight(placer, placed, model, options.arm_order);
         tg::pack_weight(*placed.weight, model.kernels, pool, &model.owned);
-        // Not planned.keeps_copy: a kernel that took another's place may want another layout than the planned one.
-        const bool packed = placed.weight->data != placed.weight->file_data;
-        const bool file_bytes_needed = !packed || placed.weight == &model.weights.token_embd;  // looked up row by row
-        const bool in_place = planned.copy_bytes == 0;
-        if (in_place && file_bytes_needed) model.mapped_bytes += placed.tensor->n_bytes;
-        if (!in_place && !file_bytes_needed) {
+        model.mapped_bytes += planned.mapped_bytes;
+        model.bytes_by_role[tensor_role(placed.tensor->name)] += planned.mapped_bytes + planned.owned_bytes();
+        if (planned.copy_bytes != 0 && !planned.keeps_copy) {
             model.owned.erase(model.owned.end() - 2);  // what was read lies before what was packed from it
             placed.weight->file_data = nullptr;
         }
         done += placed.tensor->n_bytes;
     }
     for (const tg::Arena& arena : model.owned) model.owned_bytes += arena.size();
-    model.bytes_by_role = plan.by_role;
     model.charge.resize(model.mapped_bytes + model.owned_bytes, 0, "the model", kAdvice);
     if (options.on_progress && !options.on_progress(1.0f)) throw Error(BITNET_E_CANCELLED, "loading was cancelled");
 }

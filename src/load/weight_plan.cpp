@@ -4,6 +4,21 @@
 
 namespace bitnet {
 
+PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed& placed, const Model& model,
+                          bool arm_order) {
+    const GgufTensor& tensor = *placed.tensor;
+    const kern::MulMatKernel& kernel = model.kernels.for_type(tensor.type);
+    const bool packs = kernel.pack != nullptr;
+    const bool in_place = placer.usable_in_place(tensor, arm_order);
+    const bool looked_up = placed.weight == &model.weights.token_embd;  // row by row, in the file's layout
+    PlannedWeight weight;
+    weight.keeps_copy = !packs || looked_up;
+    if (packs) weight.packed_bytes = kernel.packed_bytes(tensor.n_rows(), tensor.ne[0]);
+    if (!in_place) weight.copy_bytes = tensor.n_bytes;
+    if (in_place && weight.keeps_copy) weight.mapped_bytes = tensor.n_bytes;
+    return weight;
+}
+
 WeightPlan plan_weights(const TensorPlacer& placer, const Model& model, bool arm_order) {
     // No sum can overflow: the file holds every tensor, and a packed one is at most a few times as large.
     WeightPlan plan;
@@ -15,21 +30,11 @@ WeightPlan plan_weights(const TensorPlacer& placer, const Model& model, bool arm
     }
     plan.peak_bytes = plan.owned_bytes;
     for (const TensorPlacer::Placed& placed : placer.placed()) {
-        const GgufTensor& tensor = *placed.tensor;
-        const kern::MulMatKernel& kernel = model.kernels.for_type(tensor.type);
-        const bool packs = kernel.pack != nullptr;
-        const bool in_place = placer.usable_in_place(tensor, arm_order);
-        const bool looked_up = placed.weight == &model.weights.token_embd;  // row by row, in the file's layout
-        PlannedWeight weight;
-        weight.keeps_copy = !packs || looked_up;
-        if (packs) weight.packed_bytes = kernel.packed_bytes(tensor.n_rows(), tensor.ne[0]);
-        if (!in_place) weight.copy_bytes = tensor.n_bytes;
-        if (in_place && weight.keeps_copy) weight.mapped_bytes = tensor.n_bytes;
+        const PlannedWeight weight = plan_weight(placer, placed, model, arm_order);
         plan.peak_bytes = std::max(plan.peak_bytes, plan.owned_bytes + weight.copy_bytes + weight.packed_bytes);
         plan.owned_bytes += weight.owned_bytes();
         plan.mapped_bytes += weight.mapped_bytes;
-        plan.by_role[tensor_role(tensor.name)] += weight.owned_bytes() + weight.mapped_bytes;
-        plan.weights.push_back(weight);
+        plan.by_role[tensor_role(placed.tensor->name)] += weight.owned_bytes() + weight.mapped_bytes;
     }
     return plan;
 }

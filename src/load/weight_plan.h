@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
-
 #include "src/load/tensor_place.h"
 #include "src/model/model.h"
 
@@ -20,13 +18,15 @@ struct PlannedWeight {
 };
 
 struct WeightPlan {
-    std::vector<PlannedWeight> weights;  // in the order of TensorPlacer::placed()
     uint64_t mapped_bytes = 0;
     uint64_t owned_bytes = 0;  // norms included
     uint64_t peak_bytes = 0;   // owned at once while loading, at most
     BytesByRole by_role;       // of mapped and owned bytes
 };
 
+// One of the placer's weights, with the kernels that the model has now.
+PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed& placed, const Model& model,
+                          bool arm_order);
 // The placer has placed all tensors of the model, whose kernels are chosen.
 WeightPlan plan_weights(const TensorPlacer& placer, const Model& model, bool arm_order);
 

@@ -242,7 +242,9 @@ private:
                                     at);
             finding.count = scan.not_finite.count;
             finding.index = scan.not_finite.first;
-            if (figures.role == TensorRole::norm) finding.status = BITNET_E_GGUF_TENSOR_DATA;
+            // Loading looks at norms, scales and divisors, not at floats in matrices.
+            const bool small = figures.role == TensorRole::norm || figures.role == TensorRole::other;
+            if (small || tensor.name.ends_with(".scale")) finding.status = BITNET_E_GGUF_TENSOR_DATA;
             report_.add(std::move(finding));
         }
         if (scan.bad_rows.count != 0) {

@@ -59,7 +59,9 @@ const test::ContextTweak kTweaks[] = {
     [](bitnet_context_params& p) {
         p.n_ctx = 1000, p.n_batch = 77, p.n_ubatch = 33, p.n_threads = 2, p.embeddings = 1;
     },
-    [](bitnet_context_params& p) { p.n_ctx = 300, p.n_seq_max = 17, p.trace = 1, p.n_threads = 1; },
+    [](bitnet_context_params& p) {
+        p.n_ctx = 300, p.n_seq_max = 17, p.trace = 1, p.n_threads = 1, p.max_lora_rank = 8;
+    },
 };
 
 }  // namespace
@@ -142,11 +144,12 @@ TEST_CASE("loading asks malloc for what was estimated, at its peak too, beside v
             const uint64_t used = bitnet_memory_get_used();
             const test::Allocations whole = test::count_allocations([&] { model = test::load_model(path, how); });
             const int64_t owned = static_cast<int64_t>(estimate.weights_owned_bytes);
+            const int64_t kernel_check = 1 << 18;  // a few rows of products, for a moment
             const int64_t bookkeeping = static_cast<int64_t>(test::info_of(model).n_tensors) * 700 + 4096;
             CHECK(whole.live_bytes - vocabulary.live_bytes >= owned);
             CHECK(whole.live_bytes - vocabulary.live_bytes <= owned + bookkeeping);
             CHECK(whole.peak_bytes <=
-                  vocabulary.peak_bytes + static_cast<int64_t>(estimate.load_peak_bytes) + bookkeeping);
+                  vocabulary.peak_bytes + static_cast<int64_t>(estimate.load_peak_bytes) + bookkeeping + kernel_check);
             CHECK(bitnet_memory_get_used() == used + estimate.weights_mapped_bytes + estimate.weights_owned_bytes);
             model.reset();
             CHECK(bitnet_memory_get_used() == used);

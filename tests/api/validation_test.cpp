@@ -139,13 +139,15 @@ const std::vector<Case>& cases() {
          "error extent output_norm.weight", BITNET_E_GGUF_TENSOR_DATA},
         {"b158-i2s", [](test::ModelEdit& m) { put_float(m.tensor("blk.2.attn_sub_norm.weight").data, 20, kNan); },
          "error not_finite blk.2.attn_sub_norm.weight", BITNET_E_GGUF_TENSOR_DATA},
+        {"bitnet-i2s-silu", [](test::ModelEdit& m) { put_float(m.tensor("blk.1.ffn_up.scale").data, 0, kNan); },
+         "error not_finite blk.1.ffn_up.scale", BITNET_E_GGUF_TENSOR_DATA},
         {"llama-f16", [](test::ModelEdit& m) { m.tensor("blk.0.ffn_up.weight").data[11] = 0x7c; },
          "error not_finite blk.0.ffn_up.weight", BITNET_OK},  // an F16 infinity or NaN that runs, but not well
         {"b158-tq2", [](test::ModelEdit& m) { m.tensor("blk.0.ffn_up.weight").data[65] = 0x7e; },
          "error not_finite blk.0.ffn_up.weight", BITNET_OK},  // the scale of a block
         {"b158-i2s", [](test::ModelEdit& m) { m.tensor("blk.0.attn_k.weight").data[40] = 0xff; },
          "error code blk.0.attn_k.weight", BITNET_E_GGUF_TENSOR_DATA},
-        {"b158-tq1", [](test::ModelEdit& m) { m.tensor("blk.0.attn_k.weight").data[5] = 0xff - 1; },
+        {"b158-tq1", [](test::ModelEdit& m) { m.tensor("blk.0.attn_k.weight").data[5] = 0x01; },
          "error code blk.0.attn_k.weight", BITNET_E_GGUF_TENSOR_DATA},
         {"b158-tq2", [](test::ModelEdit& m) { m.tensor("blk.0.attn_k.weight").data[5] = 0xc0; },
          "error code blk.0.attn_k.weight", BITNET_E_GGUF_TENSOR_DATA},
@@ -159,12 +161,7 @@ const std::vector<Case>& cases() {
              put_float(m.tensor("blk.0.attn_k.weight").data, scale_at(m.tensor("blk.0.attn_k.weight")), -1.0f);
          },
          "warning scale blk.0.attn_k.weight", BITNET_OK},
-        {"b158-i2s",
-         [](test::ModelEdit& m) {
-             test::EditTensor factors{"rope_freqs.weight", {16}, 0, std::vector<uint8_t>(64)};
-             for (size_t i = 0; i < 16; ++i) put_float(factors.data, 4 * i, i == 3 ? -1.0f : 1.0f);
-             m.tensors.push_back(factors);
-         },
+        {"llama-i2s", [](test::ModelEdit& m) { put_float(m.tensor("rope_freqs.weight").data, 4, -1.0f); },
          "error scale rope_freqs.weight", BITNET_E_GGUF_TENSOR_DATA},
         {"b158-i2s",
          [](test::ModelEdit& m) {
@@ -387,6 +384,19 @@ TEST_CASE("values that only a packed copy is left of are reported as not checked
         }
     }
     if (!packs) MESSAGE("no kernel of this CPU packs I2_S");
+}
+
+TEST_CASE("a row longer than in any model is not read, and a note says so") {
+    test::ModelEdit file = golden();
+    const uint64_t width = (uint64_t{1} << 22) + 1;
+    file.tensors.push_back({"blk.0.long.weight", {width}, 1, std::vector<uint8_t>(2 * width)});
+    const ReportHandle report = validate(file.bytes());
+    CHECK(texts_of(report) == Texts{"error unused blk.0.long.weight", "note not_checked blk.0.long.weight"});
+    bitnet_validation_tensor tensor = {};
+    tensor.struct_size = sizeof tensor;
+    test::must(bitnet_validation_report_get_tensor(report.get(), info_of(report).n_tensors - 1, &tensor));
+    CHECK(tensor.values_checked == 0);
+    CHECK(tensor.n_values == 0);
 }
 
 TEST_CASE("the report is the same with any number of threads, and header-only where that is asked for") {
