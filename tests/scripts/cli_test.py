@@ -239,8 +239,8 @@ class Run(CliTest):
         seen = [ids()]
         for step in (("--xtc-probability", "0.5", "--xtc-threshold", "0.05"), ("--dynatemp-range", "0.6"),
                      ("--dynatemp-range", "0.6", "--dynatemp-exponent", "3"), ("--top-n-sigma", "0.5"),
-                     ("--mirostat", "1", "--mirostat-tau", "3"), ("--mirostat", "2", "--mirostat-tau", "3"),
-                     ("--mirostat", "2", "--mirostat-tau", "3", "--mirostat-eta", "0.9"),
+                     ("--mirostat", "1", "--mirostat-tau", "1"), ("--mirostat", "2", "--mirostat-tau", "1"),
+                     ("--mirostat", "2", "--mirostat-tau", "1", "--mirostat-eta", "0.9"),
                      ("--dry-multiplier", "3", "--dry-allowed-length", "1")):
             with self.subTest(step=step):
                 found = ids(*step)
@@ -249,7 +249,7 @@ class Run(CliTest):
                 seen.append(found)
 
     def test_dry_ends_a_loop_and_breakers_end_repetitions(self):
-        prompt = "big red dog. " * 6
+        prompt = "Lily" + " ran and" * 5
         plain = self.greedy("-p", prompt, "-n", "12")["text"]
         dry = ("-p", prompt, "-n", "12", "--dry-multiplier", "50")
         weakened = self.greedy(*dry)["text"]
