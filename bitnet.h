@@ -312,6 +312,8 @@ typedef struct bitnet_model_params {
     uint64_t max_tensors;       /* refuse with BITNET_E_SECURITY_TENSOR_COUNT above this many; 0: no limit but the reader's */
     int32_t sha256;             /* 1: compute bitnet_model_get_sha256 during the load; 0 (default): when it is asked for.
                                  * A model from a bitnet_reader has one only with 1, its bytes are gone afterwards */
+    const char *device;         /* where to compute, see section 18: NULL, "auto", "cpu"; BITNET_E_DEVICE_NOT_AVAILABLE for a
+                                 * device that this library or machine does not have */
 } bitnet_model_params;
 /* Writes the defaults into the first struct_size bytes of *params. Every struct of parameters has such a function;
  * C and C++ programs use the inline form below it. */
@@ -321,7 +323,8 @@ BITNET_API void bitnet_model_params_init(bitnet_model_params *params, uint32_t s
  * path     UTF-8 path of a GGUF file, or of the first part of a split one (name-00001-of-00005.gguf).
  * params   NULL for the defaults; read only during the call.
  * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO, any of the -300s, -400s and -1200s, BITNET_E_OUT_OF_MEMORY,
- *          BITNET_E_DEVICE_CAPABILITY, BITNET_E_CANCELLED, BITNET_E_CONFIG. *out_model is NULL after a failure.
+ *          BITNET_E_DEVICE_NOT_AVAILABLE, BITNET_E_DEVICE_CAPABILITY, BITNET_E_CANCELLED, BITNET_E_CONFIG. *out_model is
+ *          NULL after a failure.
  * Blocks. The file must not be changed while the model lives. */
 BITNET_API bitnet_status bitnet_model_load(const char *path, const bitnet_model_params *params,
                                            bitnet_model **out_model);
@@ -512,6 +515,8 @@ typedef struct bitnet_context_params {
     /* Polled between operations, on the thread that called decode; non-zero stops the decode. May be NULL. */
     int32_t (*should_abort)(void *user_data);
     void *abort_user_data;
+    int32_t max_lora_rank; /* room for adapters: the sum of ranks that one sequence uses at once, at most 4096; 0 (default):
+                            * no adapters, at no cost. See bitnet_context_set_adapters */
 } bitnet_context_params;
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
 
@@ -791,7 +796,8 @@ typedef struct bitnet_generation_params {
     const char *const *stop_sequences;    /* NUL-terminated, at most 64 of at most 1024 bytes; copied */
     size_t n_stop_sequences;
     int32_t receipt;             /* 1: record what bitnet_generation_get_receipt needs; costs a SHA-256 of n_vocab floats
-                                  * per token. 0 (default): no receipt */
+                                  * per token. 0 (default): no receipt. BITNET_E_UNSUPPORTED from
+                                  * bitnet_generation_next for a sequence with adapters: a receipt names none */
     int32_t n_logprobs;          /* 1 .. 20: keep the log-probabilities of each token and of that many best ones, for
                                   * bitnet_generation_get_logprobs; 0 (default): none */
 } bitnet_generation_params;
@@ -1004,9 +1010,267 @@ BITNET_API bitnet_status bitnet_receipt_verify(const char *json, size_t n_bytes,
 
 /* ---- 16. Adapters ------------------------------------------------------------------------------------------------ */
 
+/* LoRA: what a fine-tuning learned, kept beside the model as pairs of thin matrices A [n_in, rank] and B [rank, n_out] for
+ * some of its matrices W. An adapted matrix gives
+ *
+ *     W x  +  scale * alpha / rank * B (A x)          (alpha 0: scale * B (A x))
+ *
+ * with x in full precision, before it is rounded for a ternary W. W itself never changes, so one model in memory serves
+ * any number of adapters, and sequences with different ones, or none, run together in one batch. Results are the same bits
+ * everywhere, as without adapters, and a sequence without any has the bits of a context without any.
+ *
+ * An adapter of one model. It never changes: any thread may use it. */
+typedef struct bitnet_adapter bitnet_adapter;
+
+/* Loads an adapter for a model.
+ * path     UTF-8 path of a GGUF file as llama.cpp's convert_lora_to_gguf writes it: general.type "adapter", adapter.type
+ *          "lora", adapter.lora.alpha, tensors "<tensor of the model>.lora_a" and ".lora_b" in f32, f16 or bf16, rank 1 to
+ *          4096. Any matrix of a layer may be adapted, and output.weight where the model has one; not the embedding.
+ * Returns  BITNET_E_MODEL_ARCHITECTURE for an adapter of an architecture with other tensors; BITNET_E_NOT_FOUND where it
+ *          adapts a tensor that the model has not, BITNET_E_GGUF_MISSING_TENSOR where half of a pair is missing,
+ *          BITNET_E_GGUF_TENSOR_SHAPE, _TENSOR_TYPE, _TENSOR_DATA (NaN, infinity), BITNET_E_LIMIT (rank), each naming the
+ *          tensor; BITNET_E_UNSUPPORTED for an adapter of another kind; BITNET_E_STATE for a vocab_only model; the file
+ *          statuses of bitnet_model_load. *out_adapter is NULL after a failure.
+ * The file is read into memory, not mapped, and may change or go afterwards. The adapter keeps its model alive. */
+BITNET_API bitnet_status bitnet_adapter_load(const bitnet_model *model, const char *path, bitnet_adapter **out_adapter);
+/* The same from size bytes at data, which are copied. */
+BITNET_API bitnet_status bitnet_adapter_load_from_memory(const bitnet_model *model, const void *data, size_t size,
+                                                         bitnet_adapter **out_adapter);
+/* Sequences that use it go on using it. */
+BITNET_API void bitnet_adapter_free(bitnet_adapter *adapter);
+
+/* Strings live as long as the adapter. */
+typedef struct bitnet_adapter_info {
+    uint32_t struct_size;
+    const char *name;         /* general.name, or "" */
+    const char *architecture; /* as the file says */
+    int32_t rank;             /* the largest of its pairs: what it takes of max_lora_rank */
+    float alpha;              /* adapter.lora.alpha, 0 where the file has none */
+    uint64_t n_tensors;       /* two per adapted matrix */
+    uint64_t n_parameters;    /* elements of all tensors */
+    uint64_t n_bytes;         /* memory it holds */
+} bitnet_adapter_info;
+BITNET_API bitnet_status bitnet_adapter_get_info(const bitnet_adapter *adapter, bitnet_adapter_info *out_info);
+
+typedef struct bitnet_adapter_use {
+    const bitnet_adapter *adapter;
+    float scale; /* -1e6 .. 1e6; 1: as it was trained; 0: the adapter is left out */
+} bitnet_adapter_use;
+/* Says which adapters a sequence runs with from now on, instead of those before; n_uses 0: none. They are added in the
+ * order given. They stay with the sequence, not with its tokens: removing tokens, prefill and shift leave them; copying or
+ * forking a sequence copies them.
+ * seq_id   negative: every sequence; all or none are changed.
+ * uses     n_uses of them, at most 64; read during the call only. The adapters may be freed afterwards.
+ * Returns  BITNET_E_STATE for a sequence that holds tokens, unless its adapters and scales stay as they are: its keys and
+ *          values were computed with others, so remove its tokens first. Also for an adapter loaded for another model
+ *          handle, and where max_lora_rank of the context is 0. BITNET_E_LIMIT where the ranks add up to more than
+ *          max_lora_rank; BITNET_E_CONFIG for a scale out of range.
+ * Saved sequences and sessions remember which adapters and scales they were computed with: they load only into sequences
+ * that have the same ones set (BITNET_E_STATE otherwise). One thread per context at a time. */
+BITNET_API bitnet_status bitnet_context_set_adapters(bitnet_context *context, bitnet_seq_id seq_id,
+                                                     const bitnet_adapter_use *uses, size_t n_uses);
+
 /* ---- 17. Validation and memory ----------------------------------------------------------------------------------- */
 
 /* ---- 18. Devices, features and performance ----------------------------------------------------------------------- */
+
+/* A device is named by text: "auto" (the best that this library can use here), "cpu", "metal", "cuda" (the first one) or
+ * "cuda:N" with N from 0 to 255 in plain decimal. Nothing else is a name: no capitals, spaces, signs or leading zeros. */
+typedef enum bitnet_device_kind {
+    BITNET_DEVICE_AUTO = 0,
+    BITNET_DEVICE_CPU = 1,
+    BITNET_DEVICE_CUDA = 2,
+    BITNET_DEVICE_METAL = 3,
+    BITNET_DEVICE_FORCE_INT32 = 0x7fffffff
+} bitnet_device_kind;
+/* Reads a name. *out_index (may be NULL) is N, 0 for all but CUDA. BITNET_E_CONFIG for a text that names no device; then
+ * nothing is written. It says nothing of whether there is such a device: see bitnet_device_check. */
+BITNET_API bitnet_status bitnet_device_parse(const char *text, bitnet_device_kind *out_kind, int32_t *out_index);
+/* Writes the name of a device, which bitnet_device_parse reads back ("cuda:0" for CUDA's first). BITNET_E_ARGUMENT for a
+ * kind or an index that has none. Sizes as bitnet_model_get_metadata. */
+BITNET_API bitnet_status bitnet_device_format(bitnet_device_kind kind, int32_t index, char *buffer, size_t capacity,
+                                              size_t *out_size);
+
+/* The devices that can compute here, the best first, by index; NULL past the end. Static storage. */
+BITNET_API size_t bitnet_device_get_count(void);
+BITNET_API const char *bitnet_device_get_name(size_t index);
+/* BITNET_OK where the device (NULL: "auto") can be used; BITNET_E_DEVICE_NOT_AVAILABLE with the reason, for example
+ * "metal: not built into this library"; BITNET_E_CONFIG for a text that names none. Any thread, like all of section 18. */
+BITNET_API bitnet_status bitnet_device_check(const char *device);
+
+/* Memory in bytes. For the CPU it is the machine's, or what the process's control group (a container's limit, cgroup 1
+ * or 2) leaves of it, whichever is smaller. */
+typedef struct bitnet_device_memory {
+    uint32_t struct_size;
+    uint64_t total;
+    uint64_t free;        /* can be had without swapping; caches that the system would drop count as free */
+    uint64_t used;        /* total - free */
+    uint64_t limit_bytes; /* the control group's limit; 0: none */
+} bitnet_device_memory;
+/* Statuses as bitnet_device_check; BITNET_E_UNSUPPORTED where the operating system is not one of those known here. */
+BITNET_API bitnet_status bitnet_device_get_memory(const char *device, bitnet_device_memory *out_memory);
+
+/* What a device can do. Strings have static storage. */
+typedef struct bitnet_device_info {
+    uint32_t struct_size;
+    int32_t kind;                  /* a bitnet_device_kind */
+    int32_t index;
+    int32_t supports_f16;          /* 1: multiplies weights of this type */
+    int32_t supports_bf16;
+    int32_t supports_int8;         /* 1: multiplies with 8-bit integers, as ternary weights need */
+    int32_t max_threads;           /* as bitnet_cpu_get_thread_limit() */
+    int32_t compute_capability[2]; /* of a CUDA device: major, minor; -1, -1 for others */
+    const char *name;              /* "cpu" */
+    const char *simd;              /* instruction set levels that run here, rising: "scalar, avx2, avx512" */
+    const char *kernel_level;      /* the one that models use by default: "avx512vnni" */
+    const char *quantization;      /* types of weights it multiplies: "f32, f16, bf16, q8_0, q4_0, q6_k, tq1_0, ..." */
+} bitnet_device_info;
+/* Statuses as bitnet_device_check. */
+BITNET_API bitnet_status bitnet_device_get_info(const char *device, bitnet_device_info *out_info);
+/* Every device, those that cannot be used with the reason, as one JSON object on one line:
+ *   {"schema": "bitnet-devices/1", "devices": [{"name": "cpu", "kind": "cpu", "index": 0, "available": true,
+ *    "supports_f16": true, "supports_bf16": true, "supports_int8": true, "max_threads": 2, "compute_capability": null,
+ *    "simd": ["scalar", "avx2"], "kernel_level": "avx2", "quantization": ["f32", ...],
+ *    "memory": {"total": 8000000000, "free": 6000000000, "used": 2000000000, "limit_bytes": null}},
+ *    {"name": "metal", "kind": "metal", "available": false, "problem": "metal: not built into this library"}, ...],
+ *    "features": ["cpu", ...]}
+ * memory is null where it is not known. Sizes as bitnet_model_get_metadata. */
+BITNET_API bitnet_status bitnet_device_get_json(char *buffer, size_t capacity, size_t *out_size);
+
+/* What this library was built with, by index; NULL past the end: "cpu", "threads", "mmap", "json", "trace", "cuda", and one
+ * "kernels-LEVEL" for each instruction set level. Static storage. */
+BITNET_API size_t bitnet_feature_get_count(void);
+BITNET_API const char *bitnet_feature_get_name(size_t index);
+/* 1: built in. The specification's names are known as well: "gpu" is "cuda", "serde" is "json", "tracing" is "trace". */
+BITNET_API int32_t bitnet_feature_is_built(const char *name);
+/* All of them in one text, "cpu, threads, ..."; static storage. */
+BITNET_API const char *bitnet_features(void);
+
+/* How much room the weights take, counted over the tensors of the file; names and labels in the file play no part. All
+ * zero after vocab_only. Strings have static storage. */
+typedef struct bitnet_quantization_info {
+    uint32_t struct_size;
+    int32_t block_length;        /* weights that share a block of type; 1 where there are none */
+    const char *type;            /* the type that most weights have, as bitnet_model_info.quantization; "" without any */
+    uint64_t n_parameters;       /* of all tensors */
+    uint64_t n_bytes;            /* of all tensors as stored */
+    double bits_per_weight;      /* 8 * n_bytes / n_parameters */
+    double compression_f16;      /* bytes the same weights would take in F16, over n_bytes */
+    double compression_f32;
+    uint64_t ternary_parameters; /* of tensors in a ternary type */
+    uint64_t ternary_bytes;
+    double ternary_bits_per_weight; /* 8 * ternary_bytes / ternary_parameters; 0 where there are none */
+} bitnet_quantization_info;
+BITNET_API bitnet_status bitnet_model_get_quantization(const bitnet_model *model, bitnet_quantization_info *out_info);
+
+/* The same by type of weight, the one with the most bytes first. BITNET_E_NOT_FOUND past the end. */
+typedef struct bitnet_type_usage {
+    uint32_t struct_size;
+    int32_t ternary;        /* 1: its weights are -1, 0 and +1 times a scale */
+    const char *type;       /* "i2_s"; static storage */
+    uint64_t n_tensors;
+    uint64_t n_parameters;
+    uint64_t n_bytes;
+    double bits_per_weight;
+} bitnet_type_usage;
+BITNET_API size_t bitnet_model_get_type_count(const bitnet_model *model);
+BITNET_API bitnet_status bitnet_model_get_type(const bitnet_model *model, size_t index, bitnet_type_usage *out_usage);
+
+/* What the model has or is, by index; NULL past the end: "ternary", "grouped-query-attention", "sub-norms", "tied-embeddings",
+ * "rope-scaling", "rope-factors", "tokenizer", "mapped", "repacked", "gated-silu", "gated-relu2". Static storage. */
+BITNET_API const char *bitnet_model_get_feature(const bitnet_model *model, size_t index);
+
+/* How the model is run, beside the shape in bitnet_model_info. A caller chooses the device with bitnet_model_params.device and
+ * the length with bitnet_context_params.n_ctx; the rest is fixed. Strings live as long as the model. */
+typedef struct bitnet_model_config {
+    uint32_t struct_size;
+    int32_t max_seq_len;          /* n_ctx of a context that does not say its own */
+    const char *device;           /* "cpu" */
+    const char *dtype;            /* what values are between operations: "f32" */
+    const char *activation_dtype; /* what ternary matrices are multiplied with: "i8"; "" where there are none */
+    const char *activation;       /* of the feed-forward part: "relu2", "silu"; "" after vocab_only, as the next one */
+    const char *kv_dtype;         /* "f16" */
+    uint64_t kv_bytes_per_token;  /* of all layers together */
+    int32_t rope_dimensions;      /* rotated dimensions of a head */
+    int32_t tied_embeddings;      /* 1: the embedding is the output matrix, too */
+    const char *rope_scaling;     /* "none", "linear" */
+    double rope_scaling_factor;   /* 1 for "none" */
+} bitnet_model_config;
+BITNET_API bitnet_status bitnet_model_get_config(const bitnet_model *model, bitnet_model_config *out_config);
+
+/* Which of the optional fields of bitnet_performance_metrics are there. */
+enum {
+    BITNET_METRIC_HAS_FIRST_TOKEN = 1,
+    BITNET_METRIC_HAS_AVERAGE_TOKEN = 2,
+    BITNET_METRIC_HAS_CACHE_HIT_RATE = 4,
+    BITNET_METRIC_HAS_MEMORY = 8,
+    BITNET_METRIC_HAS_ENCODE = 16,
+    BITNET_METRIC_HAS_DETOKENIZE = 32,
+    BITNET_METRIC_HAS_FORWARD = 64,
+    BITNET_METRIC_HAS_SAMPLING = 128
+};
+/* What a context has done since it was made or reset. A field whose bit in present is not set is 0 and means nothing. */
+typedef struct bitnet_performance_metrics {
+    uint32_t struct_size;
+    uint32_t present;                 /* BITNET_METRIC_HAS_... */
+    const char *backend_type;         /* "cpu"; static storage */
+    uint64_t n_inferences;            /* generations that came to their end, whatever the reason */
+    uint64_t tokens_generated;        /* drawn by generations, or with bitnet_sampler_sample_context */
+    double tokens_per_second;         /* tokens_generated over total_latency_us; 0 where there is no time */
+    uint64_t total_latency_us;        /* of decode calls and generations, tokenizing included; the caller's time is not */
+    uint64_t first_token_latency_us;  /* of a generation, prompt included: their average */
+    uint64_t average_token_latency_us; /* of the generations' other tokens */
+    double cache_hit_rate;            /* of the tokens given to prefills, those that the sequence held already; 0 .. 1 */
+    uint64_t memory_usage_bytes;      /* resident memory of the process, now */
+    uint64_t encode_us;               /* text to tokens */
+    uint64_t detokenize_us;           /* tokens to text */
+    uint64_t forward_us;              /* the model itself */
+    uint64_t sampling_us;             /* logits to a token */
+    uint64_t error_count;             /* decodes that failed; cancelling and deadlines are no failures */
+    double error_rate;                /* over all decodes; 0 .. 1 */
+} bitnet_performance_metrics;
+/* Reads the counters without a lock, from any thread, also while the context decodes. Each is exact; those of a step that runs
+ * may be missing. What the environment has to say of performance (section 13) was applied when the context was made. */
+BITNET_API bitnet_status bitnet_context_get_performance(const bitnet_context *context,
+                                                        bitnet_performance_metrics *out_metrics);
+/* Begins to count anew. On the context's thread: a decode on another one would be counted in part. */
+BITNET_API bitnet_status bitnet_context_reset_performance(bitnet_context *context);
+/* BITNET_E_ARGUMENT naming the first field that cannot be: a rate outside 0 .. 1 or not finite, a part longer than the whole,
+ * tokens_per_second that is not tokens over time (to 1 %), a value without its bit, bits that do not exist. */
+BITNET_API bitnet_status bitnet_performance_metrics_validate(const bitnet_performance_metrics *metrics);
+/* Tokens generated per millisecond; 0 for NULL and where there is no time. */
+BITNET_API double bitnet_performance_metrics_get_efficiency_ratio(const bitnet_performance_metrics *metrics);
+
+/* What ran on the devices of a context since it was made or reset. An operation is a node of the model's graph. */
+typedef struct bitnet_device_stats {
+    uint32_t struct_size;
+    int32_t is_gpu_effective;        /* 1: gpu_efficiency is above 0.8 */
+    const char *device_type;         /* the matrix kernel that computes: "i2s_avx2"; static storage */
+    const char *target_device;       /* "cpu"; static storage */
+    uint64_t total_operations;
+    uint64_t quantization_operations; /* of them: activations to integers */
+    uint64_t matmul_operations;       /* of them: matrix products */
+    double total_time_ms;
+    double quantization_time_ms;
+    double matmul_time_ms;
+    uint64_t gpu_operations;
+    uint64_t cpu_operations;
+    uint64_t fallback_count;         /* kernels that gave wrong sums when the model was loaded, so that slower ones took their
+                                      * place (a reset keeps these); operations that a GPU left to the CPU */
+    double gpu_efficiency;           /* gpu_operations over total_operations; 0 .. 1 */
+    const char *last_gpu_error;      /* "" where there was none; lives as long as the context */
+    const char *last_cpu_error;      /* likewise: which kernel was wrong and what took its place */
+    uint64_t memory_used_bytes;      /* as bitnet_device_get_memory("cpu"); 0 where unknown */
+    uint64_t memory_total_bytes;
+    double average_quantization_time_ms; /* per operation; 0 without any */
+    double average_matmul_time_ms;
+} bitnet_device_stats;
+/* As bitnet_context_get_performance: without a lock, any thread. */
+BITNET_API bitnet_status bitnet_context_get_device_stats(const bitnet_context *context, bitnet_device_stats *out_stats);
+BITNET_API bitnet_status bitnet_context_reset_device_stats(bitnet_context *context);
+/* The same as a few lines for a person. Sizes as bitnet_model_get_metadata; numbers grow, so ask with some room. */
+BITNET_API bitnet_status bitnet_context_get_device_summary(const bitnet_context *context, char *buffer, size_t capacity,
+                                                           size_t *out_size);
 
 /* ---- 19. Quantiser ----------------------------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include "ggml-like/graph_trace.h"
 #include "ggml-like/memory_plan.h"
 #include "ggml-like/op_table.h"
+#include "ggml-like/work_counters.h"
 
 namespace tg {
 
@@ -42,6 +43,13 @@ public:
     virtual void synchronize() = 0;
     virtual int n_threads() const noexcept = 0;
     virtual size_t scratch_bytes() const noexcept = 0;
+
+    // What has run so far.
+    WorkCounters& work() noexcept { return work_; }
+    const WorkCounters& work() const noexcept { return work_; }
+
+private:
+    WorkCounters work_;
 };
 
 // n_threads: as many as are really wanted (see usable_cpus). max_visible: cells a token sees at most; each thread gets

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "ggml-like/arena.h"
@@ -33,6 +34,7 @@ struct Step {
     ThreadPool& pool;
     float* scratch;
     int64_t scratch_floats;
+    WorkCounters& work;
     // The node before which all stop. A number and not a flag: a thread that leaves the meeting before node i late may
     // already find the decision about a later node, and must still go there, where the others wait for it.
     std::atomic<size_t> stop_before{SIZE_MAX};
@@ -70,6 +72,8 @@ void walk(int thread, void* user_data) {
     const bool tracing = step.trace != nullptr && !step.trace->names_only;
     const bool naming = step.trace != nullptr && step.trace->names_only && thread == 0;
     const size_t n_nodes = step.graph.nodes().size();
+    std::optional<WorkLog> log;
+    if (thread == 0) log.emplace(step.work);
     for (size_t i = 0; i < n_nodes; ++i) {
         const Node& node = step.graph.nodes()[i];
         if (step.plan.barrier_before[i] != 0 || (tracing && i > 0)) {
@@ -79,6 +83,7 @@ void walk(int thread, void* user_data) {
             step.pool.barrier().wait();
             if (step.stop_before.load(std::memory_order_relaxed) == i) return;
         }
+        if (log) log->begin(node.op);
         const OpContext context{step.graph, node, step.inputs, step.vec, step.arena, step.plan.offsets.data(),
                                 step.scratch + thread * step.scratch_floats, step.scratch_floats, thread, step.pool.size()};
         if (!tracing) {
@@ -115,7 +120,7 @@ public:
                   const StopCheck& stop, GraphTrace* trace) override {
         if (trace != nullptr) trace->rows.resize(graph.nodes().size());
         Step step{graph, plan, arena.data(), inputs, stop, trace, vec_, pool_,
-                  reinterpret_cast<float*>(scratch_.data()), scratch_floats_};
+                  reinterpret_cast<float*>(scratch_.data()), scratch_floats_, work()};
         if (stop.should_stop != nullptr && stop.should_stop(stop.user_data)) return RunResult::stopped;
         pool_.run(walk, &step);
         return step.stop_before.load(std::memory_order_relaxed) != SIZE_MAX ? RunResult::stopped : RunResult::done;

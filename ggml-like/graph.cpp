@@ -153,6 +153,23 @@ ValueId Graph::pick_rows(ValueId x, std::string name) {
     return out;
 }
 
+ValueId Graph::lora_down(ValueId x, int64_t max_rank, int32_t slot, std::string name) {
+    if (max_rank <= 0) shape_error(name, "the room for ranks must be positive");
+    Node node{.op = OpKind::lora_down, .inputs = {x, kNoValue},
+              .output = new_value(name, max_rank, value(x).rows), .params = {}, .name = name};
+    node.params.lora_slot = slot;
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
+void Graph::lora_up(ValueId y, ValueId down, int32_t slot, std::string name) {
+    if (value(y).rows != value(down).rows) shape_error(name, "the two inputs differ in rows");
+    Node node{.op = OpKind::lora_up, .inputs = {y, down}, .output = y, .params = {}, .name = std::move(name)};
+    node.params.lora_slot = slot;
+    append(std::move(node));
+}
+
 void Graph::make_external(ValueId x, int32_t slot) {
     Value& external = values_[static_cast<size_t>(x)];
     external.home = Home::external;

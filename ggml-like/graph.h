@@ -53,8 +53,10 @@ enum class OpKind : uint8_t {
     relu2_mul,
     silu_mul,
     pick_rows,   // tokens -> outputs
+    lora_down,   // x -> A x of the adapters of each row
+    lora_up,     // y += B (A x), in place
 };
-inline constexpr int kOpCount = 12;
+inline constexpr int kOpCount = 14;
 
 // The keys and values of one layer: cell c of KV head h begins at (c * n_head_kv + h) * head_dim.
 struct KvLayer {
@@ -81,6 +83,7 @@ struct OpParams {
     int32_t n_head = 0;     // heads in the input row
     int32_t n_head_kv = 0;
     int32_t head_dim = 0;
+    int32_t lora_slot = 0;  // lora_down, lora_up: which of an adapter's pairs
 };
 
 struct Node {
@@ -112,6 +115,10 @@ public:
     ValueId relu2_mul(ValueId gate, ValueId up, std::string name);
     ValueId silu_mul(ValueId gate, ValueId up, std::string name);
     ValueId pick_rows(ValueId x, std::string name);
+    // The inner products A x of all adapters that a row uses, max_rank floats a row; x is what the base matrix sees.
+    ValueId lora_down(ValueId x, int64_t max_rank, int32_t slot, std::string name);
+    // Adds B times those to y in place: the result is the same value.
+    void lora_up(ValueId y, ValueId down, int32_t slot, std::string name);
     // Marks a value as living at RunInputs::external[slot].
     void make_external(ValueId x, int32_t slot);
 

@@ -16,6 +16,8 @@ constexpr OpRow kOps[kOpCount] = {
     {OpKind::relu2_mul, "relu2_mul", true, run_relu2_mul},
     {OpKind::silu_mul, "silu_mul", true, run_silu_mul},
     {OpKind::pick_rows, "pick_rows", false, run_pick_rows},
+    {OpKind::lora_down, "lora_down", false, run_lora_down},
+    {OpKind::lora_up, "lora_up", false, run_lora_up},
 };
 
 constexpr bool in_order() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "ggml-like/graph.h"
+#include "ggml-like/lora.h"
 #include "kernels/cpu/kernel_select.h"
 
 namespace tg {
@@ -20,6 +21,8 @@ struct RunInputs {
     const int32_t* n_visible = nullptr;            // [n_tokens] at least 1
     const int32_t* output_rows = nullptr;          // [n_outputs] token index of each output
     float* external[2] = {nullptr, nullptr};       // memory of external values
+    LoraSegments lora_tokens;                      // read by lora_down and lora_up only
+    LoraSegments lora_outputs;
 };
 
 // What one thread sees while it runs a node.
@@ -79,5 +82,7 @@ void run_add(const OpContext& context);
 void run_relu2_mul(const OpContext& context);
 void run_silu_mul(const OpContext& context);
 void run_pick_rows(const OpContext& context);
+void run_lora_down(const OpContext& context);
+void run_lora_up(const OpContext& context);
 
 }  // namespace tg

@@ -73,7 +73,7 @@ private:
         params.n_ctx = options_.n_ctx;
         params.n_threads = options_.model.n_threads;
         params.should_abort = abort_on_signal;
-        return create_context(model_.get(), params);
+        return create_context(model_.get(), options_.model, params);
     }
 
     // One line for the person, dimmed on a terminal.
@@ -292,6 +292,7 @@ Command add_chat_command(CLI::App& app) {
     auto options = std::make_shared<ChatOptions>();
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
+    add_lora_option(*command, options->model);
     command->add_option("--system", options->system, "system message")->type_name("TEXT");
     command
         ->add_option("--format", options->format,

@@ -196,6 +196,33 @@ nlohmann::ordered_json to_json(const bitnet_model_info& info) {
             {"bits_per_weight", info.bits_per_weight}};
 }
 
+nlohmann::ordered_json performance_json(const bitnet_context* context) {
+    bitnet_performance_metrics m = {};
+    m.struct_size = sizeof m;
+    check(bitnet_context_get_performance(context, &m));
+    nlohmann::ordered_json json = {{"backend_type", m.backend_type},
+                                   {"n_inferences", m.n_inferences},
+                                   {"tokens_generated", m.tokens_generated},
+                                   {"tokens_per_second", m.tokens_per_second}};
+    const auto ms = [](uint64_t us) { return static_cast<double>(us) / 1000; };
+    const auto add = [&](uint32_t bit, const char* name, const nlohmann::ordered_json& value) {
+        if ((m.present & bit) != 0) json[name] = value;
+    };
+    json["total_latency_ms"] = ms(m.total_latency_us);
+    add(BITNET_METRIC_HAS_FIRST_TOKEN, "first_token_latency_ms", ms(m.first_token_latency_us));
+    add(BITNET_METRIC_HAS_AVERAGE_TOKEN, "average_token_latency_ms", ms(m.average_token_latency_us));
+    add(BITNET_METRIC_HAS_CACHE_HIT_RATE, "cache_hit_rate", m.cache_hit_rate);
+    add(BITNET_METRIC_HAS_MEMORY, "memory_usage_bytes", m.memory_usage_bytes);
+    add(BITNET_METRIC_HAS_ENCODE, "tokenizer_encode_time_ms", ms(m.encode_us));
+    add(BITNET_METRIC_HAS_DETOKENIZE, "tokenizer_decode_time_ms", ms(m.detokenize_us));
+    add(BITNET_METRIC_HAS_FORWARD, "forward_pass_time_ms", ms(m.forward_us));
+    add(BITNET_METRIC_HAS_SAMPLING, "sampling_time_ms", ms(m.sampling_us));
+    json["error_count"] = m.error_count;
+    json["error_rate"] = m.error_rate;
+    json["efficiency_ratio"] = bitnet_performance_metrics_get_efficiency_ratio(&m);
+    return json;
+}
+
 const bitnet_tokenizer* require_tokenizer(const bitnet_model* model, const std::string& path) {
     const bitnet_tokenizer* tokenizer = bitnet_model_get_tokenizer(model);
     if (tokenizer == nullptr)
@@ -203,12 +230,6 @@ const bitnet_tokenizer* require_tokenizer(const bitnet_model* model, const std::
                                         ": the file has no tokenizer that this build can run; "
                                         "use a model file with its tokenizer inside"};
     return tokenizer;
-}
-
-ContextHandle create_context(bitnet_model* model, const bitnet_context_params& params) {
-    bitnet_context* context = nullptr;
-    check(bitnet_context_create(model, &params, &context));
-    return ContextHandle(context);
 }
 
 int32_t abort_on_signal(void*) { return caught_signal(); }

@@ -49,6 +49,7 @@ Command add_tokenize_command(CLI::App& app);
 Command add_inspect_command(CLI::App& app);
 Command add_perplexity_command(CLI::App& app);
 Command add_kernels_command(CLI::App& app);
+Command add_devices_command(CLI::App& app);
 Command add_chat_command(CLI::App& app);
 Command add_verify_command(CLI::App& app);
 Command add_verify_receipt_command(CLI::App& app);
@@ -74,9 +75,12 @@ struct ModelOptions {
     std::string kernel;
     int32_t n_threads = 0;
     bool no_mmap = false;
+    std::vector<std::string> loras;  // FILE or FILE:SCALE
 };
 // -m, -t, --kernel, --no-mmap.
 void add_model_options(CLI::App& app, ModelOptions& options);
+// --lora, for commands that create a context.
+void add_lora_option(CLI::App& app, ModelOptions& options);
 struct SamplerOptions {
     bitnet_sampler_params params = bitnet_sampler_default_params();
     std::vector<std::string> dry_breakers = {"\n", ":", "\"", "*"};
@@ -97,10 +101,13 @@ void require_model(const std::string& path);
 std::string model_label(const std::string& path);
 bitnet_model_info get_info(const bitnet_model* model);
 nlohmann::ordered_json to_json(const bitnet_model_info& info);
+// What a context has measured, by the specification's names; what it has not is absent.
+nlohmann::ordered_json performance_json(const bitnet_context* context);
 // Failure when the file has none that this build can run.
 const bitnet_tokenizer* require_tokenizer(const bitnet_model* model, const std::string& path);
 bitnet_tokenizer_info get_info(const bitnet_tokenizer* tokenizer);
-ContextHandle create_context(bitnet_model* model, const bitnet_context_params& params);
+// A context whose sequences all run with the adapters of options.loras, which are loaded for it.
+ContextHandle create_context(bitnet_model* model, const ModelOptions& options, bitnet_context_params params);
 // For bitnet_context_params.should_abort: non-zero after a signal.
 int32_t abort_on_signal(void* user_data);
 

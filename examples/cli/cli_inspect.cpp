@@ -1,6 +1,8 @@
 // bitnet inspect: what a model file says about itself, and whether this build can run it. The weights are mapped, not
 // read, so it is quick for any size. A file that cannot run is still shown as far as its metadata and vocabulary go.
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 
 #include "cli_common.h"
 
@@ -45,7 +47,8 @@ nlohmann::ordered_json metadata_json(const bitnet_model* model) {
 nlohmann::ordered_json tokenizer_json(const bitnet_tokenizer* tokenizer) {
     if (tokenizer == nullptr) return nullptr;
     const bitnet_tokenizer_info info = get_info(tokenizer);
-    return {{"model", info.model},
+    return {{"source", info.source},
+            {"model", info.model},
             {"pre", info.pre},
             {"n_vocab", info.n_vocab},
             {"bos", info.bos},
@@ -55,6 +58,64 @@ nlohmann::ordered_json tokenizer_json(const bitnet_tokenizer* tokenizer) {
             {"unk", info.unk},
             {"add_bos", info.add_bos != 0},
             {"add_eos", info.add_eos != 0}};
+}
+
+// Rounded: nobody wants to compare sixteen digits of a ratio.
+double rounded(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", value);
+    return std::strtod(text, nullptr);
+}
+
+nlohmann::ordered_json quantization_json(const bitnet_model* model) {
+    bitnet_quantization_info info{};
+    info.struct_size = sizeof info;
+    check(bitnet_model_get_quantization(model, &info));
+    auto types = nlohmann::ordered_json::array();
+    for (size_t i = 0; i < bitnet_model_get_type_count(model); ++i) {
+        bitnet_type_usage usage{};
+        usage.struct_size = sizeof usage;
+        check(bitnet_model_get_type(model, i, &usage));
+        types.push_back({{"type", usage.type},
+                         {"ternary", usage.ternary != 0},
+                         {"n_tensors", usage.n_tensors},
+                         {"n_parameters", usage.n_parameters},
+                         {"n_bytes", usage.n_bytes},
+                         {"bits_per_weight", rounded(usage.bits_per_weight)}});
+    }
+    return {{"type", info.type},
+            {"block_length", info.block_length},
+            {"bits_per_weight", rounded(info.bits_per_weight)},
+            {"compression_f16", rounded(info.compression_f16)},
+            {"compression_f32", rounded(info.compression_f32)},
+            {"ternary_parameters", info.ternary_parameters},
+            {"ternary_bits_per_weight", rounded(info.ternary_bits_per_weight)},
+            {"types", types}};
+}
+
+nlohmann::ordered_json config_json(const bitnet_model* model) {
+    bitnet_model_config config{};
+    config.struct_size = sizeof config;
+    check(bitnet_model_get_config(model, &config));
+    return {{"device", config.device},
+            {"dtype", config.dtype},
+            {"activation_dtype", config.activation_dtype},
+            {"max_seq_len", config.max_seq_len},
+            {"activation", config.activation},
+            {"kv_dtype", config.kv_dtype},
+            {"kv_bytes_per_token", config.kv_bytes_per_token},
+            {"rope_dimensions", config.rope_dimensions},
+            {"rope_scaling", config.rope_scaling},
+            {"rope_scaling_factor", config.rope_scaling_factor},
+            {"tied_embeddings", config.tied_embeddings != 0}};
+}
+
+nlohmann::ordered_json features_json(const bitnet_model* model) {
+    auto names = nlohmann::ordered_json::array();
+    for (size_t i = 0; bitnet_model_get_feature(model, i) != nullptr; ++i) {
+        names.push_back(bitnet_model_get_feature(model, i));
+    }
+    return names;
 }
 
 nlohmann::ordered_json tensors_json(const bitnet_model* model) {
@@ -101,6 +162,20 @@ void write_section(const char* title, const nlohmann::ordered_json& section) {
     }
 }
 
+void write_quantization(nlohmann::ordered_json quantization) {
+    const nlohmann::ordered_json types = quantization["types"];
+    quantization.erase("types");
+    write_section("quantization", quantization);
+    for (const nlohmann::ordered_json& row : types) {
+        char line[160];
+        std::snprintf(line, sizeof line, "  %-8s %6llu tensors  %14llu weights  %14llu bytes  %7.4f bits each\n",
+                      row["type"].get<std::string>().c_str(), row["n_tensors"].get<unsigned long long>(),
+                      row["n_parameters"].get<unsigned long long>(), row["n_bytes"].get<unsigned long long>(),
+                      row["bits_per_weight"].get<double>());
+        write_out(line);
+    }
+}
+
 // A model and why it cannot run, if so.
 struct Loaded {
     ModelHandle model;
@@ -127,6 +202,9 @@ int run_inspect(const InspectOptions& options) {
     const bool runs = loaded.problem.empty();
     // Without its tensors a model has no shape to tell.
     const nlohmann::ordered_json info = runs ? to_json(get_info(loaded.model.get())) : nlohmann::ordered_json();
+    const nlohmann::ordered_json config = runs ? config_json(loaded.model.get()) : nlohmann::ordered_json();
+    const nlohmann::ordered_json quantization = runs ? quantization_json(loaded.model.get()) : nlohmann::ordered_json();
+    const nlohmann::ordered_json features = features_json(loaded.model.get());
     const nlohmann::ordered_json tokenizer = tokenizer_json(bitnet_model_get_tokenizer(loaded.model.get()));
     const nlohmann::ordered_json metadata = metadata_json(loaded.model.get());
     const nlohmann::ordered_json tensors = options.json || options.tensors ? tensors_json(loaded.model.get()) : nullptr;
@@ -135,16 +213,24 @@ int run_inspect(const InspectOptions& options) {
                         {"runs", runs},
                         {"problem", loaded.problem},
                         {"model", info},
+                        {"config", config},
+                        {"quantization", quantization},
+                        {"features", features},
                         {"tokenizer", tokenizer},
                         {"metadata", metadata},
                         {"tensors", tensors}}) +
                   "\n");
         return kExitOk;
     }
-    if (runs)
+    if (runs) {
         write_section("model", info);
-    else
+        write_section("config", config);
+        write_quantization(quantization);
+    } else {
         write_out("cannot run: " + printable(loaded.problem, false) + "\n");
+    }
+    write_out("features\n");
+    for (const nlohmann::ordered_json& name : features) write_out("  " + name.get<std::string>() + "\n");
     if (tokenizer.is_null())
         write_out("no tokenizer that this build can run\n");
     else

@@ -230,7 +230,7 @@ int run_perplexity(const PerplexityOptions& options) {
     params.n_batch = static_cast<int32_t>(n_batch);
     params.n_threads = options.model.n_threads;
     params.should_abort = abort_on_signal;
-    const ContextHandle context = create_context(model.get(), params);
+    const ContextHandle context = create_context(model.get(), options.model, params);
 
     const PassageMaker maker(tokenizer, options.n_ctx);
     std::vector<std::string_view> stories;
@@ -272,6 +272,7 @@ Command add_perplexity_command(CLI::App& app) {
     auto options = std::make_shared<PerplexityOptions>();
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
+    add_lora_option(*command, options->model);
     command->add_option("-f,--file", options->text_file, "text, - for standard input")->required()->type_name("TEXT");
     command->add_flag("--stories", options->stories, "the text is a list of stories, see below");
     command->add_option("--limit", options->limit, "use only the first N stories or chunks; 0: all")

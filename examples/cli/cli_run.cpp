@@ -180,6 +180,7 @@ nlohmann::ordered_json result_json(const RunResult& result, const std::string& p
               {"decode_steps", g.decode_steps},
               {"tokens_per_second", g.decode_tokens_per_second},
               {"peak_memory_bytes", peak_memory_bytes()}}},
+            {"performance", performance_json(context)},
             {"model", to_json(info)},
             {"threads", bitnet_context_get_n_threads(context)},
             {"kernel", info.kernel}};
@@ -201,7 +202,7 @@ int run_model(const RunOptions& options) {
     if (options.n_ubatch != 0) params.n_ubatch = options.n_ubatch;
     params.n_threads = options.model.n_threads;
     params.should_abort = abort_on_signal;
-    const ContextHandle context = create_context(model.get(), params);
+    const ContextHandle context = create_context(model.get(), options.model, params);
     result.load_ms = now_ms() - start;
 
     result.prompt_ids = encode_prompt(tokenizer, options, prompt);
@@ -248,6 +249,7 @@ Command add_run_command(CLI::App& app) {
     // What a parameter may hold is the library's to say; here a number only has to be one.
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
+    add_lora_option(*command, options->model);
     CLI::Option* prompt = command->add_option("-p,--prompt", options->prompt, "text to continue; none: start from BOS");
     prompt->type_name("TEXT");
     command

@@ -43,8 +43,9 @@ int run(int argc, char** argv) {
     app.footer("Help on one command: bitnet COMMAND --help");
     const std::vector<cli::Command> commands = {cli::add_run_command(app), cli::add_tokenize_command(app),
                                                 cli::add_inspect_command(app), cli::add_perplexity_command(app),
-                                                cli::add_kernels_command(app), cli::add_chat_command(app),
-                                                cli::add_verify_command(app), cli::add_verify_receipt_command(app)};
+                                                cli::add_kernels_command(app), cli::add_devices_command(app),
+                                                cli::add_chat_command(app), cli::add_verify_command(app),
+                                                cli::add_verify_receipt_command(app)};
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {  // --help, --version

@@ -103,5 +103,7 @@ const MulMatKernel& mul_mat_kernel_at(size_t index) { return *kMulMat[index]; }
 size_t vec_kernels_count() { return sizeof kVec / sizeof kVec[0]; }
 const VecKernels& vec_kernels_at(size_t index) { return *kVec[index]; }
 const char* kernel_level_names() { return kLevelNames; }
+size_t kernel_level_count() { return sizeof kLevels / sizeof kLevels[0]; }
+const char* kernel_level_at(size_t index) { return kLevels[index].name; }
 
 }  // namespace kern

@@ -33,5 +33,8 @@ size_t vec_kernels_count();
 const VecKernels& vec_kernels_at(size_t index);
 // "scalar, avx2, ...": the levels of this build, for messages.
 const char* kernel_level_names();
+// The same one by one, rising.
+size_t kernel_level_count();
+const char* kernel_level_at(size_t index);
 
 }  // namespace kern

@@ -93,6 +93,13 @@ bitnet_generation_step next_step(bitnet_generation& g) {
     return info;
 }
 
+// On the callback's wish; next() counts all other ends.
+void cancel(bitnet_generation& g) {
+    if (g.generation.finish_reason() != BITNET_FINISH_NONE) return;
+    g.generation.cancel();
+    g.context->context.performance().count_inference();
+}
+
 void init_step(bitnet_generation_step* step, uint32_t struct_size) {
     write_params(step, struct_size, bitnet_generation_step{});
 }
@@ -131,7 +138,9 @@ bitnet_status bitnet_generation_create(bitnet_context* context, bitnet_seq_id se
         std::vector<bitnet_token> tokens =
             encode_prompt(tokenizer_of(*context->state), std::string_view(n_bytes != 0 ? prompt : "", n_bytes),
                           full.parse_special != 0);
+        const uint64_t encode_us = us_since(begin);
         *out_generation = create(context, seq_id, std::move(tokens), std::move(config), begin);
+        context->context.performance().add_encode(encode_us);
     });
 }
 
@@ -189,7 +198,7 @@ bitnet_status bitnet_generate(bitnet_context* context, bitnet_seq_id seq_id, con
         while (generation->generation.finish_reason() == BITNET_FINISH_NONE) {
             bitnet_generation_step step = next_step(*generation);
             step.struct_size = sizeof step;
-            if (on_step != nullptr && on_step(&step, user_data) != 0) generation->generation.cancel();
+            if (on_step != nullptr && on_step(&step, user_data) != 0) cancel(*generation);
         }
     });
     if (status == BITNET_OK) {

@@ -4,6 +4,7 @@
 #include "src/api/handles.h"
 #include "src/base/environment.h"
 #include "src/base/log.h"
+#include "src/device/device_list.h"
 #include "src/gguf/byte_source.h"
 #include "src/gguf/gguf_reader.h"
 #include "src/load/model_load.h"
@@ -14,6 +15,7 @@ using namespace bitnet;
 namespace {
 
 LoadOptions options_of(const bitnet_model_params& params) {
+    require_device(params.device);  // all that can be had compute alike
     LoadOptions options;
     options.check_weights = params.check_weights != 0;
     require(params.i2s_order == BITNET_I2S_ORDER_X86 || params.i2s_order == BITNET_I2S_ORDER_ARM,

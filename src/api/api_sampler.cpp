@@ -1,4 +1,6 @@
 // Samplers.
+#include <chrono>
+
 #include "src/api/api_guard.h"
 #include "src/api/handles.h"
 #include "src/api/sampler_config.h"
@@ -93,8 +95,14 @@ bitnet_status bitnet_sampler_sample_context(bitnet_sampler* sampler, bitnet_cont
     return api_call(__func__, about(context), [&] {
         require(sampler != nullptr && context != nullptr && out_token != nullptr,
                 "bitnet_sampler_sample_context: a pointer is NULL");
-        *out_token = sampler->sampler.sample(context->context.logits(index),
-                                             static_cast<size_t>(context->state->model.hparams.n_vocab));
+        const float* logits = context->context.logits(index);
+        const auto begin = std::chrono::steady_clock::now();
+        *out_token = sampler->sampler.sample(logits, static_cast<size_t>(context->state->model.hparams.n_vocab));
+        PerformanceCounters& performance = context->context.performance();
+        performance.add_sampling(static_cast<uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count()));
+        performance.count_sampled();
+        performance.count_token();
     });
 }
 

@@ -30,7 +30,7 @@ bitnet_status bitnet_sequence_copy(bitnet_context* context, bitnet_seq_id src, b
         require(context != nullptr, "the context is NULL");
         context->context.check_sequence(src);
         context->context.check_sequence(dst);
-        context->context.cache().copy(src, dst, p0, p1);
+        context->context.copy_sequence(src, dst, p0, p1);
     });
 }
 
@@ -105,7 +105,7 @@ bitnet_status bitnet_sequence_save_delta(const bitnet_context* context, bitnet_s
         if (n > capacity) write_buffer<uint8_t>(nullptr, n, nullptr, capacity, out_size, "bytes");
         if (out_size != nullptr) *out_size = n;
         require(buffer != nullptr, "the buffer is NULL");
-        save_sequence(cache, seq_id, from_pos, context->state->model.fingerprint, static_cast<uint8_t*>(buffer));
+        save_sequence(cache, seq_id, from_pos, context->context.fingerprint(seq_id), static_cast<uint8_t*>(buffer));
     });
 }
 
@@ -113,7 +113,7 @@ bitnet_status bitnet_sequence_load(bitnet_context* context, bitnet_seq_id seq_id
     return api_call(__func__, about(context), [&] {
         require(context != nullptr && data != nullptr, "bitnet_sequence_load: a pointer is NULL");
         context->context.check_sequence(seq_id);
-        load_sequence(context->context.cache(), seq_id, context->state->model.fingerprint,
+        load_sequence(context->context.cache(), seq_id, context->context.fingerprint(seq_id),
                       static_cast<const uint8_t*>(data), size);
     });
 }

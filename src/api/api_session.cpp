@@ -14,6 +14,10 @@ using namespace bitnet;
 
 namespace {
 
+AdapterTag tag_of(const Context& context) {
+    return [&context](bitnet_seq_id id) { return context.adapters().tag(id); };
+}
+
 constexpr uint64_t kReadBytes = uint64_t{1} << 22;
 
 void tell(bitnet_progress_callback on_progress, void* user_data, uint64_t done, uint64_t all) {
@@ -62,7 +66,8 @@ bitnet_status bitnet_context_save_session(const bitnet_context* context, const c
                      [&](const void* data, size_t n, uint64_t done, uint64_t all) {
                          file.write(data, n);
                          tell(on_progress, user_data, done, all);
-                     });
+                     },
+                     tag_of(context->context));
         file.commit();
     });
 }
@@ -74,7 +79,7 @@ bitnet_status bitnet_context_load_session(bitnet_context* context, const char* p
         KvCache& cache = context->context.cache();
         size_t size = 0;
         const auto data = read_session(path, most_session_bytes(cache), on_progress, user_data, &size);
-        load_session(cache, context->state->model.fingerprint, data.get(), size);
+        load_session(cache, context->state->model.fingerprint, data.get(), size, tag_of(context->context));
     });
 }
 
@@ -91,7 +96,7 @@ bitnet_status bitnet_context_save_session_to_memory(const bitnet_context* contex
         save_session(cache, context->state->model.fingerprint, [&](const void* data, size_t n, uint64_t, uint64_t) {
             std::memcpy(to, data, n);
             to += n;
-        });
+        }, tag_of(context->context));
     });
 }
 
@@ -99,7 +104,7 @@ bitnet_status bitnet_context_load_session_from_memory(bitnet_context* context, c
     return api_call(__func__, about(context), [&] {
         require(context != nullptr && data != nullptr, "bitnet_context_load_session_from_memory: a pointer is NULL");
         load_session(context->context.cache(), context->state->model.fingerprint, static_cast<const uint8_t*>(data),
-                     size);
+                     size, tag_of(context->context));
     });
 }
 

@@ -8,6 +8,7 @@
 #include "src/api/last_error.h"
 #include "src/context/context.h"
 #include "src/generation/generation.h"
+#include "src/model/adapter.h"
 #include "src/model/model.h"
 #include "src/receipt/model_hash.h"
 #include "src/sampler/sampler.h"
@@ -37,6 +38,10 @@ struct bitnet_model {
 struct bitnet_context {
     std::shared_ptr<const bitnet::ModelState> state;
     bitnet::Context context;
+};
+
+struct bitnet_adapter {
+    std::shared_ptr<const bitnet::Adapter> adapter;  // keeps its model's state alive
 };
 
 struct bitnet_sampler {

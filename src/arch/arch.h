@@ -53,12 +53,13 @@ extern const ArchRow kArchBitnet;
 extern const ArchRow kArchLlama;
 
 // The whole forward pass of FORMATS 4.4 as a graph.
-// kv: one entry per layer. Outputs: the hidden state after the last norm, and the logits.
+// kv: one entry per layer. max_lora_rank: room for adapters, 0: none, and no node for them. Outputs: the hidden state after
+// the last norm, and the logits.
 struct DecoderGraph {
     tg::Graph graph;
     tg::ValueId hidden = tg::kNoValue;  // [n_embd] per output
     tg::ValueId logits = tg::kNoValue;  // [n_vocab] per output
 };
-DecoderGraph build_decoder(const Model& model, std::span<const tg::KvLayer> kv);
+DecoderGraph build_decoder(const Model& model, std::span<const tg::KvLayer> kv, int64_t max_lora_rank = 0);
 
 }  // namespace bitnet

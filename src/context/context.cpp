@@ -28,8 +28,8 @@ int32_t checked(const char* name, int32_t value, int32_t low, int32_t high) {
     return value;
 }
 
-DecoderGraph build_graph(const Model& model, const KvCache& cache, bool embeddings) {
-    DecoderGraph decoder = build_decoder(model, cache.layers());
+DecoderGraph build_graph(const Model& model, const KvCache& cache, bool embeddings, int32_t max_lora_rank) {
+    DecoderGraph decoder = build_decoder(model, cache.layers(), max_lora_rank);
     decoder.graph.make_external(decoder.logits, kLogitsSlot);
     if (embeddings) decoder.graph.make_external(decoder.hidden, kHiddenSlot);
     return decoder;
@@ -60,6 +60,7 @@ ContextConfig resolve_context_config(const bitnet_context_params& params, const 
     config.n_threads = std::clamp(asked == 0 ? thread_limit : checked("n_threads", asked, 1, kMaxThreads), 1, thread_limit);
     config.embeddings = params.embeddings != 0;
     config.trace = params.trace != 0;
+    config.max_lora_rank = checked("max_lora_rank", params.max_lora_rank, 0, kMaxAdapterRank);
     config.should_abort = params.should_abort;
     config.abort_user_data = params.abort_user_data;
     return config;
@@ -70,7 +71,8 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
       backend_(tg::make_cpu_backend(*model_->kernels.vec, config.n_threads, config.n_ctx,
                                     model_->hparams.n_head / model_->hparams.n_head_kv)),
       cache_(*backend_, model_->hparams.n_layer, model_->hparams.n_kv(), config.n_ctx, config.n_seq_max),
-      decoder_(build_graph(*model_, cache_, config.embeddings)), plan_(tg::plan_memory(decoder_.graph, config.n_ubatch)),
+      adapters_(*model_, config.max_lora_rank, config.n_ubatch, config.n_seq_max),
+      decoder_(build_graph(*model_, cache_, config.embeddings, config.max_lora_rank)), plan_(tg::plan_memory(decoder_.graph, config.n_ubatch)),
       arena_(backend_->allocate(plan_.arena_bytes, "activations")), split_(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) {
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
@@ -106,6 +108,18 @@ void Context::forget_outputs() noexcept {
 }
 
 void Context::decode(const BatchView& batch, const Deadline& deadline) {
+    try {
+        decode_batch(batch, deadline);
+    } catch (const Error& error) {
+        if (error.status() != BITNET_E_CANCELLED && error.status() != BITNET_E_TIMEOUT) performance_.count_error();
+        throw;
+    } catch (...) {
+        performance_.count_error();
+        throw;
+    }
+}
+
+void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
     if (batch.n_tokens == 0) return;
     deadline_ = deadline;
     timed_out_ = false;
@@ -134,6 +148,7 @@ void Context::decode(const BatchView& batch, const Deadline& deadline) {
     (split_.single_step() ? metrics_.decode_us : metrics_.prefill_us) += us;
     (split_.single_step() ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(batch.n_tokens);
     ++metrics_.n_decodes;
+    performance_.add_forward(us);
 }
 
 void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end, int64_t first_output) {
@@ -158,6 +173,7 @@ void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end
     if (config_.embeddings) {
         inputs.external[kHiddenSlot] = reinterpret_cast<float*>(hidden_.data()) + first_output * model_->hparams.n_embd;
     }
+    adapters_.cut(batch, begin, end, ubatch_outputs_, inputs);
     const tg::StopCheck stop{[](void* self) { return static_cast<Context*>(self)->should_stop(); }, this};
     trace_.names_only = !config_.trace;
     const bool tracing = config_.trace || kernel_log_ != nullptr;
@@ -226,7 +242,7 @@ void Context::sequence_embedding(bitnet_seq_id id, bitnet_pooling pooling, bool 
 }
 
 uint64_t Context::scratch_bytes() const noexcept {
-    return plan_.arena_bytes + backend_->scratch_bytes() + logits_.size() + hidden_.size() +
+    return plan_.arena_bytes + backend_->scratch_bytes() + logits_.size() + hidden_.size() + adapters_.bytes() +
            BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max);
 }
 

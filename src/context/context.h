@@ -17,6 +17,8 @@
 #include "src/context/kernel_log.h"
 #include "src/context/kv_cache.h"
 #include "src/context/metrics.h"
+#include "src/context/performance_counters.h"
+#include "src/context/sequence_adapters.h"
 #include "src/model/model.h"
 
 namespace bitnet {
@@ -30,6 +32,7 @@ struct ContextConfig {
     int32_t n_threads = 0;
     bool embeddings = false;
     bool trace = false;
+    int32_t max_lora_rank = 0;
     int32_t (*should_abort)(void* user_data) = nullptr;
     void* abort_user_data = nullptr;
 };
@@ -55,8 +58,22 @@ public:
     const ContextConfig& config() const noexcept { return config_; }
     KvCache& cache() noexcept { return cache_; }
     const KvCache& cache() const noexcept { return cache_; }
+    SequenceAdapters& adapters() noexcept { return adapters_; }
+    const SequenceAdapters& adapters() const noexcept { return adapters_; }
+    // Its keys and values are of its adapters, so those are copied with it.
+    void copy_sequence(bitnet_seq_id from, bitnet_seq_id to, bitnet_pos p0, bitnet_pos p1) {
+        cache_.copy(from, to, p0, p1);
+        adapters_.copy(from, to);
+    }
+    // Of what computed the sequence's keys and values: the model and its adapters.
+    uint64_t fingerprint(bitnet_seq_id id) const noexcept { return adapters_.fingerprint(model_->fingerprint, id); }
     const Metrics& metrics() const noexcept { return metrics_; }
     void reset_metrics() noexcept { metrics_ = Metrics(); }
+    // Both may be read from any thread.
+    PerformanceCounters& performance() noexcept { return performance_; }
+    const PerformanceCounters& performance() const noexcept { return performance_; }
+    tg::Backend& backend() noexcept { return *backend_; }
+    const tg::Backend& backend() const noexcept { return *backend_; }
     uint64_t scratch_bytes() const noexcept;
     // The last decode's nodes as JSON; see bitnet_context_get_trace.
     std::string trace_json() const;
@@ -66,6 +83,7 @@ public:
     void check_sequence(bitnet_seq_id id) const;
 
 private:
+    void decode_batch(const BatchView& batch, const Deadline& deadline);
     void run_micro_batch(const BatchView& batch, int32_t begin, int32_t end, int64_t first_output);
     void reserve_outputs(int64_t n_outputs);
     void forget_outputs() noexcept;
@@ -77,6 +95,7 @@ private:
     ContextConfig config_;
     std::unique_ptr<tg::Backend> backend_;
     KvCache cache_;
+    SequenceAdapters adapters_;
     DecoderGraph decoder_;
     tg::MemoryPlan plan_;
     std::unique_ptr<tg::Buffer> arena_;
@@ -90,6 +109,7 @@ private:
     tg::GraphTrace trace_;
     KernelLog* kernel_log_ = nullptr;
     Metrics metrics_;
+    PerformanceCounters performance_;
     Deadline deadline_;          // of the decode that runs
     bool timed_out_ = false;     // it, and nobody's wish, stopped the decode
     std::atomic<bool> cancelled_{false};

@@ -53,6 +53,7 @@ size_t prefill_sequence(Context& context, bitnet_seq_id id, std::span<const bitn
         throw;
     }
     if (held) cache.release(tail);
+    context.performance().add_prompt(n_kept, tokens.size());
     return n_kept;
 }
 

@@ -84,7 +84,7 @@ void save_sequence(const KvCache& cache, bitnet_seq_id id, bitnet_pos n_base, ui
 void load_sequence(KvCache& cache, bitnet_seq_id id, uint64_t fingerprint, const uint8_t* data, size_t size) {
     if (size < kHeadBytes + kChecksumBytes || std::memcmp(data, kMagic, sizeof kMagic) != 0) bad_state("is not one");
     const uint8_t* from = data + sizeof kMagic;
-    if (get_le<uint64_t>(from) != fingerprint) bad_state("belongs to another model");
+    if (get_le<uint64_t>(from) != fingerprint) bad_state("belongs to another model or to other adapters");
     const uint32_t n_layer = get_le<uint32_t>(from), row_width = get_le<uint32_t>(from),
                    n_tokens = get_le<uint32_t>(from);
     const int32_t n_base = static_cast<int32_t>(get_le<uint32_t>(from));

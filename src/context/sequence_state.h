@@ -1,5 +1,5 @@
 // A sequence as bytes: saved games, prompt caches, branches of a dialogue. The layout is little-endian and fixed:
-//   "BNSEQ002"  u64 model fingerprint  u32 n_layer  u32 row_width  u32 n_tokens  u32 n_base
+//   "BNSEQ002"  u64 fingerprint of the model and the sequence's adapters  u32 n_layer  u32 row_width  u32 n_tokens  u32 n_base
 //   only where n_base > 0: u64 hash of the n_base tokens before (FNV-1a of their i32 ids)
 //   i32 positions[n_tokens]  i32 tokens[n_tokens]
 //   per layer: f16 keys[n_tokens][row_width], f16 values[n_tokens][row_width]

@@ -8,6 +8,7 @@
 #include "bitnet.h"
 #include "ggml-like/graph_trace.h"
 #include "src/base/error.h"
+#include "src/context/sequence_adapters.h"
 #include "src/context/state_bytes.h"
 
 namespace bitnet {
@@ -30,6 +31,16 @@ uint64_t bytes_of(const KvCache& cache, uint64_t n_cells, uint64_t n_nodes, uint
 
 uint64_t bytes_of(const KvCache& cache, const SavedTree& tree) {
     return bytes_of(cache, tree.cells.size(), tree.nodes.size(), tree.tails.size());
+}
+
+// Of the model and of what the sequences that are not empty were computed with.
+uint64_t fingerprint_of(const SavedTree& tree, uint64_t model, const AdapterTag& tag_of) {
+    uint64_t hash = model;
+    for (const SavedTree::Tail& tail : tree.tails) {
+        const uint64_t tag = tag_of ? tag_of(tail.id) : 0;
+        if (tag != 0) hash = fingerprint_with(fingerprint_with(hash, static_cast<uint64_t>(tail.id)), tag);
+    }
+    return hash;
 }
 
 // Collects small writes into pieces and keeps the checksum.
@@ -90,11 +101,11 @@ uint64_t most_session_bytes(const KvCache& cache) {
     return bytes_of(cache, n_cells, n_cells * n_seq, n_seq);
 }
 
-void save_session(const KvCache& cache, uint64_t fingerprint, const SessionSink& sink) {
+void save_session(const KvCache& cache, uint64_t fingerprint, const SessionSink& sink, const AdapterTag& tag_of) {
     const SavedTree tree = cache.save();
     Pieces out(sink, bytes_of(cache, tree));
     out.write(kMagic, sizeof kMagic);
-    out.number(fingerprint);
+    out.number(fingerprint_of(tree, fingerprint, tag_of));
     out.number(static_cast<uint32_t>(cache.layers().size()));
     out.number(static_cast<uint32_t>(cache.row_width()));
     out.number(static_cast<uint32_t>(tree.cells.size()));
@@ -113,10 +124,10 @@ void save_session(const KvCache& cache, uint64_t fingerprint, const SessionSink&
     out.finish();
 }
 
-void load_session(KvCache& cache, uint64_t fingerprint, const uint8_t* data, size_t size) {
+void load_session(KvCache& cache, uint64_t fingerprint, const uint8_t* data, size_t size, const AdapterTag& tag_of) {
     if (size < kHeadBytes + kChecksumBytes || std::memcmp(data, kMagic, sizeof kMagic) != 0) bad_session("is not one");
     const uint8_t* from = data + sizeof kMagic;
-    if (get_le<uint64_t>(from) != fingerprint) bad_session("was saved with another model");
+    const uint64_t saved_fingerprint = get_le<uint64_t>(from);
     const uint32_t n_layer = get_le<uint32_t>(from), row_width = get_le<uint32_t>(from);
     if (n_layer != cache.layers().size() || row_width != cache.row_width()) bad_session("was saved with another model");
     const uint32_t n_cells = get_le<uint32_t>(from), n_nodes = get_le<uint32_t>(from), n_tails = get_le<uint32_t>(from);
@@ -138,6 +149,9 @@ void load_session(KvCache& cache, uint64_t fingerprint, const uint8_t* data, siz
     read_pairs(tree.cells, n_cells);
     read_pairs(tree.nodes, n_nodes);
     read_pairs(tree.tails, n_tails);
+    if (fingerprint_of(tree, fingerprint, tag_of) != saved_fingerprint) {
+        bad_session("was saved with another model or other adapters of its sequences");
+    }
     cache.restore(tree);
     const size_t n = size_t{n_cells} * kv_row_bytes(cache);
     if (n == 0) return;

@@ -91,6 +91,11 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
 // Brings the context to the logits of the next token; false when something ended the text instead.
 bool Generation::advance(Context& context) {
     const Stopwatch time;
+    if (record_ && context.adapters().tag(id_) != 0) {
+        throw Error(BITNET_E_UNSUPPORTED, "sequence " + std::to_string(id_) +
+                                              " runs with adapters, which a receipt cannot state; generate without a "
+                                              "receipt, or remove the tokens and the adapters");
+    }
     const LogScope log(context, record_);
     try {
         if (!prompt_done_) {
@@ -130,13 +135,21 @@ const GenerationStep& Generation::next(Context& context, const Tokenizer& tokeni
     if (reason_ != BITNET_FINISH_NONE) return step_;
     const Stopwatch time;
     const uint64_t prefill_before = prefill_us_;
+    PerformanceCounters& performance = context.performance();
+    const uint64_t forward_before = performance.forward_us();
+    sampling_us_ = detokenize_us_ = 0;
     draw(context, tokenizer);
     const uint64_t us = time.us();
+    const uint64_t forward_us = performance.forward_us() - std::min(forward_before, performance.forward_us());
+    performance.add_step(us - std::min(us, forward_us), sampling_us_, detokenize_us_);
     decode_us_ += us - std::min(us, prefill_us_ - prefill_before);
     if (step_.token >= 0) {
         step_.token_us = us;
         token_us_.push_back(us);
+        performance.count_token();
+        tokens_.size() == 1 ? performance.add_first_token(us) : performance.add_other_token(us);
     }
+    if (reason_ != BITNET_FINISH_NONE) performance.count_inference();
     return step_;
 }
 
@@ -151,7 +164,10 @@ void Generation::draw(Context& context, const Tokenizer& tokenizer) {
             const float* logits = context.logits(-1);
             const size_t n_vocab = static_cast<size_t>(context.model().hparams.n_vocab);
             if (record_) record_->logits.push_back(logits_digest(logits, n_vocab));
+            const Stopwatch time;
             drawn_ = sampler_.sample(logits, n_vocab);
+            sampling_us_ = time.us();
+            context.performance().count_sampled();
             if (record_) record_->drawn.push_back(drawn_);
             if (config_.n_logprobs > 0) note_logprobs(logits, n_vocab);
         } catch (...) {
@@ -165,7 +181,10 @@ void Generation::draw(Context& context, const Tokenizer& tokenizer) {
     if (tokenizer.is_end(drawn_)) {
         finish(BITNET_FINISH_END);
     } else {
+        const Stopwatch time;
         take(drawn_, tokenizer);
+        detokenize_us_ = time.us();
+        context.performance().count_detokenized();
     }
 }
 

@@ -99,6 +99,7 @@ private:
     std::vector<uint64_t> token_us_;
     size_t n_reused_ = 0, n_steps_ = 0;
     uint64_t prefill_us_ = 0, decode_us_ = 0;
+    uint64_t sampling_us_ = 0, detokenize_us_ = 0;  // of the step that runs
 };
 
 }  // namespace bitnet

@@ -6,9 +6,14 @@ namespace bitnet::gguf_key {
 
 inline constexpr char kArchitecture[] = "general.architecture";
 inline constexpr char kName[] = "general.name";
+inline constexpr char kType[] = "general.type";
 inline constexpr char kAlignment[] = "general.alignment";
 inline constexpr char kFileType[] = "general.file_type";
 inline constexpr char kQuantizationVersion[] = "general.quantization_version";
+
+inline constexpr char kAdapterType[] = "adapter.type";
+inline constexpr char kAdapterAlpha[] = "adapter.lora.alpha";
+inline constexpr char kAdapterInvocationTokens[] = "adapter.alora.invocation_tokens";
 
 inline constexpr char kSplitNumber[] = "split.no";  // counted from 0
 inline constexpr char kSplitCount[] = "split.count";

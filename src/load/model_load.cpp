@@ -11,6 +11,7 @@
 #include "src/base/log.h"
 #include "src/gguf/gguf_text.h"
 #include "src/load/hparams_read.h"
+#include "src/load/kernel_check.h"
 #include "src/load/tensor_place.h"
 #include "src/load/weight_check.h"
 
@@ -114,6 +115,7 @@ void load_weights(const GgufFile& file, const LoadOptions& options, Model& model
     place_all(model.hparams, *model.arch, placer, model.weights);
     if (options.check_weights) check_norms(*model.arch, model.weights);
     tg::ThreadPool pool(options.n_threads);
+    KernelCheck kernels(&model);
     uint64_t done = 0;
     for (const TensorPlacer::Placed& placed : placer.placed()) {
         if (options.on_progress && !options.on_progress(static_cast<float>(static_cast<double>(done) /
@@ -122,6 +124,7 @@ void load_weights(const GgufFile& file, const LoadOptions& options, Model& model
         }
         const bool in_place = placer.materialize(placed, options.arm_order);
         if (options.check_weights) check_weight_codes(*placed.weight, pool);
+        kernels.check(*placed.weight);
         tg::pack_weight(*placed.weight, model.kernels, pool, &model.owned);
         const bool packed = placed.weight->data != placed.weight->file_data;
         const bool file_bytes_needed = !packed || placed.weight == &model.weights.token_embd;  // looked up row by row

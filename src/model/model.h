@@ -32,6 +32,8 @@ struct Model {
     uint64_t owned_bytes = 0;
     uint64_t fingerprint = 0;                    // of shape, tensor table and a sample of the data
     uint64_t load_us = 0;
+    uint64_t n_kernel_fallbacks = 0;             // kernels that gave wrong sums at load and were replaced
+    std::string kernel_problem;                  // the last of them
 };
 
 }  // namespace bitnet

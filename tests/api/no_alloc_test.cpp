@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "tests/support/api_fixture.h"
+#include "tests/support/adapter_file.h"
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COUNTS_ALLOCATIONS 1
@@ -178,4 +178,33 @@ TEST_CASE("forking, rewinding and going on from forks allocate nothing, not even
           }) == 0);
     CHECK(failures == 0);
     CHECK(bitnet_context_get_n_free(context.get()) == 256 - 10 - 199);
+}
+
+TEST_CASE("with adapters decoding, forking and removing allocate nothing, not even the first time") {
+    if (!can_count()) return;
+    const std::string path = test::golden_model("b25-i2s-untied");
+    const test::ModelHandle model = test::load_model(path);
+    const test::AdapterHandle first = test::load_adapter(model, test::full_adapter(path, 4, test::kTypeF16, 1).bytes());
+    const test::AdapterHandle second = test::load_adapter(model, test::full_adapter(path, 8, test::kTypeF32, 90).bytes());
+    for (const int32_t n_threads : {1, 2}) {
+        const test::ContextHandle context = test::make_context(model, [&](bitnet_context_params& p) {
+            p.n_seq_max = 8;
+            p.n_ubatch = 4;
+            p.n_threads = n_threads;
+            p.max_lora_rank = 12;
+        });
+        test::must(test::set_adapters(context, 0, {{first.get(), 1.0f}}));
+        test::must(test::set_adapters(context, 1, {{first.get(), 1.0f}, {second.get(), 0.5f}}));
+        const test::Tokens tokens = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+        int failures = 0;
+        CHECK(allocations([&] {
+                  for (bitnet_seq_id id = 0; id < 4; ++id) {
+                      failures += bitnet_context_decode_tokens(context.get(), id, tokens.data(), 10) != BITNET_OK;
+                      failures += bitnet_sequence_fork(context.get(), id, 4 + id) != BITNET_OK;
+                      failures += bitnet_context_decode_tokens(context.get(), 4 + id, tokens.data(), 1) != BITNET_OK;
+                  }
+                  failures += bitnet_sequence_remove(context.get(), -1, -1, -1) != BITNET_OK;
+              }) == 0);
+        CHECK(failures == 0);
+    }
 }

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "tests/support/api_fixture.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/adapter_file.h"
 
 namespace {
 
@@ -57,7 +59,131 @@ void check_info(Get get) {
     }
 }
 
+// Every struct whose size the caller tells, with the size of its first version (bytes on 64-bit systems). A size stands for
+// programs that exist: it never changes. tests/rules/struct_layout.py finds a struct without a row.
+struct StructRow {
+    const char* name;
+    size_t first_size;
+    size_t size;
+};
+#define STRUCT_ROW(name, first_size)                                                                                   \
+    { #name, first_size, sizeof(name) }
+const StructRow kStructs[] = {
+    STRUCT_ROW(bitnet_batch, 40),
+    STRUCT_ROW(bitnet_context_params, 48),
+    STRUCT_ROW(bitnet_environment_info, 56),
+    STRUCT_ROW(bitnet_error_info, 48),
+    STRUCT_ROW(bitnet_generation_params, 48),
+    STRUCT_ROW(bitnet_generation_result, 168),
+    STRUCT_ROW(bitnet_generation_step, 64),
+    STRUCT_ROW(bitnet_kernel_info, 48),
+    STRUCT_ROW(bitnet_memory_info, 48),
+    STRUCT_ROW(bitnet_metrics, 56),
+    STRUCT_ROW(bitnet_model_info, 112),
+    STRUCT_ROW(bitnet_model_params, 56),
+    STRUCT_ROW(bitnet_reader, 32),
+    STRUCT_ROW(bitnet_sampler_params, 72),
+    STRUCT_ROW(bitnet_tensor_info, 88),
+    STRUCT_ROW(bitnet_tokenizer_info, 64),
+};
+
+// The first size of Struct: what the oldest program tells.
+uint32_t first_size_of(const char* name) {
+    for (const StructRow& row : kStructs) {
+        if (std::strcmp(row.name, name) == 0) return static_cast<uint32_t>(row.first_size);
+    }
+    FAIL("no row for ", name);
+    return 0;
+}
+#define FIRST_SIZE(name) first_size_of(#name)
+
 }  // namespace
+
+TEST_CASE("no struct is shorter than its first version") {
+    for (const StructRow& row : kStructs) {
+        CAPTURE(row.name);
+        CHECK(row.size >= row.first_size);
+        CHECK(row.size % 8 == 0);
+    }
+}
+
+TEST_CASE("a program that tells the first size of every struct works") {
+    bitnet_model_params model_params = bitnet_model_default_params();
+    model_params.max_tensors = 1;  // younger than the program: what lies there is not read
+    model_params.struct_size = FIRST_SIZE(bitnet_model_params);
+    bitnet_model* model = nullptr;
+    test::must(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &model_params, &model));
+    const test::ModelHandle owner(model);
+
+    const std::vector<uint8_t> bytes = test::read_file(test::golden_model("b158-i2s"));
+    bitnet_reader reader = {};
+    reader.struct_size = FIRST_SIZE(bitnet_reader);
+    reader.size = bytes.size();
+    reader.read = [](void* user_data, uint64_t offset, void* dst, uint64_t n_bytes) -> int32_t {
+        std::memcpy(dst, static_cast<const uint8_t*>(user_data) + offset, n_bytes);
+        return 0;
+    };
+    reader.user_data = const_cast<uint8_t*>(bytes.data());
+    bitnet_model* read = nullptr;
+    test::must(bitnet_model_load_from_reader(&reader, &model_params, &read));
+    bitnet_model_free(read);
+
+    bitnet_context_params context_params = bitnet_context_default_params();
+    context_params.struct_size = FIRST_SIZE(bitnet_context_params);
+    bitnet_context* context = nullptr;
+    test::must(bitnet_context_create(model, &context_params, &context));
+    const test::ContextHandle context_owner(context);
+    const bitnet_token token = 5;
+    bitnet_batch batch = {};
+    batch.struct_size = FIRST_SIZE(bitnet_batch);
+    batch.n_tokens = 1;
+    batch.tokens = &token;
+    test::must(bitnet_context_decode(context, &batch));
+
+    bitnet_sampler_params sampler_params = bitnet_sampler_default_params();
+    sampler_params.struct_size = FIRST_SIZE(bitnet_sampler_params);
+    sampler_params.temperature = 0;
+    bitnet_sampler* sampler = nullptr;
+    test::must(bitnet_sampler_create(&sampler_params, &sampler));
+    bitnet_token next = -1;
+    test::must(bitnet_sampler_sample_context(sampler, context, -1, &next));
+    bitnet_sampler_free(sampler);
+
+    bitnet_generation_params params = bitnet_generation_default_params();
+    params.struct_size = FIRST_SIZE(bitnet_generation_params);
+    params.sampler = &sampler_params;
+    params.max_new_tokens = 2;
+    const test::Tokens prompt = {token};
+    bitnet_generation* generation = nullptr;
+    test::must(bitnet_generation_create_from_tokens(context, 0, prompt.data(), prompt.size(), &params, &generation));
+    // Answers are filled up to the first size and not a byte further.
+    const auto filled = [](uint32_t size, auto get) {
+        std::vector<unsigned char> memory(size + 64, 0xcd);
+        std::memcpy(memory.data(), &size, sizeof size);
+        test::must(get(memory.data()));
+        for (size_t i = size; i < memory.size(); ++i) REQUIRE(memory[i] == 0xcd);
+        return memory;
+    };
+#define FILLED(type, call)                                                                                             \
+    filled(FIRST_SIZE(type), [&](void* p) {                                                                            \
+        auto* out = static_cast<type*>(p);                                                                             \
+        return call;                                                                                                   \
+    })
+    const auto step = FILLED(bitnet_generation_step, bitnet_generation_next(generation, out));
+    CHECK(reinterpret_cast<const bitnet_generation_step*>(step.data())->tokens[0] == next);
+    const auto result = FILLED(bitnet_generation_result, bitnet_generation_get_result(generation, out));
+    CHECK(reinterpret_cast<const bitnet_generation_result*>(result.data())->n_tokens == 1);
+    bitnet_generation_free(generation);
+    FILLED(bitnet_model_info, bitnet_model_get_info(model, out));
+    FILLED(bitnet_tensor_info, bitnet_model_get_tensor(model, 0, out));
+    FILLED(bitnet_kernel_info, bitnet_kernel_get_info(0, out));
+    FILLED(bitnet_memory_info, bitnet_context_get_memory(context, out));
+    FILLED(bitnet_metrics, bitnet_context_get_metrics(context, out));
+    FILLED(bitnet_tokenizer_info, bitnet_tokenizer_get_info(bitnet_model_get_tokenizer(model), out));
+    FILLED(bitnet_error_info, bitnet_last_error_get_info(out));
+    FILLED(bitnet_environment_info, bitnet_environment_get_info(out));
+#undef FILLED
+}
 
 TEST_CASE("params_init writes the defaults into as many bytes as the caller has") {
     check_init(bitnet_model_params_init);
@@ -106,6 +232,16 @@ TEST_CASE("answers are cut at the caller's size") {
     check_info<bitnet_tokenizer_info>([&](bitnet_tokenizer_info* info) {
         return bitnet_tokenizer_get_info(bitnet_model_get_tokenizer(model.get()), info);
     });
+    check_info<bitnet_device_info>([&](bitnet_device_info* info) { return bitnet_device_get_info("cpu", info); });
+    check_info<bitnet_quantization_info>(
+        [&](bitnet_quantization_info* info) { return bitnet_model_get_quantization(model.get(), info); });
+    check_info<bitnet_type_usage>([&](bitnet_type_usage* info) { return bitnet_model_get_type(model.get(), 0, info); });
+    check_info<bitnet_model_config>(
+        [&](bitnet_model_config* info) { return bitnet_model_get_config(model.get(), info); });
+    const test::AdapterHandle adapter = test::load_adapter(
+        model, test::full_adapter(test::golden_model("b158-i2s"), 2, test::kTypeF16, 1).bytes());
+    check_info<bitnet_adapter_info>(
+        [&](bitnet_adapter_info* info) { return bitnet_adapter_get_info(adapter.get(), info); });
     check_info<bitnet_error_info>([&](bitnet_error_info* info) { return bitnet_last_error_get_info(info); });
 }
 
@@ -137,7 +273,8 @@ TEST_CASE("parameters of an older program keep the defaults of what it does not 
     test::must(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &model_params, &loaded));
     bitnet_model_free(loaded);
     model_params.struct_size = sizeof model_params;
-    CHECK(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &model_params, &loaded) == BITNET_E_SECURITY_MODEL_SIZE);
+    CHECK(bitnet_model_load(test::golden_model("b158-i2s").c_str(), &model_params, &loaded) ==
+          BITNET_E_SECURITY_MODEL_SIZE);
 
     const test::ContextHandle owner = test::make_context(model);
     const bitnet_token token = 5;

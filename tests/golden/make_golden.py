@@ -48,9 +48,9 @@ def compact_json(value: object, indent: int = 0) -> str:
 class Pair:
     """The oracle in double and in single precision, fed the same tokens, to see whether they round alike."""
 
-    def __init__(self, path: Path, half_margin: float, half_cache: bool = True):
+    def __init__(self, path: Path, half_margin: float, half_cache: bool = True, adapters: list | None = None):
         self.half_margin = half_margin
-        self.models = [oracle.load_model(path, dtype, half_cache) for dtype in (np.float64, np.float32)]
+        self.models = [oracle.load_model(path, dtype, half_cache, adapters) for dtype in (np.float64, np.float32)]
         self.caches = [model.new_cache() for model in self.models]
         self.logits: list[list[np.ndarray]] = [[], []]
         self.int8_distance = self.half_distance = 0.5

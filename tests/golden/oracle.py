@@ -30,12 +30,25 @@ PROJECTIONS = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up"
 
 
 @dataclass
+class LowRank:
+    """One adapter's share of one matrix: factor * B (A x), with A [rank, K] and B [M, rank]; x is never rounded."""
+
+    a: np.ndarray
+    b: np.ndarray
+    factor: float
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return x.dtype.type(self.factor) * (x @ self.a.T @ self.b.T)
+
+
+@dataclass
 class Linear:
     """One projection: its dequantised weights [M, K], whether its input is rounded to int8, and its output factor."""
 
     weight: np.ndarray
     ternary: bool
     factor: float
+    adapters: list[LowRank] = field(default_factory=list)
 
 
 @dataclass
@@ -105,13 +118,28 @@ class Model:
     dtype: type = np.float64
     half_cache: bool = True
     rounding: Rounding = field(default_factory=Rounding)
+    head_adapters: list[LowRank] = field(default_factory=list)
 
     def new_cache(self) -> Cache:
         empty = np.zeros((0, self.n_kv_head, self.head_dim), self.dtype)
         return Cache([empty] * self.n_layer, [empty] * self.n_layer)
 
 
-def load_model(path: str | Path, dtype: type = np.float64, half_cache: bool = True) -> Model:
+def low_rank_of(name: str, adapters: list[tuple[str | Path, float]], dtype: type) -> list[LowRank]:
+    """What LoRA files, each with a scale, add to the matrix of this name."""
+    found = []
+    for path, scale in adapters:
+        metadata, tensors = read_gguf(path)
+        assert (metadata["general.type"], metadata["adapter.type"]) == ("adapter", "lora")
+        if f"{name}.lora_a" in tensors:
+            a, b = (codecs_numpy.decode(tensors[f"{name}.lora_{half}"]).astype(dtype) for half in "ab")
+            alpha = metadata.get("adapter.lora.alpha", 0.0)
+            found.append(LowRank(a, b, scale * alpha / len(a) if alpha else scale))
+    return found
+
+
+def load_model(path: str | Path, dtype: type = np.float64, half_cache: bool = True,
+               adapters: list[tuple[str | Path, float]] | None = None) -> Model:
     """Reads a file and decodes every weight. dtype=float32 computes as a plain single-precision program would."""
     metadata, tensors = read_gguf(path)
     arch = metadata["general.architecture"]
@@ -136,7 +164,8 @@ def load_model(path: str | Path, dtype: type = np.float64, half_cache: bool = Tr
         tensor = tensors[f"{prefix}{name}.weight"]
         scale = f"{prefix}{name}.scale"
         output_factor = float(decoded(scale).reshape(-1)[0]) if scale in tensors else 1.0
-        return Linear(decoded(tensor.name), tensor.type in codecs_numpy.TERNARY_TYPES, output_factor)
+        return Linear(decoded(tensor.name), tensor.type in codecs_numpy.TERNARY_TYPES, output_factor,
+                      low_rank_of(tensor.name, adapters or [], dtype))
 
     layers = []
     for n in range(key("block_count")):
@@ -154,7 +183,8 @@ def load_model(path: str | Path, dtype: type = np.float64, half_cache: bool = Tr
         eps=key("attention.layer_norm_rms_epsilon"), rope_base=key("rope.freq_base", 10000.0),
         rope_factor=factor, rope_divisors=divisors, embedding=embedding,
         head=decoded("output.weight") if "output.weight" in tensors else embedding,
-        output_norm=decoded("output_norm.weight"), layers=layers, dtype=dtype, half_cache=half_cache)
+        output_norm=decoded("output_norm.weight"), layers=layers, dtype=dtype, half_cache=half_cache,
+        head_adapters=low_rank_of("output.weight", adapters or [], dtype))
 
 
 def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
@@ -177,7 +207,7 @@ def project(model: Model, x: np.ndarray, *linears: Linear) -> list[np.ndarray]:
             y = q @ linear.weight.T / scale
         else:
             y = x @ linear.weight.T
-        out.append(y * x.dtype.type(linear.factor))
+        out.append(y * x.dtype.type(linear.factor) + sum(adapter(x) for adapter in linear.adapters))
     return out
 
 
@@ -239,7 +269,8 @@ def forward(model: Model, ids: list[int], cache: Cache) -> np.ndarray:
             z = rms_norm(z, layer["ffn_sub_norm"], model.eps)
         x = x + project(model, z, layer["ffn_down"])[0]
     cache.length += tokens
-    return rms_norm(x, model.output_norm, model.eps) @ model.head.T
+    hidden = rms_norm(x, model.output_norm, model.eps)
+    return hidden @ model.head.T + sum(adapter(hidden) for adapter in model.head_adapters)
 
 
 def logits_of(model: Model, ids: list[int]) -> np.ndarray:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import docs_rules
 import exported_symbols
+import feature_coverage
 import header_is_c
 import headers_alone
 import include_rules
 import isa_objects
 import no_abort_no_print
+import struct_layout
 import tree_rules
 
 HEADER = """/* a header */
@@ -175,6 +177,32 @@ class RulesAboutText(unittest.TestCase):
             (root / "scripts/go").chmod(0o644)
             self.assertIn("not executable", docs_rules.check(root)[0][0])
 
+    def test_feature_coverage(self):
+        case = 'TEST_CASE("one is one") {}\nTEST_CASE("a \\"long\\" "\n          "name") {}\n'
+        good = "# c\nF001 | tests/api/one.cpp | one is one\nF002 | tests/api/one.cpp | a \"long\" name\n" \
+               "F002 | tests/scripts/go.py | test_it\n"
+        files = {"tests/api/one.cpp": case, "tests/scripts/go.py": "class T:\n    def test_it(self):\n        pass\n",
+                 "tests/CMakeLists.txt": "run tests/scripts/go.py\n"}
+        for text, changes, pending, expected in (
+            (good, {}, {"F003"}, None),
+            (good, {}, set(), "F003 has no test"),
+            (good, {}, {"F002", "F003"}, "F002 has a test now"),
+            (good, {}, {"F003", "F004"}, "F004 is pending and no feature"),
+            (good + "F009 | tests/api/one.cpp | one is one\n", {}, {"F003"}, "F009 is no feature"),
+            (good.replace("one is one", "one is"), {}, {"F003"}, "does not have: one is"),
+            (good.replace("test_it", "test"), {}, {"F003"}, "does not have: test"),
+            (good, {"tests/scripts/go.py": None}, {"F003"}, "go.py, which does not exist"),
+            (good, {"tests/CMakeLists.txt": "\n"}, {"F003"}, "which ctest does not run"),
+            (good.replace("F001 |", "F001:"), {}, {"F001", "F003"}, "is not: ID"),
+            (good + good.splitlines()[-1] + "\n", {}, {"F003"}, "is there twice"),
+            (good.replace("F001", "F002", 1).replace("F002 | tests/api/one.cpp | a", "F001 | tests/api/one.cpp | a"), {}, {"F003"},
+             "not sorted"),
+        ):
+            with self.subTest(expected), Tree({**files, **changes, "tests/rules/feature_coverage.txt": text}) as root:
+                problems = feature_coverage.check(root, ["F001", "F002", "F003"], pending)
+                self.assertEqual(len(problems), 0 if expected is None else 1, problems)
+                self.assertIn(expected or "", "".join(problems))
+
     def test_headers_alone(self):
         with Tree({"kernels/lame.h": "// x\n#pragma once\nstd::string x();\n"}) as root:
             problems, count = headers_alone.check("c++", root)
@@ -223,6 +251,30 @@ class RulesAboutBinaries(unittest.TestCase):
             self.assertEqual(len(problems), 2, problems)
             self.assertIn("has _Z6helperv", problems[0])
             self.assertIn("lacks bitnet_two", problems[1])
+
+    def test_struct_layout(self):
+        header = "typedef struct a { uint32_t struct_size; int32_t x, y; /* z; */ int32_t (*f)(void *p, int q); } a;\n" \
+                 "typedef struct b { int32_t q[4]; } b;\n"
+        layout = "# c\na: uint32_t struct_size; int32_t x; int32_t y; int32_t (*f)(void *p, int q)\nb: int32_t q[4]\n"
+        row = "STRUCT_ROW(a, 24)"
+        self.assertEqual(struct_layout.check(header, layout, row), [])
+        self.assertEqual(struct_layout.write(header, layout), layout)
+        self.assertEqual(struct_layout.write(header, "# c\nb: int32_t q[4]\n"), layout)
+        for changed, rows, expected in (
+            (header.replace("x, y", "y, x"), row, "has 'int32_t y' where programs expect 'int32_t x'"),
+            (header.replace("x, y", "x, w, y"), row, "has 'int32_t w' where"),
+            (header.replace("x, y", "x"), row, "where programs expect 'int32_t y'"),
+            (header.replace(" } a", " int32_t n; } a"), row, "has 'int32_t n', struct_layout.txt does not"),
+            (header.replace("q[4]", "q[5]"), row, "has 'int32_t q[5]' where"),
+            (header, "", "a has no row"),
+            (header.split("\n")[0], row, "names b, which"),
+            (header + "typedef struct c { int32_t n; } c;", row, "c has 'int32_t n', struct_layout.txt does not"),
+        ):
+            problems = struct_layout.check(changed, layout, rows)
+            self.assertEqual(len(problems), 1, problems)
+            self.assertIn(expected, problems[0])
+            if "where" in expected:  # --write does not paper over a break
+                self.assertNotEqual(struct_layout.check(changed, struct_layout.write(changed, layout), rows), [])
 
     def test_no_abort_no_print(self):
         with tempfile.TemporaryDirectory() as folder:

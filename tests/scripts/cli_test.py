@@ -81,7 +81,7 @@ class GlobalOptions(CliTest):
 
     def test_help_goes_to_standard_output(self):
         text = self.ok("--help").stdout.decode()
-        for command in ("run", "tokenize", "inspect", "perplexity", "kernels", "verify", "verify-receipt"):
+        for command in ("run", "tokenize", "inspect", "perplexity", "kernels", "devices", "verify", "verify-receipt"):
             self.assertIn(command, text)
             result = self.ok(command, "--help")
             self.assertIn(b"--json", result.stdout)
@@ -173,7 +173,7 @@ class Run(CliTest):
     def test_json_says_what_ran(self):
         result = self.greedy("-p", "Once upon a time", "-n", "5", "--seed", "18446744073709551615", "-t", "1")
         self.assertEqual(list(result), ["prompt", "prompt_ids", "ids", "text", "finish_reason", "seed", "metrics",
-                                        "model", "threads", "kernel"])
+                                        "performance", "model", "threads", "kernel"])
         self.assertEqual(result["prompt"], "Once upon a time")
         self.assertEqual(result["seed"], 2**64 - 1)
         self.assertEqual(result["threads"], 1)
@@ -186,6 +186,13 @@ class Run(CliTest):
         self.assertEqual(metrics["decode_steps"], 4)
         for key in ("load_ms", "prompt_ms", "generate_ms", "tokens_per_second", "peak_memory_bytes"):
             self.assertGreater(metrics[key], 0, key)
+        performance = result["performance"]
+        self.assertEqual((performance["backend_type"], performance["tokens_generated"]), ("cpu", 5))
+        self.assertEqual((performance["n_inferences"], performance["error_count"]), (1, 0))
+        self.assertNotIn("tokenizer_encode_time_ms", performance, "the command encodes by itself")
+        self.assertGreater(performance["forward_pass_time_ms"], 0)
+        self.assertLessEqual(performance["forward_pass_time_ms"], performance["total_latency_ms"])
+        self.assertAlmostEqual(performance["efficiency_ratio"] * 1000, performance["tokens_per_second"], 3)
 
     def test_standard_output_is_the_text_and_a_newline_and_the_rest_goes_to_standard_error(self):
         args = ("-p", "Once upon a time", "-n", "60", "--seed", "3")
@@ -313,6 +320,34 @@ class Run(CliTest):
         self.assertEqual(plain.stdout.decode(), found["text"] + "\n")
         self.fails(1, "stop sequence 0 is empty", "run", "-m", MODEL, "--stop", "")
         self.fails(1, "stop sequence 0 has 2000 bytes", "run", "-m", MODEL, "--stop", "x" * 2000)
+
+    def test_adapters_change_the_text_by_their_scale(self):
+        golden = ROOT / "tests/golden"
+        first, second = golden / "lora-first.gguf", golden / "lora-second.gguf"
+
+        def ids(*loras):
+            options = [word for lora in loras for word in ("--lora", lora)]
+            return self.ok_json("run", "-m", golden / "b25-i2s-untied.gguf", "--temp", "0", "-n", "20", "-p", "the in",
+                                *options)["ids"]
+
+        plain, adapted = ids(), ids(str(first))
+        self.assertNotEqual(adapted, plain)
+        self.assertEqual(ids(f"{first}:0"), plain)
+        self.assertEqual(ids(f"{first}:1.0"), adapted)
+        self.assertEqual(ids(str(first), f"{second}:0"), adapted)
+        self.assertEqual(len({tuple(ids(*loras)) for loras in ((f"{first}:2",), (str(first), f"{second}:8"), (str(first),))}), 3)
+        with tempfile.TemporaryDirectory() as folder:
+            colon = Path(folder) / "a:b.gguf"
+            colon.write_bytes(first.read_bytes())
+            self.assertEqual(ids(str(colon)), adapted)
+            self.assertEqual(ids(f"{colon}:0"), plain)
+            self.fails(1, "missing.gguf", "run", "-m", golden / "b25-i2s-untied.gguf", "--lora", Path(folder) / "missing.gguf")
+        self.fails(1, "adapts|architecture", "run", "-m", golden / "llama-f16.gguf", "--lora", first)
+        self.fails(1, "scale", "run", "-m", golden / "b25-i2s-untied.gguf", "--lora", f"{first}:nan")
+        score = ["perplexity", "-m", golden / "b25-i2s-untied.gguf", "--ctx", "32", "-f", VALID, "--limit", "2"]
+        scores = [self.ok_json(*score, *options)["perplexity"] for options in ([], ["--lora", f"{first}:0"], ["--lora", first])]
+        self.assertEqual(scores[0], scores[1])
+        self.assertNotEqual(scores[0], scores[2])
 
     def test_a_timeout_ends_the_text(self):
         found = self.greedy("-n", "-1", "--timeout", "0.000001")
@@ -526,7 +561,19 @@ class Tokenize(CliTest):
 class Inspect(CliTest):
     def test_json_and_text_say_the_same(self):
         result = self.ok_json("inspect", MODEL)
-        self.assertEqual(list(result), ["file", "runs", "problem", "model", "tokenizer", "metadata", "tensors"])
+        self.assertEqual(list(result), ["file", "runs", "problem", "model", "config", "quantization", "features",
+                                        "tokenizer", "metadata", "tensors"])
+        quantization = result["quantization"]
+        self.assertEqual(quantization["type"], result["model"]["quantization"])
+        self.assertAlmostEqual(quantization["bits_per_weight"], result["model"]["bits_per_weight"], 4)
+        self.assertAlmostEqual(quantization["compression_f16"] * quantization["bits_per_weight"], 16, 3)
+        self.assertEqual(sum(row["n_tensors"] for row in quantization["types"]), len(result["tensors"]))
+        self.assertEqual(sum(row["n_bytes"] for row in quantization["types"]),
+                         sum(tensor["n_bytes"] for tensor in result["tensors"]))
+        self.assertEqual(result["config"]["device"], "cpu")
+        self.assertEqual(result["config"]["max_seq_len"], 512)
+        self.assertIn("ternary", result["features"])
+        self.assertEqual(result["tokenizer"]["source"], "gguf")
         self.assertEqual((result["runs"], result["problem"]), (True, ""))
         self.assertEqual(result["model"]["n_layer"], 8)
         self.assertEqual(result["model"]["rms_norm_eps"], 1e-5)
@@ -539,6 +586,26 @@ class Inspect(CliTest):
         self.assertRegex(text, r"(?m)^  tokenizer.ggml.model +llama$")
         for key in result["metadata"]:
             self.assertIn(f"\n  {key} ", text)
+
+
+class Devices(CliTest):
+    def test_the_cpu_is_there_and_text_and_json_agree(self):
+        result = self.ok_json("devices")
+        self.assertEqual(result["schema"], "bitnet-devices/1")
+        cpu = result["devices"][0]
+        self.assertEqual((cpu["name"], cpu["available"]), ("cpu", True))
+        self.assertGreaterEqual(cpu["max_threads"], 1)
+        runnable = {kernel["level"] for kernel in self.ok_json("kernels") if kernel["runnable"]}
+        self.assertLessEqual(runnable, set(cpu["simd"]))
+        text = self.ok("devices").stdout.decode()
+        self.assertRegex(text, r"\Acpu\n")
+        self.assertRegex(text, rf"(?m)^  threads +{cpu['max_threads']}$")
+        self.assertIn(f"  simd          {', '.join(cpu['simd'])}\n", text)
+        self.assertIn(f"built with {', '.join(result['features'])}\n", text)
+        for device in result["devices"][1:]:
+            self.assertEqual(device["available"], "problem" not in device)
+            if not device["available"]:
+                self.assertIn(device["problem"], text)
 
 
 class Kernels(CliTest):

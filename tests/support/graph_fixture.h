@@ -79,6 +79,7 @@ struct Feed {
     }
     int64_t n_tokens;
     std::vector<int32_t> tokens, positions, cells, outputs;
+    std::vector<tg::LoraSegment> lora;  // of the tokens
 
     tg::RunInputs inputs() {
         visible_.assign(tokens.size(), cells.data());
@@ -93,6 +94,7 @@ struct Feed {
         in.visible = visible_.data();
         in.n_visible = n_visible_.data();
         in.output_rows = outputs.data();
+        in.lora_tokens = {lora.data(), static_cast<int64_t>(lora.size())};
         return in;
     }
 

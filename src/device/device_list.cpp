@@ -1,0 +1,101 @@
+#include "src/device/device_list.h"
+
+#include <algorithm>
+
+#include "kernels/cpu/cpu_features.h"
+#include "kernels/cpu/kernel_select.h"
+#include "src/base/environment.h"
+#include "src/base/error.h"
+
+namespace bitnet {
+namespace {
+
+bool runs_here(uint64_t needs) { return (needs & ~kern::cpu_features()) == 0; }
+
+template <typename Use>
+void for_each_runnable(Use&& use) {
+    for (size_t i = 0; i < kern::mul_mat_kernel_count(); ++i) {
+        if (runs_here(kern::mul_mat_kernel_at(i).needs)) use(kern::mul_mat_kernel_at(i));
+    }
+}
+
+}  // namespace
+
+const std::vector<DeviceName>& usable_devices() {
+    static const std::vector<DeviceName> devices = {{BITNET_DEVICE_CPU, 0}};
+    return devices;
+}
+
+const std::vector<std::string>& usable_device_names() {
+    static const std::vector<std::string> names = [] {
+        std::vector<std::string> all;
+        for (const DeviceName& device : usable_devices()) all.push_back(format_device_name(device));
+        return all;
+    }();
+    return names;
+}
+
+std::string device_problem(DeviceName name) {
+    const std::vector<DeviceName>& devices = usable_devices();
+    if (name.kind == BITNET_DEVICE_AUTO || std::find(devices.begin(), devices.end(), name) != devices.end()) return "";
+    return format_device_name(name) + ": not built into this library";
+}
+
+DeviceName require_device_name(std::string_view text) {
+    if (const std::optional<DeviceName> name = parse_device_name(text)) return *name;
+    const std::string shown(text.substr(0, 80));
+    throw Error(BITNET_E_CONFIG,
+                "'" + shown + "' names no device; write auto, cpu, metal, cuda or cuda:N with N from 0 to 255")
+        .with_subject(shown);
+}
+
+DeviceName require_device(const char* text) {
+    const DeviceName name = require_device_name(text != nullptr ? text : "auto");
+    if (std::string problem = device_problem(name); !problem.empty()) {
+        throw Error(BITNET_E_DEVICE_NOT_AVAILABLE, problem + "; use cpu or auto")
+            .with_subject(format_device_name(name));
+    }
+    return name.kind == BITNET_DEVICE_AUTO ? usable_devices().front() : name;
+}
+
+std::vector<const char*> cpu_levels() {
+    // Levels rise in the list of their names; one runs where it can be asked for.
+    std::vector<const char*> levels;
+    kern::KernelSet set{};
+    for (size_t i = 0; i < kern::kernel_level_count(); ++i) {
+        const char* level = kern::kernel_level_at(i);
+        if (kern::select_kernels(level, &set) == kern::KernelChoice::ok) levels.push_back(level);
+    }
+    return levels;
+}
+
+const char* cpu_kernel_level() {
+    // An impossible BITNET_KERNEL is an error of the load that it would count for, not of a question.
+    kern::KernelSet set{};
+    if (kern::select_kernels(env_kernel().c_str(), &set) != kern::KernelChoice::ok) kern::select_kernels(nullptr, &set);
+    return set.for_type(kern::QuantType::i2_s).level;
+}
+
+std::vector<const char*> cpu_weight_types() {
+    std::vector<const char*> types;
+    for (int i = 0; i < kern::kQuantTypeCount; ++i) {
+        const char* name = kern::quant_type_info(static_cast<kern::QuantType>(i)).name;
+        if (cpu_multiplies(name)) types.push_back(name);
+    }
+    return types;
+}
+
+bool cpu_multiplies(std::string_view type) {
+    bool found = false;
+    for_each_runnable(
+        [&](const kern::MulMatKernel& kernel) { found |= kern::quant_type_info(kernel.type).name == type; });
+    return found;
+}
+
+bool cpu_packs(std::string_view activation_format) {
+    bool found = false;
+    for_each_runnable([&](const kern::MulMatKernel& kernel) { found |= kernel.act->name == activation_format; });
+    return found;
+}
+
+}  // namespace bitnet

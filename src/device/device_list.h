@@ -1,0 +1,35 @@
+// Which devices this library can compute on here, and what the CPU among them can do.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/device/device_name.h"
+
+namespace bitnet {
+
+// The best first; "auto" is the first one.
+const std::vector<DeviceName>& usable_devices();
+const std::vector<std::string>& usable_device_names();
+
+// Why a device cannot be used: "metal: not built into this library"; "" when it can.
+std::string device_problem(DeviceName name);
+
+// The device that a text names, whether it is there or not. Throws BITNET_E_CONFIG for a text that names none.
+DeviceName require_device_name(std::string_view text);
+// The device behind a text that can be used ("auto" and null: the best one). Throws as above, and
+// BITNET_E_DEVICE_NOT_AVAILABLE with the reason.
+DeviceName require_device(const char* text);
+
+// Instruction set levels that this CPU can run, rising: "scalar", "avx2". Static storage.
+std::vector<const char*> cpu_levels();
+// The level of the kernels that a model uses here unless told otherwise.
+const char* cpu_kernel_level();
+// Types of weights that the CPU multiplies.
+std::vector<const char*> cpu_weight_types();
+// Whether some kernel that runs here multiplies weights of this type, or packs activations in this format ("i8").
+bool cpu_multiplies(std::string_view type);
+bool cpu_packs(std::string_view activation_format);
+
+}  // namespace bitnet
