@@ -255,6 +255,7 @@ typedef struct bitnet_model bitnet_model;
 typedef struct bitnet_tokenizer bitnet_tokenizer;
 typedef struct bitnet_context bitnet_context;
 typedef struct bitnet_sampler bitnet_sampler;
+typedef struct bitnet_grammar bitnet_grammar;
 
 /* ---- 4. Library: log, kernels ------------------------------------------------------------------------------------- */
 
@@ -306,7 +307,7 @@ typedef struct bitnet_model_params {
     int32_t vocab_only;         /* 1: only metadata and tokenizer; no context can be created */
     const char *kernel;         /* NULL: $BITNET_KERNEL, or the best; else a kernel or level name */
     uint64_t max_bytes;         /* refuse with BITNET_E_SECURITY_MODEL_SIZE above this many bytes of weights;
-                                 * 0: $BITNET_MEMORY_LIMIT */
+                                 * 0: $BITNET_MEMORY_LIMIT decides, with BITNET_E_SECURITY_MEMORY */
     bitnet_progress_callback on_progress; /* may be NULL; called on the loading thread */
     void *progress_user_data;
     uint64_t max_tensors;       /* refuse with BITNET_E_SECURITY_TENSOR_COUNT above this many; 0: no limit but the reader's */
@@ -314,6 +315,8 @@ typedef struct bitnet_model_params {
                                  * A model from a bitnet_reader has one only with 1, its bytes are gone afterwards */
     const char *device;         /* where to compute, see section 18: NULL, "auto", "cpu"; BITNET_E_DEVICE_NOT_AVAILABLE for a
                                  * device that this library or machine does not have */
+    int32_t validate;           /* 1: look for everything that bitnet_model_validate_file finds before loading, and refuse with
+                                 * BITNET_E_VALIDATION where there is an error; 2: or a warning; 0 (default): neither */
 } bitnet_model_params;
 /* Writes the defaults into the first struct_size bytes of *params. Every struct of parameters has such a function;
  * C and C++ programs use the inline form below it. */
@@ -403,10 +406,10 @@ BITNET_API bitnet_status bitnet_model_get_tensor(const bitnet_model *model, size
 typedef struct bitnet_memory_info {
     uint32_t struct_size;
     uint64_t weights_mapped_bytes; /* used in place from the file or the caller's memory */
-    uint64_t weights_owned_bytes;  /* read or repacked into memory of the library */
+    uint64_t weights_owned_bytes;  /* read or repacked into memory of the library; norms */
     uint64_t vocabulary_bytes;     /* roughly */
     uint64_t kv_bytes;
-    uint64_t scratch_bytes;        /* activations, logits, attention scores */
+    uint64_t scratch_bytes;        /* activations, logits, attention scores, tables */
 } bitnet_memory_info;
 
 /* The tokenizer inside the model file; lives as long as the model. NULL when the file has none this build can run;
@@ -503,6 +506,8 @@ typedef enum bitnet_pooling {
     BITNET_POOLING_MEAN = 1  /* the mean over the sequence's tokens in the batch */
 } bitnet_pooling;
 
+typedef struct bitnet_thread_pool bitnet_thread_pool; /* threads of the host, see section 21 */
+
 typedef struct bitnet_context_params {
     uint32_t struct_size;
     int32_t n_ctx;       /* KV cells shared by all sequences; 0 (default): what the model was trained for, at most 4096 */
@@ -517,12 +522,27 @@ typedef struct bitnet_context_params {
     void *abort_user_data;
     int32_t max_lora_rank; /* room for adapters: the sum of ranks that one sequence uses at once, at most 4096; 0 (default):
                             * no adapters, at no cost. See bitnet_context_set_adapters */
+    uint64_t max_bytes;  /* refuse with BITNET_E_SECURITY_MEMORY above this many bytes of KV cache and scratch, also when a
+                          * decode asks for more outputs; 0 (default): $BITNET_MEMORY_LIMIT decides */
+    uint64_t timeout_us; /* a decode that takes longer stops with BITNET_E_TIMEOUT; 0 (default): no limit. See below */
+    const bitnet_thread_pool *thread_pool; /* NULL (default): threads of our own; else n_threads does not count */
 } bitnet_context_params;
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
 
+/* A context is what other interfaces call an inference engine with its configuration. For those who come from one:
+ *   max_batch_size           n_batch: more tokens in one call are refused; n_ubatch bounds the memory of activations
+ *   kv_cache_size            n_ctx, in tokens of all sequences; bitnet_context_get_memory has the bytes
+ *   max_concurrent_requests  n_seq_max in one context; contexts over one model share its weights and run in parallel
+ *   request_timeout          timeout_us: bounds each bitnet_context_decode, _decode_tokens, _prefill, _forward,
+ *                            _next_token_logits, bitnet_sequence_shift and each step of a generation, which then ends with
+ *                            BITNET_FINISH_DEADLINE. Looked at where cancelling is; the sequences are as after cancelling
+ *   use_mixed_precision      does not exist: the precision is the model file's, and results are the same bits everywhere
+ *   device                   the CPU */
+
 /* Creates a context: KV cache, activations and threads are allocated here. Decoding allocates nothing more, but for room
  * when a decode asks for more outputs than any before it.
- * Returns BITNET_E_OUT_OF_MEMORY, BITNET_E_CONFIG (a parameter out of range), BITNET_E_STATE (a vocab_only model). */
+ * Returns BITNET_E_OUT_OF_MEMORY, BITNET_E_SECURITY_MEMORY (max_bytes, or BITNET_MEMORY_LIMIT), BITNET_E_CONFIG (a
+ * parameter out of range), BITNET_E_STATE (a vocab_only model). */
 BITNET_API bitnet_status bitnet_context_create(bitnet_model *model, const bitnet_context_params *params,
                                                bitnet_context **out_context);
 BITNET_API void bitnet_context_free(bitnet_context *context);
@@ -550,7 +570,7 @@ typedef struct bitnet_batch {
 /* Runs the model over a batch and appends it to the sequences it names.
  * batch:   read only during the call; every array stays yours. n_tokens 0 succeeds and does nothing.
  * Returns  BITNET_OK; BITNET_E_KV_FULL (remove a sequence or create the context with a larger n_ctx);
- *          BITNET_E_CANCELLED; BITNET_E_TOKEN; BITNET_E_ARGUMENT (the message names the entry).
+ *          BITNET_E_CANCELLED; BITNET_E_TIMEOUT; BITNET_E_TOKEN; BITNET_E_ARGUMENT (the message names the entry).
  *          After any failure the sequences are exactly as before the call; earlier logits are gone.
  * Threads: one thread per context at a time. Blocks. */
 BITNET_API bitnet_status bitnet_context_decode(bitnet_context *context, const bitnet_batch *batch);
@@ -781,7 +801,7 @@ typedef enum bitnet_finish_reason {
     BITNET_FINISH_LENGTH = 3,        /* max_new_tokens are there */
     BITNET_FINISH_CONTEXT_FULL = 4,  /* no KV cell is free */
     BITNET_FINISH_CANCELLED = 5,     /* bitnet_context_cancel, should_abort, or the callback said so */
-    BITNET_FINISH_DEADLINE = 6       /* deadline_us is over */
+    BITNET_FINISH_DEADLINE = 6       /* deadline_us is over, or a step took longer than the context's timeout_us */
 } bitnet_finish_reason;
 /* "none", "end", "stop_sequence", "length", "context_full", "cancelled", "deadline"; "unknown". Static storage. */
 BITNET_API const char *bitnet_finish_reason_name(bitnet_finish_reason reason);
@@ -796,10 +816,11 @@ typedef struct bitnet_generation_params {
     const char *const *stop_sequences;    /* NUL-terminated, at most 64 of at most 1024 bytes; copied */
     size_t n_stop_sequences;
     int32_t receipt;             /* 1: record what bitnet_generation_get_receipt needs; costs a SHA-256 of n_vocab floats
-                                  * per token. 0 (default): no receipt. BITNET_E_UNSUPPORTED from
-                                  * bitnet_generation_next for a sequence with adapters: a receipt names none */
+                                  * per token. 0 (default): no receipt. BITNET_E_UNSUPPORTED with a grammar, and from
+                                  * bitnet_generation_next for a sequence with adapters: a receipt names neither */
     int32_t n_logprobs;          /* 1 .. 20: keep the log-probabilities of each token and of that many best ones, for
                                   * bitnet_generation_get_logprobs; 0 (default): none */
+    const bitnet_grammar *grammar; /* NULL (default), or what the text must obey, see section 15; kept alive */
 } bitnet_generation_params;
 BITNET_API void bitnet_generation_params_init(bitnet_generation_params *params, uint32_t struct_size);
 
@@ -902,7 +923,10 @@ BITNET_API bitnet_status bitnet_context_prefill(bitnet_context *context, bitnet_
  *   BITNET_KERNEL             a kernel or level name, see bitnet_model_params.kernel
  *   BITNET_NUM_THREADS        1 .. 1024; RAYON_NUM_THREADS is read where it is not set
  *   BITNET_BATCH_SIZE         1 .. 2^24: n_batch of contexts that do not say theirs, at most n_ctx
- *   BITNET_MEMORY_LIMIT       max_bytes of models that do not say theirs: "512MB", "2GB" (powers of 1024), "none"
+ *   BITNET_MEMORY_LIMIT       what all models and contexts of the process hold together: weights, mapped ones too, KV
+ *                             caches, scratch. What would go beyond is refused before it is allocated, with
+ *                             BITNET_E_SECURITY_MEMORY; a call with a max_bytes of its own is not. "512MB", "2GB" (powers
+ *                             of 1024), "none"
  *   BITNET_DETERMINISTIC      0 or 1: samplers without a seed use 42. Everything else is deterministic anyway
  *   BITNET_SEED               0 .. 2^64-1: the seed of samplers that were given none
  *   BITNET_STRICT_TOKENIZERS  0 or 1: a model file whose tokenizer this build cannot run does not load (BITNET_E_TOKENIZER)
@@ -1008,6 +1032,49 @@ BITNET_API bitnet_status bitnet_receipt_verify(const char *json, size_t n_bytes,
 
 /* ---- 15. Grammar ------------------------------------------------------------------------------------------------- */
 
+/* A compiled grammar: which texts a model may write. It never changes: share it freely, also between threads. It is
+ * compiled to bytes, so characters may be split over tokens. It keeps its tokenizer alive.
+ * Limits, so that grammars may come from anyone: 1 MiB of text, 16384 rules, groups nested 128 deep, 65535 repetitions,
+ * 200000 states once repetitions are written out; while matching, 4096 open rules within each other, 65536 alternatives
+ * at once, and a bound on the work for each token. */
+
+/* Compiles a grammar in GBNF, as llama.cpp describes it:
+ *     root  ::= item ("," " "? item)* # a comment
+ *     item  ::= "a\n" | [a-z0-9_]+ | [^\x00-\x1F"]{2,5} | . | other-rule
+ * Literals and classes know \n \r \t \\ \" \[ \] \- \^ \xHH \uHHHH \UHHHHHHHH. A line ends a rule, except in groups and after
+ * ::= and |. Repetitions are * + ? {m} {m,} {m,n}.
+ * root     the rule that is the whole text, NUL-terminated; NULL for "root".
+ * Returns  BITNET_E_CONFIG for what is not a grammar, with line and column or the rules' names: wrong syntax, rules that are
+ *          not or twice defined, that begin with themselves (left recursion), or that cannot end.
+ *          BITNET_E_SECURITY_INPUT beyond the limits above. */
+BITNET_API bitnet_status bitnet_grammar_create_from_gbnf(const bitnet_tokenizer *tokenizer, const char *text,
+                                                         size_t n_bytes, const char *root,
+                                                         bitnet_grammar **out_grammar);
+/* The same for the JSON texts that obey a JSON schema (the common part of draft 2020-12). `{}` and `true` allow any JSON.
+ * Known are type, properties, required, additionalProperties, items, prefixItems, minItems, maxItems, enum, const, anyOf,
+ * oneOf (as anyOf), allOf, $ref into the schema itself, minLength, maxLength, pattern (anchored with ^ and $; no look-around,
+ * no back-reference), format (date, time, date-time, uuid), minimum, maximum, exclusiveMinimum and exclusiveMaximum of
+ * integers, and whole minimum and maximum of numbers. What only describes (title, description, default, examples, ...) is
+ * passed over. Any other keyword is BITNET_E_CONFIG, which names it and where it stands as a JSON pointer.
+ * What is written obeys the schema, but not all that does can be written: properties come in the schema's order,
+ * others only where additionalProperties allows them in so many words or there are no properties; white space is short;
+ * numbers have at most 16 digits before and behind the point. */
+BITNET_API bitnet_status bitnet_grammar_create_from_json_schema(const bitnet_tokenizer *tokenizer, const char *schema,
+                                                                size_t n_bytes, bitnet_grammar **out_grammar);
+BITNET_API void bitnet_grammar_free(bitnet_grammar *grammar);
+/* The grammar of a schema as GBNF with the rule "root". Text and sizes as bitnet_model_get_metadata. */
+BITNET_API bitnet_status bitnet_json_schema_to_gbnf(const char *schema, size_t n_bytes, char *buffer, size_t capacity,
+                                                    size_t *out_size);
+
+/* From now on the sampler gives only tokens that the grammar allows, starting anew: other tokens are forbidden before all
+ * other steps, also where a bias wants them. Tokens that end a text are allowed where the grammar may end, and are all
+ * that is allowed once it must; other control tokens never are. The grammar is kept alive; NULL takes it away.
+ * bitnet_sampler_accept moves the grammar on as well, and is BITNET_E_STATE for a token that it does not allow: tell it
+ * about the prompt before this call. bitnet_sampler_reset brings the grammar back to its start.
+ * Sampling then also returns BITNET_E_STATE where no token of the vocabulary can go on, and
+ * BITNET_E_SECURITY_EXHAUSTION for a grammar that is too ambiguous or too deep at this place. */
+BITNET_API bitnet_status bitnet_sampler_set_grammar(bitnet_sampler *sampler, const bitnet_grammar *grammar);
+
 /* ---- 16. Adapters ------------------------------------------------------------------------------------------------ */
 
 /* LoRA: what a fine-tuning learned, kept beside the model as pairs of thin matrices A [n_in, rank] and B [rank, n_out] for
@@ -1071,6 +1138,184 @@ BITNET_API bitnet_status bitnet_context_set_adapters(bitnet_context *context, bi
                                                      const bitnet_adapter_use *uses, size_t n_uses);
 
 /* ---- 17. Validation and memory ----------------------------------------------------------------------------------- */
+
+/* Bytes that a model's tensors take in memory, by what they are for; their sum is total_bytes, which is
+ * weights_mapped_bytes + weights_owned_bytes of bitnet_memory_info. A matrix whose kernel wants a layout of its own counts
+ * as packed; an embedding counts as stored too then, because its rows are looked up there. */
+typedef struct bitnet_memory_breakdown {
+    uint32_t struct_size;
+    uint64_t attention_bytes;    /* q, k, v and output matrices */
+    uint64_t feed_forward_bytes; /* gate, up and down matrices */
+    uint64_t norm_bytes;
+    uint64_t embedding_bytes;
+    uint64_t output_bytes;       /* 0 where the embedding is the output matrix as well */
+    uint64_t other_bytes;        /* e.g. rope_freqs.weight */
+    uint64_t total_bytes;
+} bitnet_memory_breakdown;
+/* All zero for a vocab_only model. Any thread. */
+BITNET_API bitnet_status bitnet_model_get_memory_breakdown(const bitnet_model *model,
+                                                           bitnet_memory_breakdown *out_breakdown);
+
+/* What a model and one context over it will hold, to the byte, before any of it is allocated. The same code plans here and
+ * when a model is loaded and a context created, so bitnet_context_get_memory reports the same numbers afterwards.
+ * Not in it, and small: the vocabulary and metadata (read when the model is loaded; bitnet_memory_info.vocabulary_bytes
+ * tells), names and tables of a few hundred bytes per tensor, stacks of threads, and up to 63 bytes per block for alignment. */
+typedef struct bitnet_memory_estimate {
+    uint32_t struct_size;
+    int32_t n_ctx;                 /* as a context created with these parameters would have them */
+    int32_t n_batch;
+    int32_t n_ubatch;
+    int32_t n_seq_max;
+    int32_t n_threads;
+    uint64_t weights_mapped_bytes; /* used in place from the file or the caller's memory: shared, and given back under
+                                    * pressure by the system */
+    uint64_t weights_owned_bytes;
+    uint64_t load_peak_bytes;      /* the most that loading holds at once of what is to be owned; at least
+                                    * weights_owned_bytes, and 0 for a model that is loaded */
+    uint64_t attention_bytes;      /* the weights again, by role as in bitnet_memory_breakdown */
+    uint64_t feed_forward_bytes;
+    uint64_t norm_bytes;
+    uint64_t embedding_bytes;
+    uint64_t output_bytes;
+    uint64_t other_bytes;
+    uint64_t kv_bytes;             /* keys and values of n_ctx tokens, and who holds them; linear in n_ctx */
+    uint64_t scratch_bytes;        /* the sum of the following five */
+    uint64_t activation_bytes;     /* values of the graph for n_ubatch tokens */
+    uint64_t score_bytes;          /* attention scores, per thread */
+    uint64_t batch_bytes;          /* tables of tokens and sequences of a batch */
+    uint64_t graph_bytes;          /* the graph, its plan and, with params.trace, its trace */
+    uint64_t logits_bytes;         /* room for one output: logits, and the hidden state with params.embeddings */
+    uint64_t extra_output_bytes;   /* not in the sums: what each further output costs that a decode asks for at once */
+    uint64_t total_bytes;          /* weights + kv_bytes + scratch_bytes: what BITNET_MEMORY_LIMIT counts */
+} bitnet_memory_estimate;
+/* For another context over a loaded model. params may be NULL. Returns what bitnet_context_create would about params. */
+BITNET_API bitnet_status bitnet_model_estimate_memory(const bitnet_model *model, const bitnet_context_params *params,
+                                                      bitnet_memory_estimate *out_estimate);
+/* For a file that is not loaded: only its header is read, whatever its size. Both params may be NULL; use_mmap, i2s_order
+ * and kernel of model_params matter. Returns what bitnet_model_load would for the header: -200s, -300s, -400s; no limit
+ * is applied. */
+BITNET_API bitnet_status bitnet_model_estimate_memory_from_path(const char *path, const bitnet_model_params *model_params,
+                                                                const bitnet_context_params *params,
+                                                                bitnet_memory_estimate *out_estimate);
+/* What all models, contexts and adapters of this process hold now, as BITNET_MEMORY_LIMIT counts it. Any thread. */
+BITNET_API uint64_t bitnet_memory_get_used(void);
+
+/* What is wrong with a model, or worth a look, found by reading all of its tensors. */
+typedef enum bitnet_finding_kind {
+    BITNET_FINDING_FILE = 1,          /* the file as a whole, or its metadata, cannot be a model here; the loader's message */
+    BITNET_FINDING_MISSING = 2,       /* a tensor that the architecture needs is not there */
+    BITNET_FINDING_SHAPE = 3,         /* a tensor has another shape than the metadata says */
+    BITNET_FINDING_TYPE = 4,          /* a storage type that cannot be read, or not for this tensor */
+    BITNET_FINDING_EXTENT = 5,        /* bytes lie outside the file, overlap or are misaligned; or a name is there twice */
+    BITNET_FINDING_UNUSED = 6,        /* a tensor that the architecture does not use, so results would be wrong */
+    BITNET_FINDING_NOT_FINITE = 7,    /* NaN or infinity: in a norm, a float matrix or a block's scale */
+    BITNET_FINDING_CODE = 8,          /* codes that mean no ternary weight: 3 of I2_S and TQ2_0, impossible TQ1_0 bytes */
+    BITNET_FINDING_SCALE = 9,         /* the scale of a ternary tensor is not above 0 or not finite, or a divisor is not */
+    BITNET_FINDING_ZERO_TENSOR = 10,  /* every value is zero */
+    BITNET_FINDING_ZERO_ROWS = 11,    /* rows of a matrix are zero: outputs that are always 0 */
+    BITNET_FINDING_NOT_CHECKED = 12,  /* the values could not be read any more, or are too many in a row */
+    BITNET_FINDING_FORCE_INT32 = 0x7fffffff
+} bitnet_finding_kind;
+/* "missing", "shape", ...; "unknown". Static storage. */
+BITNET_API const char *bitnet_finding_kind_name(bitnet_finding_kind kind);
+
+typedef enum bitnet_finding_severity {
+    BITNET_FINDING_NOTE = 0,    /* usual in good models: embeddings of tokens that are never used */
+    BITNET_FINDING_WARNING = 1, /* the model runs; it may not do what it was trained for */
+    BITNET_FINDING_ERROR = 2,   /* the model is not valid */
+    BITNET_FINDING_SEVERITY_FORCE_INT32 = 0x7fffffff
+} bitnet_finding_severity;
+/* "note", "warning", "error"; "unknown". Static storage. */
+BITNET_API const char *bitnet_finding_severity_name(bitnet_finding_severity severity);
+
+/* One finding: at most one of a kind for each tensor. Pointers live as long as the report. */
+typedef struct bitnet_validation_finding {
+    uint32_t struct_size;
+    int32_t kind;        /* a bitnet_finding_kind */
+    int32_t severity;    /* a bitnet_finding_severity */
+    int32_t status;      /* the bitnet_status with which loading fails for it, 0 where it does not */
+    const char *tensor;  /* its name; "" for the file as a whole */
+    const char *message; /* one line */
+    uint64_t count;      /* how many rows or values, where there may be several; else 1 */
+    uint64_t index;      /* the first one: of the row for CODE and ZERO_ROWS, of the value for NOT_FINITE */
+    uint64_t offset;     /* its byte in the file, where has_offset is 1 */
+    int32_t has_offset;
+} bitnet_validation_finding;
+
+/* A tensor as the validation saw it. Figures of the values are zero where values_checked is 0. */
+typedef struct bitnet_validation_tensor {
+    uint32_t struct_size;
+    const char *name;      /* lives as long as the report, like type */
+    const char *type;
+    const char *role;      /* "attention", "feed_forward", "norm", "embedding", "output", "other" */
+    uint64_t n_bytes;      /* as stored */
+    int32_t values_checked;
+    int32_t is_ternary;
+    uint64_t n_values;
+    uint64_t n_zeros;
+    uint64_t n_zero_rows;
+    double scale;          /* mean magnitude of the values that are not zero: a ternary tensor's scale */
+} bitnet_validation_tensor;
+
+typedef struct bitnet_validation_info {
+    uint32_t struct_size;
+    int32_t is_valid;          /* 1: no finding is an error */
+    const char *architecture;  /* "" where the file does not say; lives as long as the report */
+    uint64_t n_tensors;        /* in the file */
+    uint64_t n_errors;         /* findings by severity, those that are not kept included */
+    uint64_t n_warnings;
+    uint64_t n_notes;
+    uint64_t n_findings;       /* that are kept: max_findings at most */
+    uint64_t n_missing;        /* of the errors: MISSING, SHAPE */
+    uint64_t n_wrong_shapes;
+    uint64_t n_ternary_values; /* in tensors of ternary types */
+    double ternary_zeros;      /* part of them that is 0; about 0.3 to 0.5 in trained models. 0 without such tensors */
+    double seconds;            /* that the validation took */
+    const bitnet_memory_breakdown *stored; /* bytes as stored, by role; lives as long as the report */
+} bitnet_validation_info;
+
+typedef struct bitnet_validation_params {
+    uint32_t struct_size;
+    int32_t check_values;   /* 1 (default): read every value; 0: the header alone */
+    int32_t n_threads;      /* 0 (default): as for loading */
+    uint32_t max_findings;  /* kept in the report; 0 (default): 1000. All are counted */
+    bitnet_progress_callback on_progress; /* may be NULL; non-zero stops: BITNET_E_CANCELLED */
+    void *progress_user_data;
+    uint64_t max_tensors;   /* as bitnet_model_params */
+} bitnet_validation_params;
+BITNET_API void bitnet_validation_params_init(bitnet_validation_params *params, uint32_t struct_size);
+
+typedef struct bitnet_validation_report bitnet_validation_report;
+/* Validates a loaded model by the bytes it was loaded from. params may be NULL. Any thread. Blocks: it reads everything.
+ * A bad model is no failure of the call: see bitnet_validation_info.is_valid. */
+BITNET_API bitnet_status bitnet_model_validate(const bitnet_model *model, const bitnet_validation_params *params,
+                                               bitnet_validation_report **out_report);
+/* Validates a file, also one that does not load: everything that is wrong is found, not only the first. Fails only where there
+ * is nothing to report on: BITNET_E_FILE_NOT_FOUND, BITNET_E_IO, BITNET_E_OUT_OF_MEMORY, BITNET_E_CANCELLED,
+ * BITNET_E_SECURITY_TENSOR_COUNT (max_tensors). To refuse bad models when they are loaded see bitnet_model_params.validate. */
+BITNET_API bitnet_status bitnet_model_validate_file(const char *path, const bitnet_validation_params *params,
+                                                    bitnet_validation_report **out_report);
+BITNET_API void bitnet_validation_report_free(bitnet_validation_report *report);
+BITNET_API bitnet_status bitnet_validation_report_get_info(const bitnet_validation_report *report,
+                                                           bitnet_validation_info *out_info);
+/* Findings in the order in which they were found: the header's first, then those of the values, tensor by tensor.
+ * BITNET_E_NOT_FOUND past the end. */
+BITNET_API bitnet_status bitnet_validation_report_get_finding(const bitnet_validation_report *report, size_t index,
+                                                              bitnet_validation_finding *out_finding);
+/* Tensors in the order of the file. BITNET_E_NOT_FOUND past the end. */
+BITNET_API bitnet_status bitnet_validation_report_get_tensor(const bitnet_validation_report *report, size_t index,
+                                                             bitnet_validation_tensor *out_tensor);
+/* All of it as one object on one line, tensors included; sizes as bitnet_model_get_metadata. Bytes that are no UTF-8
+ * become U+FFFD.
+ *   {"schema": "bitnet-validation/1", "library": "0.1.0", "file": "...", "architecture": "llama", "is_valid": false,
+ *    "n_tensors": 35, "n_errors": 1, "n_warnings": 0, "n_notes": 0, "ternary_zeros": 0.42, "seconds": 0.1,
+ *    "memory": {"attention_bytes": 1, ..., "total_bytes": 9},
+ *    "findings": [{"kind": "code", "severity": "error", "status": "BITNET_E_GGUF_TENSOR_DATA", "tensor": "...",
+ *                  "message": "...", "count": 2, "index": 7, "offset": 1234}],
+ *    "tensors": [{"name": "...", "type": "i2_s", "role": "attention", "n_bytes": 9, "n_values": 36, "zeros": 0.4,
+ *                 "zero_rows": 0, "scale": 0.02}]}  */
+BITNET_API bitnet_status bitnet_validation_report_get_json(const bitnet_validation_report *report, char *buffer,
+                                                           size_t capacity, size_t *out_size);
 
 /* ---- 18. Devices, features and performance ----------------------------------------------------------------------- */
 
@@ -1274,9 +1519,259 @@ BITNET_API bitnet_status bitnet_context_get_device_summary(const bitnet_context 
 
 /* ---- 19. Quantiser ----------------------------------------------------------------------------------------------- */
 
+/* Ternary and other low-bit storage of matrices: sizes, quantising, measuring the loss, and products of int8 activations
+ * with I2_S weights. Rows of n_cols floats lie one after the other. Bytes and results are the same on every CPU and with
+ * any number of threads. Types:
+ *   "i2_s"           ternary, blocks of 128 in 32 bytes, one float scale in the 32 bytes of tail (and as the one scale)
+ *   "tq1_0" "tq2_0"  ternary, blocks of 256 in 54 and 66 bytes, a half-precision scale in each
+ *   "q8_0" "q4_0"    blocks of 32 in 34 and 18 bytes; "q6_k" blocks of 256 in 210 bytes; scales inside, as GGUF files have
+ *   "f16" "bf16" "f32"
+ *   "int8" "int4"    blocks of block_size (default 64), one float scale a block outside of the bytes. Symmetric: w = scale *
+ *                    code, -127..127 in a signed byte; or w = scale * (code - 8), 1..15, two codes a byte, the first in the
+ *                    low half. Asymmetric: w = scale * (code - zero point), codes 0..255 or 0..15; the zero points, a byte
+ *                    a block, lie behind the codes.
+ * Ternary types keep what is ternary already, {-s, 0, +s} over the tensor (i2_s) or each block (tq1_0, tq2_0), with its s
+ * (which these round to half precision). Other tensors become s * clip(round(x / s), -1, 1) with s = mean |x| over the
+ * tensor, as BitNet b1.58 is trained.
+ * "tl1", "tl2" and "iq2_s" are known, but not written by this version: BITNET_E_QUANT_FORMAT. */
+typedef struct bitnet_quantize_config {
+    uint32_t struct_size;
+    int32_t asymmetric;  /* 1: codes with a zero point; "int8" and "int4" only. Default 0 */
+    uint64_t block_size; /* 0 (default): the type's own. int8, int4: a multiple of 16 up to 65536; others: only their own */
+    const char *type;    /* default "i2_s"; any case */
+} bitnet_quantize_config;
+BITNET_API void bitnet_quantize_config_init(bitnet_quantize_config *config, uint32_t struct_size);
+
+/* What quantising n_rows x n_cols values takes: bytes of output, and scales outside of them. config NULL: the defaults.
+ * Returns  BITNET_E_QUANT_FORMAT (no such type, block size or zero point), BITNET_E_QUANT_INPUT (no values, n_cols is no
+ *          multiple of the block, or no memory could hold them). */
+BITNET_API bitnet_status bitnet_quantize_get_size(const bitnet_quantize_config *config, size_t n_rows, size_t n_cols,
+                                                  size_t *out_n_bytes, size_t *out_n_scales);
+
+typedef enum bitnet_envelope {
+    BITNET_ENVELOPE_GRID = 1,     /* a ternary type, and the values lie on its grid: nothing may be lost but the rounding
+                                   * of scales to the type's precision */
+    BITNET_ENVELOPE_ARBITRARY = 2 /* any other values: the loss is told, there is no mark to pass */
+} bitnet_envelope;
+
+typedef struct bitnet_quantize_accuracy {
+    uint32_t struct_size;
+    int32_t envelope;      /* a bitnet_envelope */
+    int32_t is_within;     /* GRID: 1 when the values came back as the envelope asks, else 0; ARBITRARY: -1 */
+    int32_t codes_equal;   /* 1: every value came back with its sign (-, 0, +) */
+    uint64_t n_values;
+    double mse;            /* mean squared error */
+    double max_abs_error;
+    double cosine;         /* between the values and what came back; 1 for zeros that stay zeros */
+    double accuracy;       /* percent: 100 * (1 - |error| / |values|), Euclidean lengths, at least 0 */
+} bitnet_quantize_accuracy;
+/* Quantises and dequantises in passing and tells what was lost. Allocates little.
+ * Returns  as bitnet_quantize_get_size and bitnet_quantizer_quantize. */
+BITNET_API bitnet_status bitnet_quantize_get_accuracy(const bitnet_quantize_config *config, const float *input,
+                                                      size_t n_rows, size_t n_cols,
+                                                      bitnet_quantize_accuracy *out_accuracy);
+
+/* Quantises on a device and counts what ran where. Any thread may use one; its operations wait for each other. */
+typedef struct bitnet_quantizer bitnet_quantizer;
+
+typedef struct bitnet_quantizer_params {
+    uint32_t struct_size;
+    int32_t allow_fallback; /* 1 (default): what the device cannot do runs on the CPU, counted and logged; 0: it fails */
+    const char *device;     /* as in section 18; NULL, "auto": a GPU that works, else the CPU */
+    double min_accuracy;    /* percent; quantising to less is BITNET_E_QUANT_ACCURACY. Default 0: not measured */
+    int32_t n_threads;      /* of products; 0 (default): $BITNET_NUM_THREADS or bitnet_cpu_get_thread_limit() */
+    const char *kernel;     /* as bitnet_model_params.kernel */
+    uint64_t max_bytes;     /* working memory of one call (BITNET_E_QUANT_MEMORY); 0 (default): $BITNET_MEMORY_LIMIT */
+} bitnet_quantizer_params;
+BITNET_API void bitnet_quantizer_params_init(bitnet_quantizer_params *params, uint32_t struct_size);
+
+/* Creates a quantiser. This version has no GPU driver: "cuda:0" falls back to the CPU where that is allowed.
+ * Returns  BITNET_E_CONFIG (a parameter), BITNET_E_DEVICE_CAPABILITY (the kernel), and without fallback
+ *          BITNET_E_DEVICE_NOT_AVAILABLE, _MEMORY, _COMPUTE, _FALLBACK, _CAPABILITY, _SYNC or BITNET_E_DEVICE: why the
+ *          device does not open. */
+BITNET_API bitnet_status bitnet_quantizer_create(const bitnet_quantizer_params *params,
+                                                 bitnet_quantizer **out_quantizer);
+BITNET_API void bitnet_quantizer_free(bitnet_quantizer *quantizer);
+
+/* Quantises n_rows x n_cols floats.
+ * out        at least the bytes of bitnet_quantize_get_size; any alignment.
+ * scales     exactly the scales of bitnet_quantize_get_size; for "i2_s" also none, as its bytes hold the scale.
+ * Returns    BITNET_E_QUANT_FORMAT; BITNET_E_QUANT_INPUT (NULL, NaN, infinite, no whole blocks); BITNET_E_QUANT_OUTPUT_SIZE;
+ *            BITNET_E_QUANT_SCALE_COUNT; BITNET_E_QUANT_OVERFLOW (values beyond the type's range); BITNET_E_QUANT_SCALE (a
+ *            range that no float holds, or values so small that all scales would be 0); BITNET_E_QUANT_ZERO_POINT (a block
+ *            whose values all lie on one side of zero, beyond the reach of its codes); BITNET_E_QUANT_ACCURACY;
+ *            BITNET_E_QUANT_GPU, _CUDA, _DEVICE (on a GPU without fallback). out and scales mean nothing then. */
+BITNET_API bitnet_status bitnet_quantizer_quantize(bitnet_quantizer *quantizer, const bitnet_quantize_config *config,
+                                                   const float *input, size_t n_rows, size_t n_cols, void *out,
+                                                   size_t n_out_bytes, float *scales, size_t n_scales);
+/* The floats again. n_bytes and n_scales are those of bitnet_quantize_get_size; "i2_s" with no scales uses the one in its
+ * bytes. out has room for n_out floats. BITNET_E_QUANT_INPUT for bytes that no encoder writes, BITNET_E_QUANT_SCALE for a
+ * scale that is NaN or infinite, others as above. */
+BITNET_API bitnet_status bitnet_quantizer_dequantize(bitnet_quantizer *quantizer, const bitnet_quantize_config *config,
+                                                     const void *data, size_t n_bytes, const float *scales,
+                                                     size_t n_scales, size_t n_rows, size_t n_cols, float *out,
+                                                     size_t n_out);
+
+/* out (m x n) = activations (m x k) times the transpose of weights (n x k): sums of integers, exact, each multiplied once
+ * by weight scale / activation scale. All arrays are the caller's; out overlaps nothing. */
+typedef struct bitnet_i2s_matmul {
+    const int8_t *activations;       /* m rows of k values from -127 to 127, value = code / scale */
+    const float *activation_scales;  /* m, positive; or NULL: all 1 */
+    size_t n_activation_scales;      /* m or 0 */
+    const void *weights;             /* n rows of k "i2_s" weights, tail with the scale included */
+    size_t n_weight_bytes;
+    float *out;
+    size_t n_out;                    /* floats that out has room for, at least m * n */
+    size_t m;
+    size_t n;
+    size_t k;                        /* a multiple of 128, at most 4194304 */
+} bitnet_i2s_matmul;
+/* Returns  BITNET_E_QUANT_INPUT, BITNET_E_QUANT_OUTPUT_SIZE, BITNET_E_QUANT_SCALE_COUNT, BITNET_E_QUANT_SCALE,
+ *          BITNET_E_QUANT_MEMORY; on a GPU without fallback the statuses of bitnet_quantizer_create. */
+BITNET_API bitnet_status bitnet_quantizer_matmul_i2s(bitnet_quantizer *quantizer, const bitnet_i2s_matmul *matmul);
+/* Several products; all are checked before the first is computed. The message names the one that is wrong, from 0. */
+BITNET_API bitnet_status bitnet_quantizer_batch_matmul_i2s(bitnet_quantizer *quantizer,
+                                                           const bitnet_i2s_matmul *matmuls, size_t n_matmuls);
+
+/* From now on everything runs on the CPU. Counts as a fallback where a GPU was active. */
+BITNET_API bitnet_status bitnet_quantizer_force_cpu_fallback(bitnet_quantizer *quantizer);
+/* What computes: the name of a GPU's provider, or of the matrix kernel of the CPU; "" for NULL. Lives as long as the
+ * quantiser. */
+BITNET_API const char *bitnet_quantizer_get_active_provider(const bitnet_quantizer *quantizer);
+BITNET_API int32_t bitnet_quantizer_is_gpu_active(const bitnet_quantizer *quantizer);
+
+/* Since creation or the last reset. Operations count when they succeeded; each product of a batch is one. */
+typedef struct bitnet_quantizer_stats {
+    uint32_t struct_size;
+    int32_t is_gpu_effective;         /* 1: gpu_efficiency > 0.8 */
+    char device_type[64];             /* what can compute: "i2s_avx2", "CudaKernel+i2s_avx2" */
+    char target_device[32];           /* what was asked for: "auto", "cpu", "cuda:0" */
+    uint64_t total_operations;
+    uint64_t quantization_operations; /* quantise and dequantise */
+    uint64_t matmul_operations;
+    double total_time_ms;
+    double quantization_time_ms;
+    double matmul_time_ms;
+    uint64_t gpu_operations;
+    uint64_t cpu_operations;
+    uint64_t fallback_count;          /* openings and operations meant for a GPU that the CPU took over */
+    double gpu_efficiency;            /* gpu_operations / total_operations; 0 when there are none */
+    char last_gpu_error[256];         /* "" when there was none; cut off where longer */
+    char last_cpu_error[256];
+    uint64_t memory_used_bytes;       /* as bitnet_device_get_memory("cpu"); 0 where unknown */
+    uint64_t memory_total_bytes;
+    double average_quantization_time_ms; /* per operation; 0 without any */
+    double average_matmul_time_ms;
+} bitnet_quantizer_stats;
+BITNET_API bitnet_status bitnet_quantizer_get_stats(const bitnet_quantizer *quantizer,
+                                                    bitnet_quantizer_stats *out_stats);
+/* Sets counts, times and errors back. */
+BITNET_API bitnet_status bitnet_quantizer_reset_stats(bitnet_quantizer *quantizer);
+/* The same as a few lines of text. Sizes as bitnet_model_get_metadata. */
+BITNET_API bitnet_status bitnet_quantizer_get_summary(const bitnet_quantizer *quantizer, char *buffer, size_t capacity,
+                                                      size_t *out_size);
+
 /* ---- 20. Forward passes and steps -------------------------------------------------------------------------------- */
 
+typedef enum bitnet_forward_output {
+    BITNET_FORWARD_LOGITS = 0, /* n_vocab floats a row */
+    BITNET_FORWARD_HIDDEN = 1  /* n_embd floats a row, after the last norm; the context needs params.embeddings */
+} bitnet_forward_output;
+
+/* Tokens for one pass through the model, all at once and outside of any sequence. */
+typedef struct bitnet_forward_input {
+    uint32_t struct_size;
+    int32_t n_tokens;             /* 1 .. n_ubatch of the context (which is at most n_batch and n_ctx) */
+    const bitnet_token *tokens;
+    const bitnet_pos *positions;  /* NULL: 0, 1, 2, ...; else any that are not negative, in any order, also repeated */
+    const uint8_t *mask;          /* NULL: each token sees itself and those before it. Else n_tokens * n_tokens bytes: token i
+                                   * sees token j, earlier or later, where mask[i * n_tokens + j] is not 0 */
+    const int8_t *want_output;    /* NULL: every token. Else 1 for tokens that give a row */
+    int32_t output;               /* a bitnet_forward_output; default LOGITS */
+} bitnet_forward_input;
+
+/* Runs the model over tokens with any attention mask and copies a row for each wanted token, in their order, to out.
+ * A token attends to what it sees in order of position (equal ones: of index), so a causal mask gives the bits of
+ * bitnet_context_decode, and tokens that see nothing of each other those of separate sequences.
+ * The sequences stay as they are; n_tokens free KV cells are used during the call and free again after it. As a decode it
+ * ends the life of earlier logits, can be cancelled and obeys timeout_us; it does not count in bitnet_metrics. Adapters belong
+ * to sequences: here none is used.
+ * capacity    floats at out. *out_n (may be NULL) is the number needed, also with BITNET_E_BUFFER_TOO_SMALL.
+ * Returns     BITNET_E_ARGUMENT: more tokens than n_ubatch, a negative position, or a token that sees nothing (let padding
+ *             see itself); BITNET_E_TOKEN; BITNET_E_KV_FULL: fewer than n_tokens cells are free; BITNET_E_STATE: hidden states
+ *             without params.embeddings; BITNET_E_OUT_OF_MEMORY, BITNET_E_CANCELLED, BITNET_E_TIMEOUT. out is undefined then.
+ * Memory      of the lists of who sees whom, 4 bytes for each pair, is taken for the call where there is a mask. */
+BITNET_API bitnet_status bitnet_context_forward(bitnet_context *context, const bitnet_forward_input *input, float *out,
+                                                size_t capacity, size_t *out_n);
+
+/* The logits of the token after these, divided by temperature, copied to out (n_vocab floats). Makes seq_id hold exactly the
+ * tokens, as bitnet_context_prefill does, and computes only what it does not hold. 1 leaves the logits as they are; greedy
+ * and other rules are a sampler's business (bitnet_sampler_sample takes what comes out here).
+ * Returns  BITNET_E_ARGUMENT for a temperature that is NaN, infinite or not above 0, BITNET_E_BUFFER_TOO_SMALL (both before
+ *          anything is computed; *out_n, which may be NULL, has the size); else as bitnet_context_prefill. */
+BITNET_API bitnet_status bitnet_context_next_token_logits(bitnet_context *context, bitnet_seq_id seq_id,
+                                                          const bitnet_token *tokens, size_t n_tokens,
+                                                          float temperature, float *out, size_t capacity,
+                                                          size_t *out_n);
+
+/* A decode in pieces, for hosts that have a frame to draw: begin takes the batch, each step does about budget_us
+ * microseconds of work and returns, the last one sets *out_done. The logits are then there as after bitnet_context_decode,
+ * and are the same bits.
+ *
+ *     bitnet_context_decode_begin(context, &batch);
+ *     for (int32_t done = 0; !done; ) {            one round a frame
+ *         draw_the_frame();
+ *         bitnet_context_step(context, 2000, &done);
+ *     }
+ *
+ * A step stops inside a layer, and inside a matrix or the attention of a token. It always does at least one piece of work,
+ * so any budget comes to an end; a piece is a quarter of a million multiplications per thread or what cannot be cut: a
+ * few to a few dozen microseconds with AVX2, up to half a millisecond with the scalar kernels. A step does not begin a piece
+ * that would, judging by the longest one in it, end after the budget. Steps allocate nothing, and with n_threads = 1 all
+ * work is done on the calling thread.
+ *
+ * Until it is done or given up every other call that uses or changes the context's sequences or outputs returns
+ * BITNET_E_STATE, generations over it included; bitnet_sequence_get_end and bitnet_context_get_n_free count its tokens as
+ * if they were there. bitnet_context_cancel works as with bitnet_context_decode; should_abort is asked before each piece;
+ * timeout_us does not count here, because the time between steps is the host's.
+ * Returns  of begin: as bitnet_context_decode; the batch is copied, and room for outputs may be allocated.
+ *          Of step: BITNET_E_CANCELLED and others of bitnet_context_decode: the decode is given up; BITNET_E_STATE when
+ *          none was begun. *out_done is 0 after a failure. */
+BITNET_API bitnet_status bitnet_context_decode_begin(bitnet_context *context, const bitnet_batch *batch);
+BITNET_API bitnet_status bitnet_context_step(bitnet_context *context, uint64_t budget_us, int32_t *out_done);
+/* Gives up the decode that was begun: the sequences are as before it, outputs are gone. Does nothing where there is none. */
+BITNET_API void bitnet_context_decode_abandon(bitnet_context *context);
+
 /* ---- 21. Hooks of the host --------------------------------------------------------------------------------------- */
+
+/* Where large blocks come from: weights that are not used in place (copied or repacked), KV caches, activations, attention
+ * scores, logits, hidden states, masks of forward passes. Everything else (metadata, vocabularies, lists of sequences) is
+ * small and comes from C++'s operator new, which a program can replace for itself.
+ * Both functions are called from any thread, at times from several at once, and must not call into the library. */
+typedef struct bitnet_allocator {
+    uint32_t struct_size;
+    /* size > 0 bytes at a multiple of alignment (64); NULL: there are none, and the call fails with BITNET_E_OUT_OF_MEMORY. */
+    void *(*alloc)(size_t size, size_t alignment, void *user_data);
+    /* Gives back what alloc gave, with the same size and alignment. Never called with NULL. */
+    void (*free)(void *memory, size_t size, size_t alignment, void *user_data);
+    void *user_data;
+} bitnet_allocator;
+/* Sets the allocator of the whole process; NULL is the library's own. Copied; the functions and user_data must stay usable
+ * until the last handle is freed. BITNET_E_STATE once a block was taken: call it before any model or context is made. */
+BITNET_API bitnet_status bitnet_set_allocator(const bitnet_allocator *allocator);
+
+/* The host's threads, for bitnet_context_params.thread_pool: the context then makes none. */
+struct bitnet_thread_pool {
+    uint32_t struct_size;
+    int32_t n_threads; /* 1 .. 1024: into how many tasks work is split; never changes a result */
+    /* Calls task(arg, i) once for each i in 0 .. n_tasks-1 and returns when all have returned. Any threads, any order; at the
+     * same time or one after the other: tasks never wait for each other. Called on the thread that called the library,
+     * a few hundred times per token, so it should cost microseconds. Tasks do not throw, and allocate nothing.
+     * Leaving out a task is BITNET_E_DEVICE from the call. Not called where n_threads is 1. */
+    void (*run)(void *user_data, void (*task)(void *arg, int32_t index), void *arg, int32_t n_tasks);
+    void *user_data; /* must stay usable until the context is freed */
+};
+/* Loading a model uses threads of the library's own (bitnet_model_params.n_threads; 1: none) in any case. */
 
 /* ---- Inline helpers for C and C++ --------------------------------------------------------------------------------- */
 
@@ -1303,6 +1798,21 @@ static inline bitnet_generation_params bitnet_generation_default_params(void) {
 static inline bitnet_receipt_params bitnet_receipt_default_params(void) {
     bitnet_receipt_params p;
     bitnet_receipt_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_validation_params bitnet_validation_default_params(void) {
+    bitnet_validation_params p;
+    bitnet_validation_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_quantize_config bitnet_quantize_default_config(void) {
+    bitnet_quantize_config c;
+    bitnet_quantize_config_init(&c, (uint32_t)sizeof c);
+    return c;
+}
+static inline bitnet_quantizer_params bitnet_quantizer_default_params(void) {
+    bitnet_quantizer_params p;
+    bitnet_quantizer_params_init(&p, (uint32_t)sizeof p);
     return p;
 }
 

@@ -1,4 +1,5 @@
-// One aligned block of host memory. Large blocks come from the system untouched: pages cost memory when first written.
+// One aligned block of host memory, from wherever memory_source.h says. Large blocks come from the system untouched: pages
+// cost memory when first written.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 // Where graphs run. A backend owns memory and threads (or streams) and walks the nodes of a graph.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "ggml-like/graph_trace.h"
 #include "ggml-like/memory_plan.h"
 #include "ggml-like/op_table.h"
+#include "ggml-like/thread_pool.h"
 #include "ggml-like/work_counters.h"
 
 namespace tg {
@@ -27,7 +29,14 @@ struct StopCheck {
     void* user_data = nullptr;
 };
 
-enum class RunResult : uint8_t { done, stopped };
+enum class RunResult : uint8_t { done, stopped, more };
+
+// How far a run in pieces has come. A new one is at the graph's beginning.
+struct RunCursor {
+    size_t node = 0;
+    int64_t piece = 0;     // of the node
+    uint64_t node_ns = 0;  // spent on the node so far
+};
 
 class Backend {
 public:
@@ -40,6 +49,12 @@ public:
     // Blocks until the graph has run. Values live in arena as plan says. trace may be null.
     virtual RunResult run(const Graph& graph, const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs,
                           const StopCheck& stop, GraphTrace* trace) = 0;
+    // Goes on from the cursor until about that time, but by one piece of a node at least; more: call again with the same
+    // arguments, while nothing else uses the arena. Asks whether to stop before each piece. Allocates only where trace
+    // has no room yet.
+    virtual RunResult run_until(std::chrono::steady_clock::time_point until, RunCursor& cursor, const Graph& graph,
+                                const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs, const StopCheck& stop,
+                                GraphTrace* trace) = 0;
     virtual void synchronize() = 0;
     virtual int n_threads() const noexcept = 0;
     virtual size_t scratch_bytes() const noexcept = 0;
@@ -53,7 +68,11 @@ private:
 };
 
 // n_threads: as many as are really wanted (see usable_cpus). max_visible: cells a token sees at most; each thread gets
-// room for the attention scores of one KV head's group of n_q query heads over that many.
+// room for the attention scores of one KV head's group of n_q query heads over that many. The second makes no threads.
 std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, int n_threads, int64_t max_visible, int64_t n_q);
+std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, const HostThreads& threads, int64_t max_visible,
+                                          int64_t n_q);
+// scratch_bytes() of such a backend.
+size_t cpu_backend_scratch_bytes(int n_threads, int64_t max_visible, int64_t n_q) noexcept;
 
 }  // namespace tg

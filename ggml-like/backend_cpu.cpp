@@ -1,5 +1,8 @@
 // The CPU backend: all threads walk the node list together, each doing its share of every node, and meet only where the
 // memory plan says so. One thread asks for cancellation right before a meeting, so that all stop at the same node.
+// The host's threads are never made to wait: they are called anew for what lies between two meetings. A run that stops for
+// time calls threads for one piece of a node after the other: a piece is the share that one of more threads would have.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -8,6 +11,7 @@
 
 #include "ggml-like/arena.h"
 #include "ggml-like/backend.h"
+#include "ggml-like/node_work.h"
 #include "ggml-like/thread_pool.h"
 
 namespace tg {
@@ -38,6 +42,16 @@ struct Step {
     // The node before which all stop. A number and not a flag: a thread that leaves the meeting before node i late may
     // already find the decision about a later node, and must still go there, where the others wait for it.
     std::atomic<size_t> stop_before{SIZE_MAX};
+    // What threads are called for where they do not walk the whole list: nodes [begin, end), this piece of n_pieces.
+    size_t begin = 0, end = 0;
+    int64_t piece = 0, n_pieces = 1;
+    WorkLog* log = nullptr;  // of those calls
+
+    bool must_stop() const { return stop.should_stop != nullptr && stop.should_stop(stop.user_data); }
+    OpContext context(const Node& node, int thread, int share, int n_shares) const {
+        return {graph, node, inputs, vec, arena, plan.offsets.data(), scratch + thread * scratch_floats, scratch_floats,
+                share, n_shares};
+    }
 };
 
 using Clock = std::chrono::steady_clock;
@@ -46,65 +60,132 @@ const char* kernel_name(const Node& node, const kern::VecKernels& vec) {
     return node.op == OpKind::mul_mat ? node.params.weight->kernel->name : vec.name;
 }
 
-TraceRow name_row(const Step& step, const Node& node, const OpContext& context) {
+uint64_t ns_since(Clock::time_point begin) {
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count());
+}
+
+TraceRow name_row(const Step& step, const Node& node) {
     TraceRow row;
     row.op = op_row(node.op).name;
     row.name = node.name.c_str();
     row.kernel = kernel_name(node, step.vec);
-    row.rows = node.output == kNoValue ? step.inputs.n_tokens : context.rows(node.output);
+    const int64_t n_outputs = step.inputs.n_outputs, n_tokens = step.inputs.n_tokens;
+    row.rows = node.output != kNoValue && step.graph.value(node.output).rows == Rows::outputs ? n_outputs : n_tokens;
     return row;
 }
 
-TraceRow trace_row(const Step& step, const Node& node, const OpContext& context, Clock::time_point begin) {
-    TraceRow row = name_row(step, node, context);
-    row.microseconds = static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count());
+TraceRow trace_row(const Step& step, const Node& node, uint64_t ns) {
+    TraceRow row = name_row(step, node);
+    if (step.trace->names_only) return row;
+    row.microseconds = ns / 1000;
     if (node.output == kNoValue) return row;
     const Value& value = step.graph.value(node.output);
     if (value.type == ValueType::f32) {
-        row.checksum = checksum_bytes(context.bytes(node.output), static_cast<size_t>(row.rows * value.width) * sizeof(float));
+        row.checksum = checksum_bytes(step.context(node, 0, 0, 1).bytes(node.output),
+                                      static_cast<size_t>(row.rows * value.width) * sizeof(float));
     }
     return row;
+}
+
+size_t n_nodes_of(const Graph& graph, const RunInputs& inputs) {
+    return std::min(graph.nodes().size(), inputs.n_nodes);
 }
 
 void walk(int thread, void* user_data) {
     Step& step = *static_cast<Step*>(user_data);
     const bool tracing = step.trace != nullptr && !step.trace->names_only;
     const bool naming = step.trace != nullptr && step.trace->names_only && thread == 0;
-    const size_t n_nodes = step.graph.nodes().size();
+    const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
     std::optional<WorkLog> log;
     if (thread == 0) log.emplace(step.work);
     for (size_t i = 0; i < n_nodes; ++i) {
         const Node& node = step.graph.nodes()[i];
         if (step.plan.barrier_before[i] != 0 || (tracing && i > 0)) {
-            if (thread == 0 && step.stop.should_stop != nullptr && step.stop.should_stop(step.stop.user_data)) {
-                step.stop_before.store(i, std::memory_order_relaxed);
-            }
+            if (thread == 0 && step.must_stop()) step.stop_before.store(i, std::memory_order_relaxed);
             step.pool.barrier().wait();
             if (step.stop_before.load(std::memory_order_relaxed) == i) return;
         }
         if (log) log->begin(node.op);
-        const OpContext context{step.graph, node, step.inputs, step.vec, step.arena, step.plan.offsets.data(),
-                                step.scratch + thread * step.scratch_floats, step.scratch_floats, thread, step.pool.size()};
+        const OpContext context = step.context(node, thread, thread, step.pool.size());
         if (!tracing) {
             op_row(node.op).run(context);
-            if (naming) step.trace->rows[i] = name_row(step, node, context);
+            if (naming) step.trace->rows[i] = name_row(step, node);
             continue;
         }
         const Clock::time_point begin = Clock::now();
         op_row(node.op).run(context);
         step.pool.barrier().wait();
-        if (thread == 0) step.trace->rows[i] = trace_row(step, node, context, begin);
+        if (thread == 0) step.trace->rows[i] = trace_row(step, node, ns_since(begin));
         step.pool.barrier().wait();  // the checksum is read before anyone writes on
     }
 }
 
+void run_piece(int thread, void* user_data) {
+    const Step& step = *static_cast<Step*>(user_data);
+    const int n_threads = step.pool.size();
+    const int share = static_cast<int>(step.piece) * n_threads + thread;
+    const int n_shares = static_cast<int>(step.n_pieces) * n_threads;
+    for (size_t i = step.begin; i < step.end; ++i) {
+        const Node& node = step.graph.nodes()[i];
+        if (thread == 0) step.piece == 0 ? step.log->begin(node.op) : step.log->resume(node.op);
+        op_row(node.op).run(step.context(node, thread, share, n_shares));
+    }
+}
+
+// The same as all threads walking, for threads that must not wait for each other.
+RunResult run_between_meetings(Step& step) {
+    const bool tracing = step.trace != nullptr && !step.trace->names_only;
+    const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
+    WorkLog log(step.work);
+    step.log = &log;
+    for (step.begin = 0; step.begin < n_nodes; step.begin = step.end) {
+        if (step.begin > 0 && step.must_stop()) return RunResult::stopped;
+        step.end = step.begin + 1;
+        while (!tracing && step.end < n_nodes && step.plan.barrier_before[step.end] == 0) ++step.end;
+        const Clock::time_point begin = Clock::now();
+        step.pool.run(run_piece, &step);
+        for (size_t i = step.begin; step.trace != nullptr && i < step.end; ++i) {
+            step.trace->rows[i] = trace_row(step, step.graph.nodes()[i], ns_since(begin));
+        }
+    }
+    return RunResult::done;
+}
+
+RunResult run_pieces(Step& step, RunCursor& cursor, Clock::time_point until) {
+    const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
+    WorkLog log(step.work);
+    step.log = &log;
+    Clock::time_point now = Clock::now();
+    Clock::duration longest{};
+    for (bool first = true; cursor.node < n_nodes; first = false) {
+        if (!first && now + longest >= until) return RunResult::more;
+        if (step.must_stop()) return RunResult::stopped;
+        const Node& node = step.graph.nodes()[cursor.node];
+        step.begin = cursor.node;
+        step.end = cursor.node + 1;
+        step.piece = cursor.piece;
+        step.n_pieces = piece_count(step.graph, node, step.inputs, step.pool.size());
+        step.pool.run(run_piece, &step);
+        const Clock::time_point after = Clock::now();
+        longest = std::max(longest, after - now);
+        cursor.node_ns += static_cast<uint64_t>(std::chrono::nanoseconds(after - now).count());
+        now = after;
+        if (++cursor.piece < step.n_pieces) continue;
+        if (step.trace != nullptr) step.trace->rows[cursor.node] = trace_row(step, node, cursor.node_ns);
+        cursor = {cursor.node + 1, 0, 0};
+    }
+    return RunResult::done;
+}
+
+int64_t scores_per_thread(int64_t max_visible, int64_t n_q) { return (max_visible + 15) / 16 * 16 * n_q; }
+
 class CpuBackend final : public Backend {
 public:
-    CpuBackend(const kern::VecKernels& vec, int n_threads, int64_t max_visible, int64_t n_q)
-        : vec_(vec), pool_(n_threads), scratch_floats_((max_visible + 15) / 16 * 16 * n_q),
-          scratch_(static_cast<size_t>(scratch_floats_) * sizeof(float) * static_cast<size_t>(n_threads),
-                   "attention scores") {}
+    // threads: their number, or the host's.
+    template <typename Threads>
+    CpuBackend(const kern::VecKernels& vec, const Threads& threads, int64_t max_visible, int64_t n_q)
+        : vec_(vec), pool_(threads), scratch_floats_(scores_per_thread(max_visible, n_q)),
+          scratch_(cpu_backend_scratch_bytes(pool_.size(), max_visible, n_q), "attention scores") {}
 
     const char* name() const noexcept override { return "cpu"; }
     std::unique_ptr<Buffer> allocate(size_t n_bytes, const char* what) override {
@@ -118,12 +199,20 @@ public:
     }
     RunResult run(const Graph& graph, const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs,
                   const StopCheck& stop, GraphTrace* trace) override {
-        if (trace != nullptr) trace->rows.resize(graph.nodes().size());
+        if (trace != nullptr) trace->rows.resize(n_nodes_of(graph, inputs));
         Step step{graph, plan, arena.data(), inputs, stop, trace, vec_, pool_,
                   reinterpret_cast<float*>(scratch_.data()), scratch_floats_, work()};
-        if (stop.should_stop != nullptr && stop.should_stop(stop.user_data)) return RunResult::stopped;
+        if (step.must_stop()) return RunResult::stopped;
+        if (!pool_.may_meet()) return run_between_meetings(step);
         pool_.run(walk, &step);
         return step.stop_before.load(std::memory_order_relaxed) != SIZE_MAX ? RunResult::stopped : RunResult::done;
+    }
+    RunResult run_until(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
+                        Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) override {
+        if (trace != nullptr) trace->rows.resize(n_nodes_of(graph, inputs));
+        Step step{graph, plan, arena.data(), inputs, stop, trace, vec_, pool_,
+                  reinterpret_cast<float*>(scratch_.data()), scratch_floats_, work()};
+        return run_pieces(step, cursor, until);
     }
     void synchronize() override {}
     int n_threads() const noexcept override { return pool_.size(); }
@@ -138,8 +227,17 @@ private:
 
 }  // namespace
 
+size_t cpu_backend_scratch_bytes(int n_threads, int64_t max_visible, int64_t n_q) noexcept {
+    return static_cast<size_t>(scores_per_thread(max_visible, n_q)) * sizeof(float) * static_cast<size_t>(n_threads);
+}
+
 std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, int n_threads, int64_t max_visible, int64_t n_q) {
     return std::make_unique<CpuBackend>(vec, n_threads, max_visible, n_q);
+}
+
+std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, const HostThreads& threads, int64_t max_visible,
+                                          int64_t n_q) {
+    return std::make_unique<CpuBackend>(vec, threads, max_visible, n_q);
 }
 
 }  // namespace tg

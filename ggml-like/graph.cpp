@@ -1,5 +1,7 @@
 #include "ggml-like/graph.h"
 
+#include <functional>
+#include <string>
 #include <utility>
 
 #include "ggml-like/tensor_error.h"
@@ -9,6 +11,14 @@ namespace {
 
 [[noreturn]] void shape_error(const std::string& node, const std::string& what) {
     throw Error(ErrorKind::shape, "graph node '" + node + "': " + what);
+}
+
+// Short texts lie inside the string itself.
+size_t heap_bytes(const std::string& text) {
+    const char* self = reinterpret_cast<const char*>(&text);
+    const std::less<const char*> before;
+    const bool inside = !before(text.data(), self) && before(text.data(), self + sizeof text);
+    return inside ? 0 : text.capacity() + 1;
 }
 
 }  // namespace
@@ -170,10 +180,35 @@ void Graph::lora_up(ValueId y, ValueId down, int32_t slot, std::string name) {
     append(std::move(node));
 }
 
+void Graph::bind_kv(const std::vector<KvLayer>& layers) {
+    size_t n_stores = 0, n_attentions = 0;
+    for (Node& node : nodes_) {
+        if (node.op != OpKind::kv_store && node.op != OpKind::attention) continue;
+        size_t& i = node.op == OpKind::kv_store ? n_stores : n_attentions;
+        if (i >= layers.size()) shape_error(node.name, "the cache has too few layers");
+        node.params.kv = layers[i++];
+    }
+}
+
+size_t Graph::bytes() const noexcept {
+    size_t sum = values_.capacity() * sizeof(Value) + nodes_.capacity() * sizeof(Node) +
+                 frequencies_.capacity() * sizeof(frequencies_[0]);
+    for (const Value& value : values_) sum += heap_bytes(value.name);
+    for (const Node& node : nodes_) sum += heap_bytes(node.name);
+    for (const std::vector<kern::RopeFrequency>& list : frequencies_) sum += list.capacity() * sizeof(kern::RopeFrequency);
+    return sum;
+}
+
 void Graph::make_external(ValueId x, int32_t slot) {
     Value& external = values_[static_cast<size_t>(x)];
     external.home = Home::external;
     external.external_slot = slot;
+}
+
+size_t Graph::end_of(ValueId id) const noexcept {
+    size_t end = nodes_.size();
+    while (end > 0 && nodes_[end - 1].output != id) --end;
+    return end;
 }
 
 }  // namespace tg

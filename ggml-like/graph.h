@@ -121,10 +121,16 @@ public:
     void lora_up(ValueId y, ValueId down, int32_t slot, std::string name);
     // Marks a value as living at RunInputs::external[slot].
     void make_external(ValueId x, int32_t slot);
+    // Gives the i-th kv_store and the i-th attention their layer of a cache: a graph may be built before its cache.
+    void bind_kv(const std::vector<KvLayer>& layers);
 
     const std::vector<Value>& values() const noexcept { return values_; }
     const std::vector<Node>& nodes() const noexcept { return nodes_; }
     const Value& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
+    // What the lists and names take.
+    size_t bytes() const noexcept;
+    // How many of the first nodes must run for a value to be there.
+    size_t end_of(ValueId id) const noexcept;
 
 private:
     ValueId new_value(std::string name, int64_t width, Rows rows, ValueType type = ValueType::f32,

@@ -15,6 +15,11 @@ struct MemoryPlan {
     std::vector<size_t> bytes;          // per value, at the largest row counts
     std::vector<uint8_t> barrier_before;  // per node
     size_t arena_bytes = 0;
+
+    // What the lists above take.
+    size_t bytes_used() const noexcept {
+        return (offsets.capacity() + bytes.capacity()) * sizeof(size_t) + barrier_before.capacity();
+    }
 };
 
 // max_rows: rows that a step has at most, tokens and outputs alike. Throws tg::Error(out_of_memory) on overflow.

@@ -2,6 +2,7 @@
 // never a sum, so the number of threads cannot change a bit.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "ggml-like/graph.h"
@@ -23,6 +24,7 @@ struct RunInputs {
     float* external[2] = {nullptr, nullptr};       // memory of external values
     LoraSegments lora_tokens;                      // read by lora_down and lora_up only
     LoraSegments lora_outputs;
+    size_t n_nodes = SIZE_MAX;                     // only the graph's first ones run
 };
 
 // What one thread sees while it runs a node.

@@ -63,6 +63,8 @@ ThreadPool::ThreadPool(int n_threads) : n_threads_(n_threads), barrier_(n_thread
     }
 }
 
+ThreadPool::ThreadPool(const HostThreads& host) : n_threads_(host.n_threads), host_(host), barrier_(host.n_threads) {}
+
 ThreadPool::~ThreadPool() { stop_workers(); }
 
 void ThreadPool::stop_workers() {
@@ -79,6 +81,10 @@ void ThreadPool::run(Job job, void* user_data) {
         job(0, user_data);
         return;
     }
+    if (host_.run != nullptr) {
+        run_on_host(job, user_data);
+        return;
+    }
     job_ = job;
     user_data_ = user_data;
     running_.store(n_threads_ - 1, std::memory_order_relaxed);
@@ -93,6 +99,25 @@ void ThreadPool::run(Job job, void* user_data) {
         if (const int left = running_.load(std::memory_order_acquire); left != 0) {
             running_.wait(left, std::memory_order_acquire);
         }
+    }
+}
+
+void ThreadPool::run_on_host(Job job, void* user_data) {
+    struct Call {
+        Job job;
+        void* user_data;
+        std::atomic<int> n_done{0};
+    } call{job, user_data};
+    const auto task = [](void* arg, int32_t index) {
+        DefaultFloatEnvironment environment;
+        Call& todo = *static_cast<Call*>(arg);
+        todo.job(index, todo.user_data);
+        todo.n_done.fetch_add(1, std::memory_order_acq_rel);
+    };
+    host_.run(host_.user_data, task, &call, n_threads_);
+    if (const int n = call.n_done.load(std::memory_order_acquire); n != n_threads_) {
+        throw Error(ErrorKind::device, "the host's thread pool ran " + std::to_string(n) + " tasks of " +
+                                           std::to_string(n_threads_) + "; its run must call each index once");
     }
 }
 

@@ -30,7 +30,7 @@ struct WorkCounters {
     }
 };
 
-// Collects one run on the thread that owns it and adds it at the end. The clock is read only where the kind changes, and
+// Collects one run, by one thread at a time, and adds it at the end. The clock is read only where the kind changes, and
 // waiting for the other threads counts for what they wait for.
 class WorkLog {
 public:
@@ -46,9 +46,13 @@ public:
     WorkLog& operator=(const WorkLog&) = delete;
 
     void begin(OpKind op) noexcept {
+        resume(op);
+        ++operations_[static_cast<size_t>(work_kind(op))];
+    }
+    // Goes on with an operation that was counted when it began.
+    void resume(OpKind op) noexcept {
         const WorkKind kind = work_kind(op);
         if (kind != current_) change_to(kind);
-        ++operations_[static_cast<size_t>(kind)];
     }
 
 private:

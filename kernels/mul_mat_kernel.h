@@ -20,6 +20,10 @@ struct ActFormat {
     void (*pack)(const float* x, int64_t x_stride, int64_t k, int64_t n_cols, int64_t col_begin, int64_t col_end,
                  void* dst);
     int64_t col_tile;
+    // The same from columns that are int8 codes already, -127..127: column c at q + c * q_stride, of scale scales[c] (its
+    // values are code / scale), or 1 where scales is null. Null for "f32".
+    void (*pack_codes)(const int8_t* q, int64_t q_stride, const float* scales, int64_t k, int64_t col_begin,
+                       int64_t col_end, void* dst) = nullptr;
 };
 
 struct MulMatArgs {

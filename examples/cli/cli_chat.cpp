@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli_common.h"
+#include "cli_grammar.h"
 #include "cli_platform.h"
 #include "conversation.h"
 #include "line_input.h"
@@ -18,6 +19,7 @@ struct ChatOptions {
     ModelOptions model;
     SamplerOptions sampler;
     std::string system, format, load_file, history_file;
+    GrammarOptions grammar;
     int32_t n_predict = 512;
     int32_t n_ctx = 0;
     bool no_history = false;
@@ -35,6 +37,7 @@ public:
     explicit Chat(const ChatOptions& options)
         : options_(options), model_(load_model(options.model)),
           tokenizer_(require_tokenizer(model_.get(), options.model.path)),
+          grammar_(create_grammar(options.grammar, tokenizer_)),
           breakers_(find_breakers(tokenizer_, options.sampler)),
           conversation_(tokenizer_, options.format, options.system), context_(make_context()),
           input_("> ", options.no_history ? "" : options.history_file.empty() ? default_history_file() : options.history_file),
@@ -134,6 +137,7 @@ private:
         bitnet_generation_params params = bitnet_generation_default_params();
         params.max_new_tokens = options_.n_predict;
         params.sampler = &sampler;
+        params.grammar = grammar_.get();
         bitnet_generation* generation = nullptr;
         check(bitnet_generation_create_from_tokens(context_.get(), 0, tokens.data(), tokens.size(), &params, &generation));
         const GenerationHandle owner(generation);
@@ -254,6 +258,7 @@ private:
     const ChatOptions& options_;
     ModelHandle model_;
     const bitnet_tokenizer* tokenizer_;
+    GrammarHandle grammar_;
     const std::vector<bitnet_token> breakers_;  // of DRY
     Conversation conversation_;
     ContextHandle context_;
@@ -304,6 +309,7 @@ Command add_chat_command(CLI::App& app) {
         ->type_name("N")
         ->capture_default_str();
     add_sampler_options(*command, options->sampler);
+    add_grammar_options(*command, options->grammar);
     command
         ->add_option("--ctx", options->n_ctx, "context size in tokens; 0: what the model was trained for, at most 4096")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))

@@ -53,6 +53,9 @@ Command add_devices_command(CLI::App& app);
 Command add_chat_command(CLI::App& app);
 Command add_verify_command(CLI::App& app);
 Command add_verify_receipt_command(CLI::App& app);
+Command add_validate_command(CLI::App& app);
+Command add_estimate_command(CLI::App& app);
+Command add_accuracy_command(CLI::App& app);
 
 // For ->transform() of whole-number options: strict decimal within the range. CLI11 alone reads 010 as eight and turns
 // a number too large into the largest one, which would silently be another seed.

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "cli_common.h"
+#include "cli_grammar.h"
 #include "cli_platform.h"
 #include "receipt_files.h"
 
@@ -20,6 +21,7 @@ struct RunOptions {
     int64_t n_predict = 100;
     int32_t n_logprobs = 0;
     std::vector<std::string> stops;
+    GrammarOptions grammar;
     double timeout = 0;
     std::string receipt_file;
     int32_t n_ctx = 0;
@@ -101,7 +103,8 @@ std::vector<bitnet_token> encode_prompt(const bitnet_tokenizer* tokenizer, const
 using GenerationHandle = std::unique_ptr<bitnet_generation, Freer<bitnet_generation_free>>;
 
 GenerationHandle create_generation(const RunOptions& options, const bitnet_tokenizer* tokenizer,
-                                   bitnet_context* context, const std::vector<bitnet_token>& prompt_ids) {
+                                   bitnet_context* context, const std::vector<bitnet_token>& prompt_ids,
+                                   const bitnet_grammar* grammar) {
     const std::vector<bitnet_token> breakers = find_breakers(tokenizer, options.sampler);
     bitnet_sampler_params sampler = options.sampler.params;
     sampler.dry_breakers = breakers.data();
@@ -116,6 +119,7 @@ GenerationHandle create_generation(const RunOptions& options, const bitnet_token
     params.sampler = &sampler;
     params.stop_sequences = stops.data();
     params.n_stop_sequences = stops.size();
+    params.grammar = grammar;
     params.receipt = options.receipt_file.empty() ? 0 : 1;
     params.n_logprobs = options.n_logprobs;
     bitnet_generation* generation = nullptr;
@@ -197,6 +201,7 @@ int run_model(const RunOptions& options) {
     const double start = now_ms();
     const ModelHandle model = load_model(options.model);
     const bitnet_tokenizer* tokenizer = require_tokenizer(model.get(), options.model.path);
+    const GrammarHandle grammar = create_grammar(options.grammar, tokenizer);
     bitnet_context_params params = bitnet_context_default_params();
     params.n_ctx = options.n_ctx;
     if (options.n_ubatch != 0) params.n_ubatch = options.n_ubatch;
@@ -211,7 +216,7 @@ int run_model(const RunOptions& options) {
         throw Failure{kExitFailure, "the prompt has " + std::to_string(result.prompt_ids.size()) +
                                         " tokens, but the context holds " + std::to_string(n_ctx) +
                                         "; shorten it or ask for more with --ctx"};
-    const GenerationHandle generation = create_generation(options, tokenizer, context.get(), result.prompt_ids);
+    const GenerationHandle generation = create_generation(options, tokenizer, context.get(), result.prompt_ids, grammar.get());
     if (!options.json && stdout_is_terminal() && stderr_is_terminal())
         std::fprintf(stderr, "\033[2m%s\033[0m", printable(prompt + (options.chat ? "\n" : ""), true).c_str());
 
@@ -279,6 +284,7 @@ Command add_run_command(CLI::App& app) {
         ->type_name("FILE")
         ->envname("BITNET_RECEIPT");
     add_sampler_options(*command, options->sampler);
+    add_grammar_options(*command, options->grammar);
     command
         ->add_option("--ctx", options->n_ctx, "context size in tokens; 0: what the model was trained for, at most 4096")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))

@@ -45,7 +45,8 @@ int run(int argc, char** argv) {
                                                 cli::add_inspect_command(app), cli::add_perplexity_command(app),
                                                 cli::add_kernels_command(app), cli::add_devices_command(app),
                                                 cli::add_chat_command(app), cli::add_verify_command(app),
-                                                cli::add_verify_receipt_command(app)};
+                                                cli::add_verify_receipt_command(app), cli::add_validate_command(app),
+                                                cli::add_estimate_command(app), cli::add_accuracy_command(app)};
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {  // --help, --version

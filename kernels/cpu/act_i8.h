@@ -50,6 +50,9 @@ using QuantizeI8 = float (*)(const float* x, int64_t n, int8_t* q, int32_t* sum)
 using FinishColumn = void (*)(int8_t* q, int64_t n_blocks, int32_t* block_sums);
 void act_pack_columns(QuantizeI8 quantize, FinishColumn finish, const float* x, int64_t x_stride, int64_t k,
                       int64_t col_begin, int64_t col_end, void* dst);
+// The same around columns that are codes already (ActFormat::pack_codes).
+void act_pack_codes(FinishColumn finish, const int8_t* q, int64_t q_stride, const float* scales, int64_t k,
+                    int64_t col_begin, int64_t col_end, void* dst);
 size_t act_bytes(int64_t k, int64_t n_cols);
 
 }  // namespace kern

@@ -31,8 +31,14 @@ void pack(const float* x, int64_t x_stride, int64_t k, int64_t, int64_t col_begi
     act_pack_columns(vec_avx2.quantize_i8, sum_blocks, x, x_stride, k, col_begin, col_end, dst);
 }
 
+void pack_codes(const int8_t* q, int64_t q_stride, const float* scales, int64_t k, int64_t col_begin, int64_t col_end,
+                void* dst) {
+    act_pack_codes(sum_blocks, q, q_stride, scales, k, col_begin, col_end, dst);
+}
+
 }  // namespace
 
-constinit const ActFormat act_i8_avx2 = {.name = "i8", .bytes = act_bytes, .pack = pack, .col_tile = 1};
+constinit const ActFormat act_i8_avx2 = {
+    .name = "i8", .bytes = act_bytes, .pack = pack, .col_tile = 1, .pack_codes = pack_codes};
 
 }  // namespace kern

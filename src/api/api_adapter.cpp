@@ -3,6 +3,7 @@
 
 #include "src/api/api_guard.h"
 #include "src/api/handles.h"
+#include "src/base/environment.h"
 #include "src/gguf/byte_source.h"
 #include "src/gguf/gguf_reader.h"
 #include "src/load/adapter_load.h"
@@ -22,7 +23,7 @@ bitnet_status load(const char* operation, const bitnet_model* model, const char*
         const std::shared_ptr<const GgufFile> file = open();
         // The adapter sees the model through a pointer that keeps the whole state alive.
         const std::shared_ptr<const Model> shared(model->state, &model->state->model);
-        *out_adapter = new bitnet_adapter{load_adapter(*file, shared)};
+        *out_adapter = new bitnet_adapter{load_adapter(*file, shared, env_memory_limit())};
     });
 }
 

@@ -1,8 +1,7 @@
 // Contexts, decoding, outputs, metrics.
-#include "ggml-like/thread_limit.h"
 #include "src/api/api_guard.h"
 #include "src/api/handles.h"
-#include "src/base/environment.h"
+#include "src/api/param_read.h"
 
 using namespace bitnet;
 
@@ -19,6 +18,14 @@ BatchView view_of(const bitnet_batch& full) {
 }
 
 void init_batch(bitnet_batch* batch, uint32_t struct_size) { write_params(batch, struct_size, bitnet_batch{}); }
+
+// The caller's batch, whose arrays stay his.
+BatchView read_batch(const bitnet_batch* batch) {
+    const bitnet_batch full = read_params(batch, init_batch);
+    require(full.n_tokens >= 0, "bitnet_batch.n_tokens is negative");
+    require(full.n_tokens == 0 || full.tokens != nullptr, "bitnet_batch.tokens is NULL");
+    return view_of(full);
+}
 
 }  // namespace
 
@@ -37,12 +44,7 @@ bitnet_status bitnet_context_create(bitnet_model* model, const bitnet_context_pa
     return api_call(__func__, about(model), [&] {
         require(model != nullptr && out_context != nullptr, "bitnet_context_create: a pointer is NULL");
         const bitnet_context_params full = read_params(params, bitnet_context_params_init);
-        if (model->state->model.arch == nullptr) {
-            throw Error(BITNET_E_STATE, "the model was loaded with vocab_only and has no weights; load it again without");
-        }
-        const ContextConfig config =
-            resolve_context_config(full, model->state->model, full.n_threads == 0 ? env_num_threads() : 0,
-                                                            full.n_batch == 0 ? env_batch_size() : 0, tg::usable_cpus());
+        const ContextConfig config = context_config(full, model->state->model);
         // The context sees the model through a pointer that keeps the whole state alive.
         const std::shared_ptr<const Model> shared(model->state, &model->state->model);
         *out_context = new bitnet_context{model->state, {shared, config}};
@@ -72,7 +74,7 @@ bitnet_status bitnet_context_get_memory(const bitnet_context* context, bitnet_me
         info.weights_owned_bytes = model.owned_bytes;
         const auto& tokenizer = context->state->tokenizer.tokenizer;
         info.vocabulary_bytes = tokenizer != nullptr ? tokenizer->bytes_used() : 0;
-        info.kv_bytes = context->context.cache().bytes();
+        info.kv_bytes = context->context.cache_in_use().bytes();
         info.scratch_bytes = context->context.scratch_bytes();
         write_info(out_info, info);
     });
@@ -81,11 +83,27 @@ bitnet_status bitnet_context_get_memory(const bitnet_context* context, bitnet_me
 bitnet_status bitnet_context_decode(bitnet_context* context, const bitnet_batch* batch) {
     return api_call(__func__, about(context), [&] {
         require(context != nullptr && batch != nullptr, "bitnet_context_decode: a pointer is NULL");
-        const bitnet_batch full = read_params(batch, init_batch);
-        require(full.n_tokens >= 0, "bitnet_batch.n_tokens is negative");
-        require(full.n_tokens == 0 || full.tokens != nullptr, "bitnet_batch.tokens is NULL");
-        context->context.decode(view_of(full));
+        context->context.decode(read_batch(batch));
     });
+}
+
+bitnet_status bitnet_context_decode_begin(bitnet_context* context, const bitnet_batch* batch) {
+    return api_call(__func__, about(context), [&] {
+        require(context != nullptr && batch != nullptr, "bitnet_context_decode_begin: a pointer is NULL");
+        context->context.begin_steps(read_batch(batch));
+    });
+}
+
+bitnet_status bitnet_context_step(bitnet_context* context, uint64_t budget_us, int32_t* out_done) {
+    if (out_done != nullptr) *out_done = 0;
+    return api_call(__func__, about(context), [&] {
+        require(context != nullptr && out_done != nullptr, "bitnet_context_step: a pointer is NULL");
+        *out_done = context->context.step(budget_us) ? 1 : 0;
+    });
+}
+
+void bitnet_context_decode_abandon(bitnet_context* context) {
+    if (context != nullptr) context->context.abandon_steps();
 }
 
 bitnet_status bitnet_context_decode_tokens(bitnet_context* context, bitnet_seq_id seq_id, const bitnet_token* tokens,

@@ -51,6 +51,7 @@ GenerationConfig config_of(const bitnet_generation_params& p) {
         require(p.stop_sequences[i] != nullptr, "a stop sequence is NULL");
         config.stop_sequences.emplace_back(p.stop_sequences[i]);
     }
+    if (p.grammar != nullptr) config.grammar = p.grammar->grammar;
     return config;
 }
 

@@ -1,42 +1,18 @@
 // Loading models from every kind of source, and what can be asked of them.
-#include "ggml-like/thread_limit.h"
 #include "src/api/api_guard.h"
 #include "src/api/handles.h"
+#include "src/api/param_read.h"
 #include "src/base/environment.h"
 #include "src/base/log.h"
-#include "src/device/device_list.h"
 #include "src/gguf/byte_source.h"
 #include "src/gguf/gguf_reader.h"
 #include "src/load/model_load.h"
 #include "src/tokenizer/tokenizer_load.h"
+#include "src/validation/model_validate.h"
 
 using namespace bitnet;
 
 namespace {
-
-LoadOptions options_of(const bitnet_model_params& params) {
-    require_device(params.device);  // all that can be had compute alike
-    LoadOptions options;
-    options.check_weights = params.check_weights != 0;
-    require(params.i2s_order == BITNET_I2S_ORDER_X86 || params.i2s_order == BITNET_I2S_ORDER_ARM,
-            "bitnet_model_params.i2s_order is unknown");
-    options.arm_order = params.i2s_order == BITNET_I2S_ORDER_ARM;
-    options.vocab_only = params.vocab_only != 0;
-    if (params.n_threads < 0 || params.n_threads > 1024) {
-        throw Error(BITNET_E_CONFIG, "n_threads = " + std::to_string(params.n_threads) + " is outside 0..1024").with_subject("n_threads");
-    }
-    const int32_t limit = tg::usable_cpus();
-    const int32_t asked = params.n_threads != 0 ? params.n_threads : env_num_threads();
-    options.n_threads = asked == 0 ? limit : std::min(asked, limit);
-    options.kernel = params.kernel != nullptr ? params.kernel : env_kernel();
-    options.max_bytes = params.max_bytes != 0 ? params.max_bytes : env_memory_limit();
-    if (params.on_progress != nullptr) {
-        options.on_progress = [callback = params.on_progress, user_data = params.progress_user_data](float progress) {
-            return callback(progress, user_data) == 0;
-        };
-    }
-    return options;
-}
 
 // A model without a usable tokenizer can still be fed with ids; whoever asks for the tokenizer is told what is wrong.
 void read_tokenizer(ModelState& state) {
@@ -58,6 +34,31 @@ void read_tokenizer(ModelState& state) {
     }
 }
 
+// Opens the file, and validates it first where that is asked for: the first half of the progress is the validation's then.
+template <typename Open>
+std::shared_ptr<const GgufFile> open_validated(const bitnet_model_params& params, const GgufReadOptions& read_options,
+                                               LoadOptions& options, Open&& open) {
+    require(params.validate >= 0 && params.validate <= 2, "bitnet_model_params.validate is not 0, 1 or 2");
+    if (params.validate == 0 || options.vocab_only) return open(params, read_options);
+    ValidationReport report(1000);
+    ValidationOptions validation;
+    validation.n_threads = options.n_threads;
+    if (options.on_progress) {
+        const auto whole = options.on_progress;
+        validation.on_progress = [whole](float progress) { return whole(0.5f * progress); };
+        options.on_progress = [whole](float progress) { return whole(0.5f + 0.5f * progress); };
+    }
+    std::shared_ptr<const GgufFile> file = open(params, collecting(read_options, report));
+    validate_gguf(*file, nullptr, validation, report);
+    try {
+        refuse_invalid(report, params.validate == 2);
+    } catch (Error& error) {
+        error.prefix(file->source().name());
+        throw;
+    }
+    return file;
+}
+
 // open(params, read_options) gives the parsed file; path is null where there is none.
 template <typename Open>
 bitnet_status load(const char* operation, const char* path, const bitnet_model_params* params, bitnet_model** out_model,
@@ -68,14 +69,14 @@ bitnet_status load(const char* operation, const char* path, const bitnet_model_p
     return api_call(operation, subject, [&] {
         require(out_model != nullptr, "out_model is NULL");
         const bitnet_model_params full = read_params(params, bitnet_model_params_init);
-        const LoadOptions options = options_of(full);
+        LoadOptions options = load_options(full);
         GgufReadOptions read_options;
         read_options.metadata_only = options.vocab_only;
         if (full.max_tensors != 0) read_options.limits.allowed_tensors = full.max_tensors;
         state = std::make_shared<ModelState>();
         subject.model = state.get();
         if (path != nullptr) state->path = path;
-        load_model(open(full, read_options), options, &state->model);
+        load_model(open_validated(full, read_options, options, open), options, &state->model);
         if (full.sha256 != 0) state->hash.get(*state->model.file, true);
         read_tokenizer(*state);
         *out_model = new bitnet_model{std::move(state)};

@@ -43,8 +43,8 @@ bitnet_status bitnet_sequence_keep(bitnet_context* context, bitnet_seq_id seq_id
 }
 
 bitnet_pos bitnet_sequence_get_end(const bitnet_context* context, bitnet_seq_id seq_id) {
-    if (context == nullptr || seq_id < 0 || seq_id >= context->context.cache().n_seq()) return -1;
-    return context->context.cache().end(seq_id);
+    if (context == nullptr || seq_id < 0 || seq_id >= context->context.cache_in_use().n_seq()) return -1;
+    return context->context.cache_in_use().end(seq_id);
 }
 
 bitnet_status bitnet_sequence_fork(bitnet_context* context, bitnet_seq_id src, bitnet_seq_id dst) {
@@ -78,7 +78,7 @@ bitnet_status bitnet_sequence_get_tokens(const bitnet_context* context, bitnet_s
 }
 
 int32_t bitnet_context_get_n_free(const bitnet_context* context) {
-    return context != nullptr ? context->context.cache().n_free() : 0;
+    return context != nullptr ? context->context.cache_in_use().n_free() : 0;
 }
 
 bitnet_status bitnet_sequence_shift(bitnet_context* context, bitnet_seq_id seq_id, bitnet_pos p0, bitnet_pos p1,

@@ -8,6 +8,7 @@
 #include "src/api/last_error.h"
 #include "src/context/context.h"
 #include "src/generation/generation.h"
+#include "src/grammar/grammar.h"
 #include "src/model/adapter.h"
 #include "src/model/model.h"
 #include "src/receipt/model_hash.h"
@@ -46,6 +47,10 @@ struct bitnet_adapter {
 
 struct bitnet_sampler {
     bitnet::Sampler sampler;
+};
+
+struct bitnet_grammar {
+    std::shared_ptr<const bitnet::Grammar> grammar;
 };
 
 struct bitnet_generation {

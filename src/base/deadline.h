@@ -18,6 +18,7 @@ public:
         deadline.at_ = std::chrono::steady_clock::now() + std::chrono::microseconds(us);
         return deadline;
     }
+    static const Deadline& earlier(const Deadline& a, const Deadline& b) noexcept { return b.at_ < a.at_ ? b : a; }
     // Does not look at the clock when there is no deadline.
     bool passed() const noexcept { return at_ != kNever && std::chrono::steady_clock::now() >= at_; }
 

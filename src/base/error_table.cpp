@@ -11,6 +11,8 @@ namespace {
 #define INSPECT_FILE "See what the file holds and whether it can run: `bitnet inspect FILE`."
 #define LIST_TENSORS "List its tensors with type and shape: `bitnet inspect FILE --tensors`."
 #define SEE_SIZE "See how large the model is: `bitnet inspect FILE`."
+#define ESTIMATE_FILE "See what it takes with another context size: `bitnet estimate FILE --ctx 1024`."
+#define VALIDATE_FILE "List all that is wrong with it: `bitnet validate FILE`."
 #define CHECK_THE_SOURCE "Do not load this file unless you trust where it comes from."
 #define USE_THE_CPU "Compute on the CPU instead; every model runs there."
 #define QUANTISE_ON_CPU "Quantise on the CPU; the values are the same."
@@ -146,14 +148,14 @@ constexpr ErrorRow kRows[] = {
      {"Check the values: the scale must be finite."}, {}},
 
     {BITNET_E_VALIDATION, FAMILY(VALIDATION), "ValidationFailed", SEVERITY(ERROR), kFinal,
-     {INSPECT_FILE, DOWNLOAD_AGAIN}, {}},
+     {VALIDATE_FILE, DOWNLOAD_AGAIN}, {}},
 
     {BITNET_E_SECURITY_MODEL_SIZE, FAMILY(SECURITY), "ModelSizeLimit", SEVERITY(ERROR), kRecoverable,
      {SEE_SIZE, "Raise bitnet_model_params.max_bytes if you trust the file, or choose a smaller model."}, {}},
     {BITNET_E_SECURITY_TENSOR_COUNT, FAMILY(SECURITY), "TensorCountLimit", SEVERITY(ERROR), kRecoverable,
      {LIST_TENSORS, "Raise bitnet_model_params.max_tensors if you trust the file."}, {}},
     {BITNET_E_SECURITY_MEMORY, FAMILY(SECURITY), "MemoryLimit", SEVERITY(ERROR), kRecoverable,
-     {SEE_SIZE, "Raise the limit that the message names, choose a smaller model, or create contexts with a smaller n_ctx."},
+     {ESTIMATE_FILE, "Raise the limit that the message names, choose a smaller model, or create contexts with a smaller n_ctx."},
      {"BITNET_MEMORY_LIMIT"}},
     {BITNET_E_SECURITY_OPERATION, FAMILY(SECURITY), "UnsafeTensorOperation", SEVERITY(ERROR), kFinal,
      {CHECK_THE_SOURCE, DOWNLOAD_AGAIN}, {}},

@@ -20,7 +20,7 @@ int64_t BatchSplit::list_cells(int32_t n_ubatch, int32_t n_cells, int32_t n_seq)
 }
 
 uint64_t BatchSplit::bytes_needed(int32_t n_batch, int32_t n_ubatch, int32_t n_cells, int32_t n_seq) noexcept {
-    const uint64_t per_token = 5 * sizeof(int32_t) + sizeof(const int32_t*) + sizeof(uint8_t);
+    const uint64_t per_token = 6 * sizeof(int32_t) + sizeof(const int32_t*) + sizeof(uint8_t);
     const uint64_t per_sequence = sizeof(Touched) + sizeof(List) + 2 * sizeof(int32_t);
     return static_cast<uint64_t>(n_batch) * per_token + static_cast<uint64_t>(n_seq) * per_sequence +
            static_cast<uint64_t>(list_cells(n_ubatch, n_cells, n_seq)) * sizeof(int32_t);
@@ -30,6 +30,7 @@ BatchSplit::BatchSplit(int32_t n_batch, int32_t n_ubatch, int32_t n_cells, int32
     : touched_index_(static_cast<size_t>(n_seq), -1), list_index_(static_cast<size_t>(n_seq), -1),
       list_cells_(static_cast<size_t>(list_cells(n_ubatch, n_cells, n_seq))) {
     const size_t n = static_cast<size_t>(n_batch);
+    tokens_.reserve(n);
     cells_.reserve(n);
     positions_.reserve(n);
     n_visible_.reserve(n);
@@ -64,6 +65,7 @@ void BatchSplit::check(const BatchView& batch, int64_t n_vocab, const KvCache& c
 }
 
 void BatchSplit::reserve(const BatchView& batch, int64_t n_vocab, KvCache& cache) {
+    tokens_.clear();
     cells_.clear();
     positions_.clear();
     n_visible_.clear();
@@ -97,6 +99,7 @@ void BatchSplit::reserve(const BatchView& batch, int64_t n_vocab, KvCache& cache
                                                    ", whose next is " + std::to_string(next) +
                                                    "; pass NULL positions or remove the range first");
             }
+            tokens_.push_back(batch.tokens[i]);
             cells_.push_back(cache.append(id, next, batch.tokens[i]));
             positions_.push_back(next);
             nodes_.push_back(cache.sequence(id).last);

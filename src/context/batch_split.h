@@ -37,6 +37,9 @@ public:
     // the lists of many long ones are bounded by kMaxListCells, which costs smaller micro-batches and changes no result.
     int32_t cut(int32_t begin, int32_t n_most, const KvCache& cache) noexcept;
 
+    // Of the batch's tokens, kept here: the caller's arrays are read by reserve() only.
+    const std::vector<bitnet_token>& tokens() const noexcept { return tokens_; }
+    const std::vector<bitnet_seq_id>& ids() const noexcept { return ids_; }
     const std::vector<int32_t>& cells() const noexcept { return cells_; }
     const std::vector<int32_t>& positions() const noexcept { return positions_; }
     // Valid in the micro-batch that was cut last, until the next one.
@@ -63,6 +66,7 @@ private:
         int32_t last;  // its last token in the micro-batch, which sees all of it
         int64_t offset;
     };
+    std::vector<bitnet_token> tokens_;
     std::vector<int32_t> cells_, positions_, n_visible_;
     std::vector<int32_t> nodes_;      // per token
     std::vector<bitnet_seq_id> ids_;  // per token

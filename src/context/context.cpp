@@ -10,29 +10,32 @@
 namespace bitnet {
 namespace {
 
-constexpr int32_t kMaxCells = 1 << 24;     // above any trained context; keeps sums of cells within int32
-constexpr int32_t kMaxSequences = 4096;
-constexpr int32_t kMaxThreads = 1024;
-constexpr int32_t kMaxMicroBatch = 16384;
-constexpr int32_t kDefaultContext = 4096;  // a long-context model must not take all memory unasked
-constexpr int32_t kDefaultMicroBatch = 512;
-
-enum ExternalSlot : int32_t { kLogitsSlot = 0, kHiddenSlot = 1 };
-
-int32_t checked(const char* name, int32_t value, int32_t low, int32_t high) {
-    if (value < low || value > high) {
-        throw Error(BITNET_E_CONFIG, std::string(name) + " = " + std::to_string(value) + " is outside " +
-                                         std::to_string(low) + ".." + std::to_string(high))
-            .with_subject(name);
+// Counts what the context is about to hold.
+void charge_for(uint64_t n_bytes, const ContextConfig& config, MemoryCharge& charge) {
+    constexpr const char* kAdvice = "choose a smaller n_ctx, n_ubatch or n_seq_max, or free other models and contexts";
+    if (config.max_bytes != 0 && n_bytes > config.max_bytes) {
+        throw Error(BITNET_E_SECURITY_MEMORY, "the context needs " + std::to_string(n_bytes) +
+                                                  " bytes for KV cache and scratch, its max_bytes allows " +
+                                                  std::to_string(config.max_bytes) + "; " + kAdvice)
+            .with_numbers(config.max_bytes, n_bytes)
+            .with_subject("max_bytes");
     }
-    return value;
+    charge.resize(n_bytes, config.max_bytes != 0 ? 0 : config.memory_limit, "the context", kAdvice);
 }
 
-DecoderGraph build_graph(const Model& model, const KvCache& cache, bool embeddings, int32_t max_lora_rank) {
-    DecoderGraph decoder = build_decoder(model, cache.layers(), max_lora_rank);
-    decoder.graph.make_external(decoder.logits, kLogitsSlot);
-    if (embeddings) decoder.graph.make_external(decoder.hidden, kHiddenSlot);
-    return decoder;
+MemoryCharge charged(uint64_t n_bytes, const ContextConfig& config) {
+    MemoryCharge charge;
+    charge_for(n_bytes, config, charge);
+    return charge;
+}
+
+std::unique_ptr<tg::Backend> make_backend(const Model& model, const ContextConfig& config) {
+    const kern::VecKernels& vec = *model.kernels.vec;
+    const int64_t group = model.hparams.n_head / model.hparams.n_head_kv;
+    if (config.host_threads.run != nullptr) {
+        return tg::make_cpu_backend(vec, config.host_threads, config.n_ctx, group);
+    }
+    return tg::make_cpu_backend(vec, config.n_threads, config.n_ctx, group);
 }
 
 void normalize_in_place(float* x, int64_t n) {
@@ -45,35 +48,18 @@ void normalize_in_place(float* x, int64_t n) {
 
 }  // namespace
 
-ContextConfig resolve_context_config(const bitnet_context_params& params, const Model& model, int32_t default_threads,
-                                     int32_t default_batch, int32_t thread_limit) {
-    ContextConfig config;
-    const int64_t trained = std::clamp<int64_t>(model.hparams.n_ctx_train, 1, kDefaultContext);
-    config.n_ctx = checked("n_ctx", params.n_ctx == 0 ? static_cast<int32_t>(trained) : params.n_ctx, 1, kMaxCells);
-    config.n_batch = checked("n_batch", params.n_batch == 0 ? config.n_ctx : params.n_batch, 1, kMaxCells);
-    if (params.n_batch == 0 && default_batch != 0) config.n_batch = std::min(config.n_batch, default_batch);
-    config.n_ubatch = checked("n_ubatch", params.n_ubatch == 0 ? kDefaultMicroBatch : params.n_ubatch, 1, kMaxMicroBatch);
-    config.n_ubatch = std::min({config.n_ubatch, config.n_batch, config.n_ctx});
-    config.n_seq_max = checked("n_seq_max", params.n_seq_max == 0 ? 1 : params.n_seq_max, 1, kMaxSequences);
-    // More threads than CPUs only slow each other down, and never change a result.
-    const int32_t asked = params.n_threads == 0 && default_threads != 0 ? default_threads : params.n_threads;
-    config.n_threads = std::clamp(asked == 0 ? thread_limit : checked("n_threads", asked, 1, kMaxThreads), 1, thread_limit);
-    config.embeddings = params.embeddings != 0;
-    config.trace = params.trace != 0;
-    config.max_lora_rank = checked("max_lora_rank", params.max_lora_rank, 0, kMaxAdapterRank);
-    config.should_abort = params.should_abort;
-    config.abort_user_data = params.abort_user_data;
-    return config;
-}
-
 Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config)
-    : model_(std::move(model)), config_(config),
-      backend_(tg::make_cpu_backend(*model_->kernels.vec, config.n_threads, config.n_ctx,
-                                    model_->hparams.n_head / model_->hparams.n_head_kv)),
+    : Context(model, config, lay_out_context(*model, config)) {}
+
+Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config, ContextLayout&& layout)
+    : model_(std::move(model)), config_(config), charge_(charged(layout.memory.total_bytes(), config)),
+      bytes_without_outputs_(layout.memory.total_bytes() - layout.memory.logits_bytes),
+      backend_(make_backend(*model_, config)),
       cache_(*backend_, model_->hparams.n_layer, model_->hparams.n_kv(), config.n_ctx, config.n_seq_max),
       adapters_(*model_, config.max_lora_rank, config.n_ubatch, config.n_seq_max),
-      decoder_(build_graph(*model_, cache_, config.embeddings, config.max_lora_rank)), plan_(tg::plan_memory(decoder_.graph, config.n_ubatch)),
+      decoder_(std::move(layout.decoder)), plan_(std::move(layout.plan)),
       arena_(backend_->allocate(plan_.arena_bytes, "activations")), split_(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) {
+    decoder_.graph.bind_kv(cache_.layers());
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
     output_seq_.reserve(static_cast<size_t>(config.n_batch));
@@ -81,16 +67,24 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
     reserve_outputs(1);
 }
 
-// Room for outputs grows to the most that a decode has asked for and stays.
+// Room for outputs grows to the most that a decode has asked for and stays. There is never both, the old room and the new.
 void Context::reserve_outputs(int64_t n_outputs) {
-    if (n_outputs <= output_capacity_) return;
-    const size_t n = static_cast<size_t>(n_outputs);
-    tg::Arena logits(n * static_cast<size_t>(model_->hparams.n_vocab) * sizeof(float), "logits");
-    if (config_.embeddings) {
-        hidden_ = tg::Arena(n * static_cast<size_t>(model_->hparams.n_embd) * sizeof(float), "embeddings");
-    }
-    logits_ = std::move(logits);
-    output_capacity_ = n_outputs;
+    reserve_rows(n_outputs, config_.embeddings ? n_outputs : 0);
+}
+
+void Context::reserve_rows(int64_t n_logits, int64_t n_hidden) {
+    const auto bytes = [](int64_t n, int64_t width) { return static_cast<size_t>(n * width) * sizeof(float); };
+    const size_t logits_bytes = std::max(logits_.size(), bytes(n_logits, model_->hparams.n_vocab));
+    const size_t hidden_bytes = std::max(hidden_.size(), bytes(n_hidden, model_->hparams.n_embd));
+    if (logits_bytes == logits_.size() && hidden_bytes == hidden_.size()) return;
+    charge_for(bytes_without_outputs_ + logits_bytes + hidden_bytes, config_, charge_);
+    const auto grow = [](tg::Arena& rows, size_t n_bytes, const char* what) {
+        if (n_bytes == rows.size()) return;
+        rows = tg::Arena();
+        rows = tg::Arena(n_bytes, what);
+    };
+    grow(logits_, logits_bytes, "logits");
+    grow(hidden_, hidden_bytes, "embeddings");
 }
 
 bool Context::should_stop() noexcept {
@@ -108,89 +102,126 @@ void Context::forget_outputs() noexcept {
 }
 
 void Context::decode(const BatchView& batch, const Deadline& deadline) {
-    try {
-        decode_batch(batch, deadline);
-    } catch (const Error& error) {
-        if (error.status() != BITNET_E_CANCELLED && error.status() != BITNET_E_TIMEOUT) performance_.count_error();
-        throw;
-    } catch (...) {
-        performance_.count_error();
-        throw;
-    }
+    require_no_steps();
+    counting_failures([&] { decode_batch(batch, deadline); });
 }
 
-void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
-    if (batch.n_tokens == 0) return;
-    deadline_ = deadline;
-    timed_out_ = false;
+// Checks a batch and takes its cells and the room for its outputs.
+void Context::start(const BatchView& batch) {
     forget_outputs();
     if (batch.n_tokens > config_.n_batch) {
         throw Error(BITNET_E_ARGUMENT, "the batch has " + std::to_string(batch.n_tokens) + " tokens, the context takes " +
                                            std::to_string(config_.n_batch) + " at once; split it or raise n_batch")
             .with_numbers(static_cast<uint64_t>(config_.n_batch), static_cast<uint64_t>(batch.n_tokens));
     }
-    const auto begin_time = std::chrono::steady_clock::now();
     split_.reserve(batch, model_->hparams.n_vocab, cache_);
     try {
         reserve_outputs(split_.n_outputs());
-        for (int32_t begin = 0, end = 0; begin < batch.n_tokens; begin = end) {
-            end = split_.cut(begin, config_.n_ubatch, cache_);
-            run_micro_batch(batch, begin, end, static_cast<int64_t>(output_seq_.size()));
-        }
     } catch (...) {
-        split_.undo(cache_);
-        forget_outputs();
+        undo();
         throw;
     }
-    const uint64_t us = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                                  std::chrono::steady_clock::now() - begin_time)
-                                                  .count());
+}
+
+void Context::undo() noexcept {
+    split_.undo(cache_);
+    forget_outputs();
+}
+
+void Context::count(int32_t n_tokens, uint64_t us) noexcept {
     (split_.single_step() ? metrics_.decode_us : metrics_.prefill_us) += us;
-    (split_.single_step() ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(batch.n_tokens);
+    (split_.single_step() ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(n_tokens);
     ++metrics_.n_decodes;
     performance_.add_forward(us);
 }
 
-void Context::run_micro_batch(const BatchView& batch, int32_t begin, int32_t end, int64_t first_output) {
+void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
+    if (batch.n_tokens == 0) return;
+    deadline_ = limited(deadline);
+    const auto begin_time = std::chrono::steady_clock::now();
+    start(batch);
+    try {
+        for (int32_t begin = 0, end = 0; begin < batch.n_tokens; begin = end) {
+            end = split_.cut(begin, config_.n_ubatch, cache_);
+            run(micro_batch(begin, end));
+        }
+    } catch (...) {
+        undo();
+        throw;
+    }
+    count(batch.n_tokens, static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                                    std::chrono::steady_clock::now() - begin_time)
+                                                    .count()));
+}
+
+// Notes where the outputs of these tokens will be.
+tg::RunInputs Context::micro_batch(int32_t begin, int32_t end) {
+    const int64_t first_output = static_cast<int64_t>(output_seq_.size());
     ubatch_outputs_.clear();
     for (int32_t i = begin; i < end; ++i) {
         const bool wanted = split_.wanted()[static_cast<size_t>(i)] != 0;
         output_of_token_.push_back(wanted ? static_cast<int32_t>(output_seq_.size()) : -1);
         if (!wanted) continue;
         ubatch_outputs_.push_back(i - begin);
-        output_seq_.push_back(batch.seq_of(i));
+        output_seq_.push_back(split_.ids()[static_cast<size_t>(i)]);
     }
     tg::RunInputs inputs;
     inputs.n_tokens = end - begin;
     inputs.n_outputs = static_cast<int64_t>(ubatch_outputs_.size());
-    inputs.tokens = batch.tokens + begin;
+    inputs.tokens = split_.tokens().data() + begin;
     inputs.positions = split_.positions().data() + begin;
     inputs.cells = split_.cells().data() + begin;
     inputs.visible = split_.visible().data() + begin;
     inputs.n_visible = split_.n_visible().data() + begin;
     inputs.output_rows = ubatch_outputs_.data();
-    inputs.external[kLogitsSlot] = reinterpret_cast<float*>(logits_.data()) + first_output * model_->hparams.n_vocab;
-    if (config_.embeddings) {
-        inputs.external[kHiddenSlot] = reinterpret_cast<float*>(hidden_.data()) + first_output * model_->hparams.n_embd;
-    }
-    adapters_.cut(batch, begin, end, ubatch_outputs_, inputs);
+    float* hidden = config_.embeddings
+                        ? reinterpret_cast<float*>(hidden_.data()) + first_output * model_->hparams.n_embd
+                        : nullptr;
+    set_outputs(inputs, reinterpret_cast<float*>(logits_.data()) + first_output * model_->hparams.n_vocab, hidden);
+    BatchView all;
+    all.seq_ids = split_.ids().data();
+    adapters_.cut(all, begin, end, ubatch_outputs_, inputs);
+    return inputs;
+}
+
+void Context::set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) const noexcept {
+    inputs.external[kLogitsSlot] = logits;
+    inputs.external[kHiddenSlot] = hidden;
+}
+
+void Context::run(const tg::RunInputs& inputs) {
+    timed_out_ = false;
     const tg::StopCheck stop{[](void* self) { return static_cast<Context*>(self)->should_stop(); }, this};
-    trace_.names_only = !config_.trace;
-    const bool tracing = config_.trace || kernel_log_ != nullptr;
-    if (backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, tracing ? &trace_ : nullptr) ==
-        tg::RunResult::stopped) {
-        if (timed_out_) {
-            throw Error(BITNET_E_TIMEOUT, "the deadline of " + std::to_string(deadline_.us()) +
-                                              " us passed during the decode; the sequences are as before it")
-                .with_numbers(deadline_.us(), deadline_.elapsed_us());
-        }
-        cancelled_.store(false, std::memory_order_relaxed);
-        throw Error(BITNET_E_CANCELLED, "the decode was cancelled; the sequences are as before it");
-    }
+    const tg::RunResult result = backend_->run(decoder_.graph, plan_, *arena_, inputs, stop, run_trace());
+    if (result == tg::RunResult::stopped) throw_stopped();
     if (kernel_log_ != nullptr) kernel_log_->add(trace_);
 }
 
+// Where a run writes down what it does, if anyone wants to know.
+tg::GraphTrace* Context::run_trace() noexcept {
+    trace_.names_only = !config_.trace;
+    return config_.trace || kernel_log_ != nullptr ? &trace_ : nullptr;
+}
+
+void Context::throw_stopped() {
+    if (timed_out_) {
+        throw Error(BITNET_E_TIMEOUT, "the deadline of " + std::to_string(deadline_.us()) +
+                                          " us passed during the decode; the sequences are as before it")
+            .with_numbers(deadline_.us(), deadline_.elapsed_us());
+    }
+    cancelled_.store(false, std::memory_order_relaxed);
+    throw Error(BITNET_E_CANCELLED, "the decode was cancelled; the sequences are as before it");
+}
+
+void Context::require_no_steps() const {
+    if (steps_.open) {
+        throw Error(BITNET_E_STATE, "a decode was begun on this context; finish it with bitnet_context_step or give it up "
+                                    "with bitnet_context_decode_abandon");
+    }
+}
+
 int64_t Context::output_row(int32_t index) const {
+    require_no_steps();
     const int64_t n = static_cast<int64_t>(output_of_token_.size());
     const int64_t i = index < 0 ? n + index : index;
     if (i < 0 || i >= n || output_of_token_[static_cast<size_t>(i)] < 0) {
@@ -204,10 +235,14 @@ const float* Context::logits(int32_t index) const {
     return reinterpret_cast<const float*>(logits_.data()) + output_row(index) * model_->hparams.n_vocab;
 }
 
-const float* Context::hidden_row(int32_t index) const {
+void Context::require_embeddings() const {
     if (!config_.embeddings) {
         throw Error(BITNET_E_STATE, "the context was created without embeddings; set bitnet_context_params.embeddings = 1");
     }
+}
+
+const float* Context::hidden_row(int32_t index) const {
+    require_embeddings();
     return reinterpret_cast<const float*>(hidden_.data()) + output_row(index) * model_->hparams.n_embd;
 }
 
@@ -242,8 +277,10 @@ void Context::sequence_embedding(bitnet_seq_id id, bitnet_pooling pooling, bool 
 }
 
 uint64_t Context::scratch_bytes() const noexcept {
-    return plan_.arena_bytes + backend_->scratch_bytes() + logits_.size() + hidden_.size() + adapters_.bytes() +
-           BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max);
+    return arena_->size() + backend_->scratch_bytes() + logits_.size() + hidden_.size() +
+           BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max) +
+           (ubatch_outputs_.capacity() + output_of_token_.capacity() + output_seq_.capacity()) * sizeof(int32_t) +
+           adapters_.bytes() + graph_bytes(decoder_.graph, plan_, false) + trace_.rows.capacity() * sizeof(tg::TraceRow);
 }
 
 void Context::check_sequence(bitnet_seq_id id) const {
@@ -253,6 +290,7 @@ void Context::check_sequence(bitnet_seq_id id) const {
 }
 
 std::string Context::trace_json() const {
+    require_no_steps();
     if (!config_.trace) {
         throw Error(BITNET_E_STATE, "the context was created without a trace; set bitnet_context_params.trace = 1");
     }

@@ -13,7 +13,12 @@
 #include "ggml-like/backend.h"
 #include "src/arch/arch.h"
 #include "src/base/deadline.h"
+#include "src/base/error.h"
+#include "src/base/memory_budget.h"
 #include "src/context/batch_split.h"
+#include "src/context/context_config.h"
+#include "src/context/context_layout.h"
+#include "src/context/forward_pass.h"
 #include "src/context/kernel_log.h"
 #include "src/context/kv_cache.h"
 #include "src/context/metrics.h"
@@ -23,31 +28,22 @@
 
 namespace bitnet {
 
-// bitnet_context_params with its zeros resolved, see resolve_context_config.
-struct ContextConfig {
-    int32_t n_ctx = 0;
-    int32_t n_batch = 0;
-    int32_t n_ubatch = 0;
-    int32_t n_seq_max = 0;
-    int32_t n_threads = 0;
-    bool embeddings = false;
-    bool trace = false;
-    int32_t max_lora_rank = 0;
-    int32_t (*should_abort)(void* user_data) = nullptr;
-    void* abort_user_data = nullptr;
-};
-
-// Fills in defaults and checks ranges. default_threads: used where the parameter is 0; if that is 0 too, thread_limit,
-// which no answer exceeds. default_batch: n_batch where the parameter is 0, at most n_ctx; 0: n_ctx. Throws BITNET_E_CONFIG.
-ContextConfig resolve_context_config(const bitnet_context_params& params, const Model& model, int32_t default_threads,
-                                     int32_t default_batch, int32_t thread_limit);
-
 class Context {
 public:
+    // Plans first, and refuses with BITNET_E_SECURITY_MEMORY before anything large is allocated.
     Context(std::shared_ptr<const Model> model, const ContextConfig& config);
 
     // Throws BITNET_E_TIMEOUT when the deadline passes before it is done; otherwise as bitnet_context_decode.
     void decode(const BatchView& batch, const Deadline& deadline = {});
+    // A decode in pieces; see bitnet_context_decode_begin. step() is true when it was the last one. While it is not done,
+    // whatever touches sequences or outputs throws BITNET_E_STATE.
+    void begin_steps(const BatchView& batch);
+    bool step(uint64_t budget_us);
+    void abandon_steps() noexcept;
+    // What forward() writes to out. Throws as it does for what is wrong with the view alone.
+    size_t forward_floats(const ForwardView& view) const;
+    // As bitnet_context_forward.
+    void forward(const ForwardView& view, float* out);
     void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
 
     const float* logits(int32_t index) const;
@@ -56,13 +52,15 @@ public:
 
     const Model& model() const noexcept { return *model_; }
     const ContextConfig& config() const noexcept { return config_; }
-    KvCache& cache() noexcept { return cache_; }
-    const KvCache& cache() const noexcept { return cache_; }
-    SequenceAdapters& adapters() noexcept { return adapters_; }
+    KvCache& cache() { return require_no_steps(), cache_; }
+    const KvCache& cache() const { return require_no_steps(), cache_; }
+    // For numbers that may be asked for at any time.
+    const KvCache& cache_in_use() const noexcept { return cache_; }
+    SequenceAdapters& adapters() { return require_no_steps(), adapters_; }
     const SequenceAdapters& adapters() const noexcept { return adapters_; }
     // Its keys and values are of its adapters, so those are copied with it.
     void copy_sequence(bitnet_seq_id from, bitnet_seq_id to, bitnet_pos p0, bitnet_pos p1) {
-        cache_.copy(from, to, p0, p1);
+        cache().copy(from, to, p0, p1);
         adapters_.copy(from, to);
     }
     // Of what computed the sequence's keys and values: the model and its adapters.
@@ -77,6 +75,13 @@ public:
     uint64_t scratch_bytes() const noexcept;
     // The last decode's nodes as JSON; see bitnet_context_get_trace.
     std::string trace_json() const;
+    // The deadline that a call has now: the given one, or timeout_us from here if that is earlier.
+    Deadline limited(const Deadline& deadline) const noexcept {
+        return Deadline::earlier(deadline, Deadline::in_us(config_.timeout_us));
+    }
+    // These throw BITNET_E_STATE.
+    void require_embeddings() const;
+    void require_no_steps() const;
     // From here on every decode adds its kernels to the log, which the caller keeps; null: none.
     void log_kernels(KernelLog* log) noexcept { kernel_log_ = log; }
     // Throws BITNET_E_ARGUMENT for a sequence outside the context.
@@ -84,8 +89,20 @@ public:
 
 private:
     void decode_batch(const BatchView& batch, const Deadline& deadline);
-    void run_micro_batch(const BatchView& batch, int32_t begin, int32_t end, int64_t first_output);
+    Context(std::shared_ptr<const Model> model, const ContextConfig& config, ContextLayout&& layout);
+    // Failures that nobody asked for are counted.
+    template <typename Body>
+    void counting_failures(Body&& body);
+    void start(const BatchView& batch);
+    void undo() noexcept;
+    void count(int32_t n_tokens, uint64_t us) noexcept;
+    tg::GraphTrace* run_trace() noexcept;
+    [[noreturn]] void throw_stopped();
+    tg::RunInputs micro_batch(int32_t begin, int32_t end);
+    void set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) const noexcept;
+    void run(const tg::RunInputs& inputs);
     void reserve_outputs(int64_t n_outputs);
+    void reserve_rows(int64_t n_logits, int64_t n_hidden);
     void forget_outputs() noexcept;
     bool should_stop() noexcept;
     const float* hidden_row(int32_t index) const;
@@ -93,6 +110,8 @@ private:
 
     std::shared_ptr<const Model> model_;
     ContextConfig config_;
+    MemoryCharge charge_;
+    uint64_t bytes_without_outputs_ = 0;
     std::unique_ptr<tg::Backend> backend_;
     KvCache cache_;
     SequenceAdapters adapters_;
@@ -105,14 +124,34 @@ private:
     std::vector<bitnet_seq_id> output_seq_; // per output row
     tg::Arena logits_;                      // [output][n_vocab]
     tg::Arena hidden_;                      // [output][n_embd], with embeddings only
-    int64_t output_capacity_ = 0;
     tg::GraphTrace trace_;
     KernelLog* kernel_log_ = nullptr;
     Metrics metrics_;
+    struct Steps {
+        bool open = false;
+        int32_t n_tokens = 0;
+        int32_t begin = 0, end = 0;  // the micro-batch; none was cut yet where they are equal
+        tg::RunInputs inputs;
+        tg::RunCursor cursor;
+        uint64_t us = 0;             // inside of steps
+    } steps_;
     PerformanceCounters performance_;
     Deadline deadline_;          // of the decode that runs
     bool timed_out_ = false;     // it, and nobody's wish, stopped the decode
     std::atomic<bool> cancelled_{false};
 };
+
+template <typename Body>
+void Context::counting_failures(Body&& body) {
+    try {
+        body();
+    } catch (const Error& error) {
+        if (error.status() != BITNET_E_CANCELLED && error.status() != BITNET_E_TIMEOUT) performance_.count_error();
+        throw;
+    } catch (...) {
+        performance_.count_error();
+        throw;
+    }
+}
 
 }  // namespace bitnet

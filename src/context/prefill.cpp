@@ -9,7 +9,8 @@
 namespace bitnet {
 
 size_t prefill_sequence(Context& context, bitnet_seq_id id, std::span<const bitnet_token> tokens,
-                        const Deadline& deadline) {
+                        const Deadline& caller_deadline) {
+    const Deadline deadline = context.limited(caller_deadline);  // one for all parts
     context.check_sequence(id);
     if (tokens.empty()) throw Error(BITNET_E_ARGUMENT, "there are no tokens to prefill; begin with the BOS token");
     KvCache& cache = context.cache();

@@ -15,7 +15,7 @@ namespace bitnet {
 // number of tokens that were kept. Throws as Context::decode, BITNET_E_ARGUMENT for no tokens; the sequence is then as
 // before, except that where old and new tokens do not fit side by side the forgotten ones stay forgotten.
 size_t prefill_sequence(Context& context, bitnet_seq_id id, std::span<const bitnet_token> tokens,
-                        const Deadline& deadline = {});
+                        const Deadline& caller_deadline = {});
 
 // Forgets the tokens at positions [p0, p1) (negative: from the start, to the end), moves the later ones down and computes
 // them anew, so the sequence is what it would be had it never held them. Returns how many were computed; 0 when nothing

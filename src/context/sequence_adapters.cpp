@@ -26,6 +26,12 @@ SequenceAdapters::SequenceAdapters(const Model& model, int32_t max_rank, int32_t
     outputs_.reserve(static_cast<size_t>(n_ubatch));
 }
 
+uint64_t SequenceAdapters::bytes_needed(int32_t max_rank, int32_t n_ubatch, int32_t n_seq) noexcept {
+    if (max_rank == 0) return 0;
+    return static_cast<uint64_t>(n_seq) * sizeof(std::shared_ptr<const Set>) +
+           2 * static_cast<uint64_t>(n_ubatch) * sizeof(tg::LoraSegment);
+}
+
 uint64_t SequenceAdapters::bytes() const noexcept {
     return sets_.capacity() * sizeof sets_[0] + (tokens_.capacity() + outputs_.capacity()) * sizeof tokens_[0];
 }

@@ -28,6 +28,7 @@ public:
 
     // max_rank 0: there are none and never will be; this object then holds nothing.
     SequenceAdapters(const Model& model, int32_t max_rank, int32_t n_ubatch, int32_t n_seq);
+    static uint64_t bytes_needed(int32_t max_rank, int32_t n_ubatch, int32_t n_seq) noexcept;
     uint64_t bytes() const noexcept;
 
     // A negative id: all sequences. Throws Error with nothing changed, see bitnet_context_set_adapters.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "bitnet.h"
@@ -53,6 +54,8 @@ public:
 
     int32_t n_cells() const noexcept { return static_cast<int32_t>(cells_.size()); }
     int32_t n_free() const noexcept { return static_cast<int32_t>(free_cells_.size()); }
+    // Cells that no sequence holds: anyone may write to their keys and values until the next token is appended.
+    std::span<const int32_t> free_cells() const noexcept { return free_cells_; }
     int32_t n_seq() const noexcept { return static_cast<int32_t>(sequences_.size()); }
     const Sequence& sequence(bitnet_seq_id id) const { return sequences_[static_cast<size_t>(id)]; }
     int32_t size(bitnet_seq_id id) const { return sequence(id).size; }

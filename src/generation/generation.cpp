@@ -7,6 +7,7 @@
 
 #include "src/base/error.h"
 #include "src/context/prefill.h"
+#include "src/grammar/grammar_filter.h"
 #include "src/sampler/logits_math.h"
 
 namespace bitnet {
@@ -74,6 +75,22 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
         sampler_.accept(token);
     }
     starts_text_ = tokenizer.attribute(prompt_.back()) == BITNET_TOKEN_CONTROL;
+    if (config_.grammar != nullptr) {
+        if (config_.record) {
+            throw Error(BITNET_E_UNSUPPORTED, "a receipt names no grammar, so nobody could replay this text; generate it "
+                                              "without the receipt or without the grammar")
+                .with_subject("grammar");
+        }
+        if (config_.grammar->tokenizer().n_vocab() != tokenizer.n_vocab()) {
+            throw Error(BITNET_E_CONFIG, "the grammar was made for a vocabulary of " +
+                                             std::to_string(config_.grammar->tokenizer().n_vocab()) +
+                                             " tokens, the model's has " + std::to_string(tokenizer.n_vocab()) +
+                                             "; make it with the model's tokenizer")
+                .with_subject("grammar");
+        }
+        sampler_.set_filter(std::make_unique<GrammarFilter>(config_.grammar));
+        starts_text_ = false;  // the grammar sees each byte of the text, a space at its beginning included
+    }
     // Room for all tokens now: a token that was drawn must not get lost for want of memory.
     const size_t n_room = static_cast<size_t>(n_ctx) + 1;
     const size_t n_most = config_.max_new_tokens < 0 ? n_room : static_cast<size_t>(config_.max_new_tokens);

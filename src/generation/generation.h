@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "src/context/context.h"
 #include "src/generation/run_record.h"
 #include "src/generation/stop_matcher.h"
+#include "src/grammar/grammar.h"
 #include "src/sampler/sampler.h"
 #include "src/tokenizer/tokenizer.h"
 
@@ -24,6 +26,7 @@ struct GenerationConfig {
     Deadline deadline;
     SamplerConfig sampler;
     std::vector<std::string> stop_sequences;
+    std::shared_ptr<const Grammar> grammar;  // of the generated text; null: any
     bool record = false;  // keep a RunRecord
     int32_t n_logprobs = 0;  // 0: none, up to Generation::kMostLogprobs
 };

@@ -3,6 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
+
+#include "src/base/error.h"
 
 namespace bitnet {
 
@@ -25,6 +29,10 @@ struct GgufReadOptions {
     // Reads the metadata and leaves the tensor table alone, so that the vocabulary of a file whose tensor types this
     // version cannot read, or of a first part alone, is still usable.
     bool metadata_only = false;
+    // Takes what is wrong with a single tensor (its type, shape, extent, a name that is there twice) instead of the reader's
+    // caller. The tensor stays in the table, with n_bytes 0 where its bytes cannot be read or are another's. Validation
+    // wants all that is wrong, not the first.
+    std::function<void(const std::string& tensor, const Error& error)> on_bad_tensor;
 };
 
 }  // namespace bitnet

@@ -301,6 +301,7 @@ private:
         section.file_size = part_.source->size();
         section.alignment = part_.alignment;
         section.file_type = file_type_;
+        section.on_bad_tensor = options_.on_bad_tensor;
         if (!checked_align_up(cursor_.position(), section.alignment, &section.start)) section.start = UINT64_MAX;
         part_.data_start = section.start;
         place_tensors(part_.tensors, section);

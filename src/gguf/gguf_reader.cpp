@@ -41,7 +41,7 @@ T required(const GgufFile& file, std::string_view key, std::optional<T> value) {
 
 }  // namespace
 
-GgufFile::GgufFile(std::vector<std::unique_ptr<GgufPart>> parts) : parts_(std::move(parts)) {
+GgufFile::GgufFile(std::vector<std::unique_ptr<GgufPart>> parts, const GgufReadOptions& options) : parts_(std::move(parts)) {
     size_t n = 0;
     for (const auto& part : parts_) n += part->tensors.size();
     tensors_.reserve(n);
@@ -54,13 +54,17 @@ GgufFile::GgufFile(std::vector<std::unique_ptr<GgufPart>> parts) : parts_(std::m
     const auto name = [&](uint32_t i) -> const std::string& { return tensors_[i].name; };
     std::sort(tensors_by_name_.begin(), tensors_by_name_.end(),
               [&](uint32_t a, uint32_t b) { return name(a) < name(b); });
-    const auto same = std::adjacent_find(tensors_by_name_.begin(), tensors_by_name_.end(),
-                                         [&](uint32_t a, uint32_t b) { return name(a) == name(b); });
-    if (same == tensors_by_name_.end()) return;
-    const std::string shown = for_message(name(*same));
-    throw Error(BITNET_E_GGUF_TENSOR_DATA,
-                source().name() + ": tensor '" + shown + "' is there twice; convert the model again")
-        .with_subject(shown);
+    const auto equal = [&](uint32_t a, uint32_t b) { return name(a) == name(b); };
+    for (auto same = tensors_by_name_.begin();; ++same) {
+        same = std::adjacent_find(same, tensors_by_name_.end(), equal);
+        if (same == tensors_by_name_.end()) return;
+        const std::string shown = for_message(name(*same));
+        const Error error = Error(BITNET_E_GGUF_TENSOR_DATA, source().name() + ": tensor '" + shown +
+                                                                 "' is there twice; convert the model again")
+                                .with_subject(shown);
+        if (!options.on_bad_tensor) throw error;
+        options.on_bad_tensor(name(*same), error);
+    }
 }
 
 std::shared_ptr<const GgufFile> GgufFile::read(std::shared_ptr<const ByteSource> source,
@@ -75,7 +79,7 @@ std::shared_ptr<const GgufFile> GgufFile::read(std::shared_ptr<const ByteSource>
             .with_numbers(split.count, 1)
             .with_subject(gguf_key::kSplitCount);
     }
-    return std::shared_ptr<const GgufFile>(new GgufFile(std::move(parts)));
+    return std::shared_ptr<const GgufFile>(new GgufFile(std::move(parts), options));
 }
 
 std::shared_ptr<const GgufFile> GgufFile::open(const std::string& path, bool use_mmap, const GgufReadOptions& options) {
@@ -85,7 +89,7 @@ std::shared_ptr<const GgufFile> GgufFile::open(const std::string& path, bool use
     // The first part alone has the metadata of the model.
     if (split.count > 1 && !(options.metadata_only && split.number == 0))
         read_sibling_parts(path, use_mmap, options, parts);
-    return std::shared_ptr<const GgufFile>(new GgufFile(std::move(parts)));
+    return std::shared_ptr<const GgufFile>(new GgufFile(std::move(parts), options));
 }
 
 std::optional<uint64_t> GgufFile::get_uint(std::string_view key) const {

@@ -76,7 +76,7 @@ public:
     void read_data(const GgufTensor& tensor, uint64_t offset, void* dst, uint64_t n) const;
 
 private:
-    explicit GgufFile(std::vector<std::unique_ptr<GgufPart>> parts);
+    GgufFile(std::vector<std::unique_ptr<GgufPart>> parts, const GgufReadOptions& options);
 
     std::vector<std::unique_ptr<GgufPart>> parts_;
     std::vector<GgufTensor> tensors_;

@@ -62,6 +62,46 @@ void check_overlap(const GgufTensor& first, const GgufTensor& second) {
         .with_subject(for_message(first.name));
 }
 
+// Type, size and extent of one tensor; end: where the next one begins, or the data section ends.
+void place_tensor(GgufTensor& tensor, uint64_t end, uint64_t room, const GgufDataSection& section) {
+    check_alignment(tensor, section.alignment);
+    TensorTypeQuery query;
+    query.tensor = tensor.name;
+    query.file_type_id = tensor.file_type_id;
+    query.k = static_cast<uint64_t>(tensor.ne[0]);
+    query.n_rows = static_cast<uint64_t>(tensor.n_rows());
+    query.span = end > tensor.offset ? end - tensor.offset : 0;
+    query.alignment = section.alignment;
+    query.file_type = section.file_type;
+    tensor.type = resolve_tensor_type(query);
+    tensor.n_bytes = tensor_bytes(tensor);
+    if (tensor.offset > room || tensor.n_bytes > room - tensor.offset) {
+        const uint64_t wanted = saturated_add(section.start, saturated_add(tensor.offset, tensor.n_bytes));
+        throw Error(BITNET_E_GGUF_TRUNCATED, "the file is truncated: " + quoted(tensor) + " ends at byte " +
+                                                 std::to_string(wanted) + ", but there are " +
+                                                 std::to_string(section.file_size) + "; download it again")
+            .with_numbers(wanted, section.file_size)
+            .with_offset(saturated_add(section.start, tensor.offset))
+            .with_subject(for_message(tensor.name));
+    }
+}
+
+// Runs a check of one tensor; its failure goes on, or to who asked for it. Returns whether there was none.
+template <typename Check>
+bool passes(const GgufTensor& tensor, const GgufDataSection& section, Check&& check) {
+    if (!section.on_bad_tensor) {
+        check();
+        return true;
+    }
+    try {
+        check();
+        return true;
+    } catch (const Error& error) {
+        section.on_bad_tensor(tensor.name, error);
+        return false;
+    }
+}
+
 }  // namespace
 
 void place_tensors(std::vector<GgufTensor>& tensors, const GgufDataSection& section) {
@@ -69,30 +109,15 @@ void place_tensors(std::vector<GgufTensor>& tensors, const GgufDataSection& sect
     const std::vector<uint32_t> order = order_in_file(tensors);
     for (size_t i = 0; i < order.size(); ++i) {
         GgufTensor& tensor = tensors[order[i]];
-        check_alignment(tensor, section.alignment);
         const uint64_t end = i + 1 < order.size() ? tensors[order[i + 1]].offset : room;
-        TensorTypeQuery query;
-        query.tensor = tensor.name;
-        query.file_type_id = tensor.file_type_id;
-        query.k = static_cast<uint64_t>(tensor.ne[0]);
-        query.n_rows = static_cast<uint64_t>(tensor.n_rows());
-        query.span = end > tensor.offset ? end - tensor.offset : 0;
-        query.alignment = section.alignment;
-        query.file_type = section.file_type;
-        tensor.type = resolve_tensor_type(query);
-        tensor.n_bytes = tensor_bytes(tensor);
-        if (tensor.offset > room || tensor.n_bytes > room - tensor.offset) {
-            const uint64_t wanted = saturated_add(section.start, saturated_add(tensor.offset, tensor.n_bytes));
-            throw Error(BITNET_E_GGUF_TRUNCATED, "the file is truncated: " + quoted(tensor) + " ends at byte " +
-                                                     std::to_string(wanted) + ", but there are " +
-                                                     std::to_string(section.file_size) + "; download it again")
-                .with_numbers(wanted, section.file_size)
-                .with_offset(saturated_add(section.start, tensor.offset))
-                .with_subject(for_message(tensor.name));
-        }
+        if (!passes(tensor, section, [&] { place_tensor(tensor, end, room, section); })) tensor.n_bytes = 0;
     }
-    for (size_t i = 0; i + 1 < order.size(); ++i) check_overlap(tensors[order[i]], tensors[order[i + 1]]);
-    for (GgufTensor& tensor : tensors) tensor.offset += section.start;  // cannot overflow: it lies inside the file
+    for (size_t i = 0; i + 1 < order.size(); ++i) {
+        GgufTensor& tensor = tensors[order[i]];
+        // Tensors that keep their bytes never share them, so reading all of them reads no byte twice.
+        if (!passes(tensor, section, [&] { check_overlap(tensor, tensors[order[i + 1]]); })) tensor.n_bytes = 0;
+    }
+    for (GgufTensor& tensor : tensors) tensor.offset = saturated_add(tensor.offset, section.start);
 }
 
 }  // namespace bitnet

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "kernels/quant_types.h"
+#include "src/base/error.h"
 
 namespace bitnet {
 
@@ -31,11 +33,12 @@ struct GgufDataSection {
     uint64_t file_size = 0;
     uint64_t alignment = 32;
     std::optional<uint64_t> file_type;  // general.file_type of the model
+    std::function<void(const std::string& tensor, const Error& error)> on_bad_tensor;  // as GgufReadOptions
 };
 
 // Completes tensors that have name, file_type_id, n_dims, ne and an offset relative to the data section: sets type,
 // n_bytes and the absolute offset. Throws BITNET_E_GGUF_TENSOR_TYPE, _TENSOR_SHAPE, _ALIGNMENT, _TRUNCATED,
-// _TENSOR_DATA.
+// _TENSOR_DATA; or gives them to on_bad_tensor.
 void place_tensors(std::vector<GgufTensor>& tensors, const GgufDataSection& section);
 
 }  // namespace bitnet

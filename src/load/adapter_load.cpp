@@ -26,8 +26,8 @@ std::string shape_text(int64_t k, int64_t n_rows) {
 
 class AdapterReader {
 public:
-    AdapterReader(const GgufFile& file, std::shared_ptr<const Model> model, Adapter& out)
-        : file_(file), model_(*model), out_(out) {
+    AdapterReader(const GgufFile& file, std::shared_ptr<const Model> model, uint64_t memory_limit, Adapter& out)
+        : file_(file), model_(*model), out_(out), memory_limit_(memory_limit) {
         out_.model = std::move(model);
     }
 
@@ -186,6 +186,7 @@ private:
     }
 
     void copy_data() {
+        out_.charge.resize(n_bytes_, memory_limit_, "the adapter", "free models, contexts and adapters");
         out_.data = tg::Arena(n_bytes_, "adapter");
         uint8_t* to = out_.data.data();
         uint64_t hash = tg::checksum_bytes(&out_.alpha, sizeof out_.alpha);
@@ -228,15 +229,17 @@ private:
     Adapter& out_;
     std::unordered_map<std::string, Place> matrices_;
     std::vector<Half> halves_;
+    const uint64_t memory_limit_;
     uint64_t n_bytes_ = 0;
 };
 
 }  // namespace
 
-std::shared_ptr<const Adapter> load_adapter(const GgufFile& file, std::shared_ptr<const Model> model) {
+std::shared_ptr<const Adapter> load_adapter(const GgufFile& file, std::shared_ptr<const Model> model,
+                                            uint64_t memory_limit) {
     const auto adapter = std::make_shared<Adapter>();
     try {
-        AdapterReader(file, std::move(model), *adapter).read();
+        AdapterReader(file, std::move(model), memory_limit, *adapter).read();
     } catch (Error& error) {
         // The reader's own failures name the file already.
         const std::string where = file.source().name();

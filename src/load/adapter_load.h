@@ -8,7 +8,9 @@
 
 namespace bitnet {
 
-// The file is not needed afterwards. Throws Error as bitnet_adapter_load says, tg::Error(out_of_memory).
-std::shared_ptr<const Adapter> load_adapter(const GgufFile& file, std::shared_ptr<const Model> model);
+// The file is not needed afterwards. memory_limit: of all that the process holds, see MemoryCharge; 0: none. Throws Error as
+// bitnet_adapter_load says, tg::Error(out_of_memory).
+std::shared_ptr<const Adapter> load_adapter(const GgufFile& file, std::shared_ptr<const Model> model,
+                                            uint64_t memory_limit = 0);
 
 }  // namespace bitnet

@@ -51,16 +51,23 @@ uint64_t fingerprint_of_shape(const Hparams& h, bool arm_order) {
     return tg::checksum_bytes(factors, sizeof factors, hash);
 }
 
-void summarize(const GgufFile& file, const LoadOptions& options, Model& model) {
+void summarize(const GgufFile& file, Model& model) {
     uint64_t elements_of_type[kern::kQuantTypeCount] = {};
-    uint64_t hash = fingerprint_of_shape(model.hparams, options.arm_order);
     for (const GgufTensor& tensor : file.tensors()) {
         const uint64_t n = static_cast<uint64_t>(tensor.n_elements());
         elements_of_type[static_cast<int>(tensor.type)] += n;
         model.n_parameters += n;
         model.n_file_bytes += tensor.n_bytes;
         ++model.n_tensors;
-        // The table and a taste of every tensor tell models apart without reading gigabytes.
+    }
+    const auto most = std::max_element(std::begin(elements_of_type), std::end(elements_of_type));
+    model.quantization = kern::quant_type_info(static_cast<kern::QuantType>(most - std::begin(elements_of_type))).name;
+}
+
+// The table and a taste of every tensor tell models apart without reading gigabytes.
+uint64_t fingerprint(const GgufFile& file, const Hparams& hparams, bool arm_order) {
+    uint64_t hash = fingerprint_of_shape(hparams, arm_order);
+    for (const GgufTensor& tensor : file.tensors()) {
         uint8_t head[64];
         const uint64_t taste = std::min<uint64_t>(tensor.n_bytes, sizeof head);
         file.read_data(tensor, tensor.n_bytes - taste, head, taste);
@@ -68,17 +75,113 @@ void summarize(const GgufFile& file, const LoadOptions& options, Model& model) {
         hash = tg::checksum_bytes(tensor.ne, sizeof tensor.ne, hash);
         hash = tg::checksum_bytes(head, taste, hash);
     }
-    model.fingerprint = hash;
-    if (options.max_bytes != 0 && model.n_file_bytes > options.max_bytes) {
-        throw Error(BITNET_E_SECURITY_MODEL_SIZE, "the tensors need " + std::to_string(model.n_file_bytes) + " bytes, the limit is " +
-                                        std::to_string(options.max_bytes) + "; raise max_bytes or choose a smaller model")
-            .with_numbers(options.max_bytes, model.n_file_bytes);
-    }
-    const auto most = std::max_element(std::begin(elements_of_type), std::end(elements_of_type));
-    model.quantization = kern::quant_type_info(static_cast<kern::QuantType>(most - std::begin(elements_of_type))).name;
+    return hash;
 }
 
-void place_all(const Hparams& h, const ArchRow& arch, TensorPlacer& placer, ModelWeights& weights) {
+void check_size(const Model& model, uint64_t max_bytes) {
+    if (max_bytes == 0 || model.n_file_bytes <= max_bytes) return;
+    throw Error(BITNET_E_SECURITY_MODEL_SIZE, "the tensors need " + std::to_string(model.n_file_bytes) + " bytes, the limit is " +
+                                                  std::to_string(max_bytes) + "; raise max_bytes or choose a smaller model")
+        .with_numbers(max_bytes, model.n_file_bytes);
+}
+
+void check_norms(const ArchRow& arch, const ModelWeights& weights) {
+    check_norm("output_norm.weight", weights.output_norm);
+    check_norm("rope_freqs.weight", weights.rope_freqs);
+    check_divisors("rope_freqs.weight", weights.rope_freqs);
+    for (size_t i = 0; i < weights.layers.size(); ++i) {
+        for (const LayerTensor& row : arch.layer_tensors) {
+            if (row.norm != nullptr) check_norm("blk." + std::to_string(i) + "." + row.name, weights.layers[i].*row.norm);
+        }
+    }
+}
+
+// Everything up to the reading of values: shape, kernels, the tensors' places and bytes.
+WeightPlan read_header(const GgufFile& file, const LoadOptions& options, Model& model, TensorPlacer& placer) {
+    model.name = file.get_string(gguf_key::kName).value_or("");
+    model.hparams = read_hparams(file);
+    model.arch = find_arch(model.hparams.architecture);
+    summarize(file, model);
+    check_size(model, options.max_bytes);
+    place_tensors_of(model.hparams, *model.arch, placer, model.weights);
+    placer.finish();
+    return plan_weights(placer, model, options.arm_order);
+}
+
+uint64_t norm_bytes(const TensorPlacer& placer) {
+    uint64_t bytes = 0;
+    for (const TensorPlacer::PlacedNorm& placed : placer.norms()) {
+        if (placed.norm != nullptr) bytes += placed.norm->size() * sizeof(float);
+    }
+    return bytes;
+}
+
+void load_weights(const LoadOptions& options, TensorPlacer& placer, const WeightPlan& plan, Model& model) {
+    constexpr const char* kAdvice = "free other models and contexts, or choose a smaller model";
+    model.charge.resize(plan.mapped_bytes + plan.peak_bytes, options.memory_limit, "the model", kAdvice);
+    placer.read_norms();
+    if (options.check_weights) check_norms(*model.arch, model.weights);
+    model.owned_bytes = norm_bytes(placer);
+    tg::ThreadPool pool(options.n_threads);
+    KernelCheck kernels(&model);
+    uint64_t done = 0;
+    for (size_t i = 0; i < plan.weights.size(); ++i) {
+        const TensorPlacer::Placed& placed = placer.placed()[i];
+        const PlannedWeight& planned = plan.weights[i];
+        if (options.on_progress && !options.on_progress(static_cast<float>(static_cast<double>(done) /
+                                                                           static_cast<double>(model.n_file_bytes)))) {
+            throw Error(BITNET_E_CANCELLED, "loading was cancelled");
+        }
+        placer.materialize(placed, options.arm_order);
+        if (options.check_weights) check_weight_codes(*placed.weight, pool);
+        kernels.check(*placed.weight);
+        tg::pack_weight(*placed.weight, model.kernels, pool, &model.owned);
+        // Not planned.keeps_copy: a kernel that took another's place may want another layout than the planned one.
+        const bool packed = placed.weight->data != placed.weight->file_data;
+        const bool file_bytes_needed = !packed || placed.weight == &model.weights.token_embd;  // looked up row by row
+        const bool in_place = planned.copy_bytes == 0;
+        if (in_place && file_bytes_needed) model.mapped_bytes += placed.tensor->n_bytes;
+        if (!in_place && !file_bytes_needed) {
+            model.owned.erase(model.owned.end() - 2);  // what was read lies before what was packed from it
+            placed.weight->file_data = nullptr;
+        }
+        done += placed.tensor->n_bytes;
+    }
+    for (const tg::Arena& arena : model.owned) model.owned_bytes += arena.size();
+    model.bytes_by_role = plan.by_role;
+    model.charge.resize(model.mapped_bytes + model.owned_bytes, 0, "the model", kAdvice);
+    if (options.on_progress && !options.on_progress(1.0f)) throw Error(BITNET_E_CANCELLED, "loading was cancelled");
+}
+
+void load_all(const LoadOptions& options, Model& model) {
+    if (options.vocab_only) {
+        model.name = model.file->get_string(gguf_key::kName).value_or("");
+        read_hparams_if_possible(model);
+        return;
+    }
+    TensorPlacer placer(*model.file, &model.owned);
+    const WeightPlan plan = read_header(*model.file, options, model, placer);
+    model.fingerprint = fingerprint(*model.file, model.hparams, options.arm_order);
+    load_weights(options, placer, plan, model);
+}
+
+// Failures get the file's name in front; the reader's own have it already.
+template <typename Body>
+auto naming_the_file(const Model& model, Body&& body) {
+    try {
+        return body();
+    } catch (Error& error) {
+        const std::string where = model.file->source().name();
+        if (error.status() != BITNET_E_CANCELLED && error.message().compare(0, where.size() + 2, where + ": ") != 0) {
+            error.prefix(where);
+        }
+        throw;
+    }
+}
+
+}  // namespace
+
+void place_tensors_of(const Hparams& h, const ArchRow& arch, TensorPlacer& placer, ModelWeights& weights) {
     placer.matrix("token_embd.weight", h.n_embd, h.n_vocab, &weights.token_embd);
     placer.norm("output_norm.weight", h.n_embd, &weights.output_norm);
     placer.matrix("output.weight", h.n_embd, h.n_vocab, &weights.output, true);
@@ -96,78 +199,31 @@ void place_all(const Hparams& h, const ArchRow& arch, TensorPlacer& placer, Mode
             placer.output_scale(name.substr(0, name.rfind('.')) + ".scale", &(layer.*row.matrix));
         }
     }
-    placer.finish();
 }
 
-void check_norms(const ArchRow& arch, const ModelWeights& weights) {
-    check_norm("output_norm.weight", weights.output_norm);
-    check_norm("rope_freqs.weight", weights.rope_freqs);
-    check_divisors("rope_freqs.weight", weights.rope_freqs);
-    for (size_t i = 0; i < weights.layers.size(); ++i) {
-        for (const LayerTensor& row : arch.layer_tensors) {
-            if (row.norm != nullptr) check_norm("blk." + std::to_string(i) + "." + row.name, weights.layers[i].*row.norm);
+WeightPlan plan_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options, Model* out) {
+    Model& model = *out;
+    model.file = std::move(file);
+    choose_kernels(options.kernel, &model.kernels);
+    return naming_the_file(model, [&] {
+        TensorPlacer placer(*model.file, &model.owned);
+        WeightPlan plan = read_header(*model.file, options, model, placer);
+        for (const TensorPlacer::PlacedNorm& placed : placer.norms()) {
+            if (placed.norm != nullptr) placed.norm->assign(static_cast<size_t>(placed.tensor->ne[0]), 1.0f);
         }
-    }
-}
-
-void load_weights(const GgufFile& file, const LoadOptions& options, Model& model) {
-    TensorPlacer placer(file, &model.owned);
-    place_all(model.hparams, *model.arch, placer, model.weights);
-    if (options.check_weights) check_norms(*model.arch, model.weights);
-    tg::ThreadPool pool(options.n_threads);
-    KernelCheck kernels(&model);
-    uint64_t done = 0;
-    for (const TensorPlacer::Placed& placed : placer.placed()) {
-        if (options.on_progress && !options.on_progress(static_cast<float>(static_cast<double>(done) /
-                                                                           static_cast<double>(model.n_file_bytes)))) {
-            throw Error(BITNET_E_CANCELLED, "loading was cancelled");
+        for (const TensorPlacer::Placed& placed : placer.placed()) {
+            placed.weight->kernel = &model.kernels.for_type(placed.weight->type);
         }
-        const bool in_place = placer.materialize(placed, options.arm_order);
-        if (options.check_weights) check_weight_codes(*placed.weight, pool);
-        kernels.check(*placed.weight);
-        tg::pack_weight(*placed.weight, model.kernels, pool, &model.owned);
-        const bool packed = placed.weight->data != placed.weight->file_data;
-        const bool file_bytes_needed = !packed || placed.weight == &model.weights.token_embd;  // looked up row by row
-        if (in_place && file_bytes_needed) model.mapped_bytes += placed.tensor->n_bytes;
-        if (!in_place && !file_bytes_needed) {
-            model.owned.erase(model.owned.end() - 2);  // what was read lies before what was packed from it
-            placed.weight->file_data = nullptr;
-        }
-        done += placed.tensor->n_bytes;
-    }
-    for (const tg::Arena& arena : model.owned) model.owned_bytes += arena.size();
-    if (options.on_progress && !options.on_progress(1.0f)) throw Error(BITNET_E_CANCELLED, "loading was cancelled");
+        return plan;
+    });
 }
-
-void load_all(const LoadOptions& options, Model& model) {
-    model.name = model.file->get_string(gguf_key::kName).value_or("");
-    if (options.vocab_only) {
-        read_hparams_if_possible(model);
-    } else {
-        model.hparams = read_hparams(*model.file);
-        model.arch = find_arch(model.hparams.architecture);
-        summarize(*model.file, options, model);
-        load_weights(*model.file, options, model);
-    }
-}
-
-}  // namespace
 
 void load_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options, Model* out) {
     const auto begin = std::chrono::steady_clock::now();
     Model& model = *out;
     model.file = std::move(file);
     choose_kernels(options.kernel, &model.kernels);
-    try {
-        load_all(options, model);
-    } catch (Error& error) {
-        // The reader's own failures name the file already.
-        const std::string where = model.file->source().name();
-        if (error.status() != BITNET_E_CANCELLED && error.message().compare(0, where.size() + 2, where + ": ") != 0) {
-            error.prefix(where);
-        }
-        throw;
-    }
+    naming_the_file(model, [&] { load_all(options, model); });
     model.load_us = static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count());
     log_message(BITNET_LOG_INFO, "loaded " + model.file->source().name() + ": " + model.hparams.architecture + ", " +

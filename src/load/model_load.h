@@ -7,6 +7,7 @@
 
 #include "bitnet.h"
 #include "src/gguf/gguf_reader.h"
+#include "src/load/weight_plan.h"
 #include "src/model/model.h"
 
 namespace bitnet {
@@ -17,9 +18,17 @@ struct LoadOptions {
     bool vocab_only = false;
     int32_t n_threads = 1;
     std::string kernel;          // name or level; empty = the best here
-    uint64_t max_bytes = 0;      // 0 = no limit
+    uint64_t max_bytes = 0;      // of the weights; 0 = no limit
+    uint64_t memory_limit = 0;   // of all models and contexts of the process; 0 = none
     std::function<bool(float)> on_progress;  // false cancels; may be empty
 };
+
+// Gives the architecture's tensors their place in *weights; what is wrong is noted in the placer.
+void place_tensors_of(const Hparams& hparams, const ArchRow& arch, TensorPlacer& placer, ModelWeights& weights);
+
+// What load_model would hold, from the header alone. *out gets all that a context's graph is built from, but no values.
+// Throws as load_model, but for values and limits.
+WeightPlan plan_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options, Model* out);
 
 // Throws Error with any of the -300s, -400s and -1200s, BITNET_E_CANCELLED, _CONFIG, _DEVICE_CAPABILITY, tg::Error(out_of_memory).
 void load_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options, Model* out);

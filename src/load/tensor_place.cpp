@@ -40,6 +40,10 @@ bool float_type(kern::QuantType type) {
     return type == kern::QuantType::f32 || type == kern::QuantType::f16 || type == kern::QuantType::bf16;
 }
 
+bool needs_repacking(const GgufTensor& tensor, bool arm_order) {
+    return arm_order && tensor.type == kern::QuantType::i2_s;
+}
+
 [[noreturn]] void bad_scale(const std::string& name, float scale) {
     throw Error(BITNET_E_GGUF_TENSOR_DATA, "tensor '" + name + "' has the scale " + std::to_string(scale) + "; the file is damaged")
         .with_subject(name);
@@ -52,7 +56,10 @@ const GgufTensor* TensorPlacer::find(const std::string& name, int64_t k, int64_t
     used_.push_back(name);
     if (!optional) ++n_required_;
     if (tensor == nullptr) {
-        if (!optional) missing_.push_back(name);
+        if (!optional) {
+            missing_.push_back(name);
+            problems_.push_back({TensorProblem::Kind::missing, name, "the tensor is missing"});
+        }
         return nullptr;
     }
     if (tensor->ne[0] != k || tensor->n_rows() != n_rows) {
@@ -61,8 +68,10 @@ const GgufTensor* TensorPlacer::find(const std::string& name, int64_t k, int64_t
             wanted_dimension_ = wrong_width ? k : n_rows;
             found_dimension_ = wrong_width ? tensor->ne[0] : tensor->n_rows();
         }
-        misshapen_.push_back(name + " is " + shape_text(*tensor) + " instead of [" + std::to_string(k) +
-                             (n_rows == 1 ? "" : "," + std::to_string(n_rows)) + "]");
+        const std::string what = " is " + shape_text(*tensor) + " instead of [" + std::to_string(k) +
+                                 (n_rows == 1 ? "" : "," + std::to_string(n_rows)) + "]";
+        misshapen_.push_back(name + what);
+        problems_.push_back({TensorProblem::Kind::shape, name, "the shape" + what});
         return nullptr;
     }
     return tensor;
@@ -78,26 +87,56 @@ void TensorPlacer::matrix(const std::string& name, int64_t k, int64_t n_rows, tg
     placed_.push_back({out, tensor});
 }
 
-void TensorPlacer::norm(const std::string& name, int64_t width, NormWeight* out, bool optional) {
+const GgufTensor* TensorPlacer::find_floats(const std::string& name, int64_t width, bool optional) {
     const GgufTensor* tensor = find(name, width, 1, optional);
-    if (tensor == nullptr) return;
-    if (!float_type(tensor->type)) {
-        throw Error(BITNET_E_GGUF_TENSOR_TYPE, "tensor '" + name + "' has type " + kern::quant_type_info(tensor->type).name +
-                                                   "; norms and scales are read as f32, f16 or bf16; reconvert the model")
-            .with_subject(name);
-    }
-    std::vector<uint8_t> bytes(tensor->n_bytes);
-    file_.read_data(*tensor, 0, bytes.data(), bytes.size());
-    out->resize(static_cast<size_t>(width));
-    kern::quant_type_info(tensor->type).decode(bytes.data(), 1.0f, width, out->data());
+    if (tensor == nullptr || float_type(tensor->type)) return tensor;
+    const std::string what = std::string("has type ") + kern::quant_type_info(tensor->type).name +
+                             "; norms and scales are read as f32, f16 or bf16; reconvert the model";
+    if (mistyped_.empty()) mistyped_ = {name, what};
+    problems_.push_back({TensorProblem::Kind::type, name, "the tensor " + what});
+    return nullptr;
+}
+
+void TensorPlacer::norm(const std::string& name, int64_t width, NormWeight* out, bool optional) {
+    const GgufTensor* tensor = find_floats(name, width, optional);
+    if (tensor != nullptr) norms_.push_back({out, nullptr, tensor});
 }
 
 void TensorPlacer::output_scale(const std::string& name, tg::Weight* weight) {
-    NormWeight scale;
-    norm(name, 1, &scale, true);
-    if (scale.empty()) return;
-    if (!std::isfinite(scale[0])) bad_scale(name, scale[0]);
-    weight->out_scale = scale[0];
+    const GgufTensor* tensor = find_floats(name, 1, true);
+    if (tensor != nullptr) norms_.push_back({nullptr, weight, tensor});
+}
+
+void TensorPlacer::read_norms() {
+    for (const PlacedNorm& placed : norms_) {
+        const GgufTensor& tensor = *placed.tensor;
+        std::vector<uint8_t> bytes(tensor.n_bytes);
+        file_.read_data(tensor, 0, bytes.data(), bytes.size());
+        NormWeight one(placed.norm == nullptr ? 1 : 0);
+        NormWeight& out = placed.norm != nullptr ? *placed.norm : one;
+        out.resize(static_cast<size_t>(tensor.ne[0]));
+        kern::quant_type_info(tensor.type).decode(bytes.data(), 1.0f, tensor.ne[0], out.data());
+        if (placed.norm != nullptr) continue;
+        if (!std::isfinite(one[0])) bad_scale(tensor.name, one[0]);
+        placed.scaled->out_scale = one[0];
+    }
+}
+
+std::vector<std::string> TensorPlacer::unused() {
+    std::sort(used_.begin(), used_.end());
+    std::vector<std::string> unknown;
+    for (const GgufTensor& tensor : file_.tensors()) {
+        if (!std::binary_search(used_.begin(), used_.end(), tensor.name)) unknown.push_back(tensor.name);
+    }
+    return unknown;
+}
+
+std::vector<TensorProblem> TensorPlacer::problems() {
+    std::vector<TensorProblem> all = problems_;
+    for (const std::string& name : unused()) {
+        all.push_back({TensorProblem::Kind::unused, name, "the architecture does not use the tensor, so results would be wrong"});
+    }
+    return all;
 }
 
 void TensorPlacer::finish() {
@@ -116,11 +155,10 @@ void TensorPlacer::finish() {
             .with_numbers(static_cast<uint64_t>(wanted_dimension_), static_cast<uint64_t>(found_dimension_))
             .with_subject(misshapen_[0].substr(0, misshapen_[0].find(' ')));
     }
-    std::sort(used_.begin(), used_.end());
-    std::vector<std::string> unknown;
-    for (const GgufTensor& tensor : file_.tensors()) {
-        if (!std::binary_search(used_.begin(), used_.end(), tensor.name)) unknown.push_back(tensor.name);
+    if (!mistyped_.empty()) {
+        throw Error(BITNET_E_GGUF_TENSOR_TYPE, "tensor '" + mistyped_[0] + "' " + mistyped_[1]).with_subject(mistyped_[0]);
     }
+    const std::vector<std::string> unknown = unused();
     if (!unknown.empty()) {
         throw Error(BITNET_E_UNSUPPORTED, "the file has " + std::to_string(unknown.size()) +
                                               " tensors that its architecture does not use, so results would be wrong: " +
@@ -129,16 +167,20 @@ void TensorPlacer::finish() {
     }
 }
 
+bool TensorPlacer::usable_in_place(const GgufTensor& tensor, bool arm_order) const noexcept {
+    const uint8_t* mapped = file_.mapped_data(tensor);
+    return mapped != nullptr && !needs_repacking(tensor, arm_order) &&
+           reinterpret_cast<uintptr_t>(mapped) % natural_alignment(tensor.type) == 0;
+}
+
 bool TensorPlacer::materialize(const Placed& placed, bool arm_order) {
     tg::Weight& weight = *placed.weight;
     const GgufTensor& tensor = *placed.tensor;
-    const uint8_t* mapped = file_.mapped_data(tensor);
-    const bool repack = arm_order && tensor.type == kern::QuantType::i2_s;
-    const bool in_place = mapped != nullptr && !repack &&
-                          reinterpret_cast<uintptr_t>(mapped) % natural_alignment(tensor.type) == 0;
+    const bool in_place = usable_in_place(tensor, arm_order);
     if (in_place) {
-        weight.file_data = mapped;
+        weight.file_data = file_.mapped_data(tensor);
     } else {
+        const bool repack = needs_repacking(tensor, arm_order);
         tg::Arena copy(tensor.n_bytes, "weights");
         file_.read_data(tensor, 0, copy.data(), tensor.n_bytes);
         if (repack) kern::i2s_repack_arm_order(copy.data(), static_cast<size_t>(tensor.n_elements()), copy.data());

@@ -1,5 +1,6 @@
 // Finds every tensor an architecture needs, checks its shape and gives its bytes a home: the mapped file where that is
-// possible, memory of the library where it is not. All missing and mis-shaped tensors are reported together.
+// possible, memory of the library where it is not. All that is wrong is noted, and reported together. Nothing is read and
+// nothing large allocated before read_norms() and materialize(), so that weight_plan.h can tell the bytes first.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,14 @@
 
 namespace bitnet {
 
+// Something about a tensor that the architecture cannot have.
+struct TensorProblem {
+    enum class Kind : uint8_t { missing, shape, type, unused };
+    Kind kind;
+    std::string name;
+    std::string message;  // "missing" and the like go without one
+};
+
 class TensorPlacer {
 public:
     TensorPlacer(const GgufFile& file, std::vector<tg::Arena>* owned) : file_(file), owned_(owned) {}
@@ -24,9 +33,11 @@ public:
     // "<projection>.scale", one value, multiplied onto the projection's output.
     void output_scale(const std::string& name, tg::Weight* weight);
 
-    // Throws what has been noted: BITNET_E_GGUF_MISSING_TENSOR if anything is missing, else _TENSOR_SHAPE; and
-    // BITNET_E_UNSUPPORTED for layer tensors nobody asked for, which would silently change the result.
+    // Throws what has been noted: BITNET_E_GGUF_MISSING_TENSOR if anything is missing, else _TENSOR_SHAPE, else _TENSOR_TYPE;
+    // and BITNET_E_UNSUPPORTED for layer tensors nobody asked for, which would silently change the result.
     void finish();
+    // The same as a list, for whom one failure is not enough; unused tensors come last.
+    std::vector<TensorProblem> problems();
 
     // Weights placed so far, with their tensors; data is not yet read.
     struct Placed {
@@ -34,18 +45,33 @@ public:
         const GgufTensor* tensor;
     };
     const std::vector<Placed>& placed() const noexcept { return placed_; }
+    // Norms and scales placed so far, likewise. Exactly one of norm and scaled is set.
+    struct PlacedNorm {
+        NormWeight* norm;
+        tg::Weight* scaled;  // by the tensor's one value
+        const GgufTensor* tensor;
+    };
+    const std::vector<PlacedNorm>& norms() const noexcept { return norms_; }
 
+    // Reads and decodes all norms and scales. Throws BITNET_E_GGUF_TENSOR_DATA for a scale that is not finite.
+    void read_norms();
+    // Whether the bytes can be used where the file is mapped.
+    bool usable_in_place(const GgufTensor& tensor, bool arm_order) const noexcept;
     // Sets file_data (and the I2_S scale) of a placed weight: in place, or read into an arena appended to *owned.
     // Returns true when the bytes are used in place.
     bool materialize(const Placed& placed, bool arm_order);
 
 private:
     const GgufTensor* find(const std::string& name, int64_t k, int64_t n_rows, bool optional);
+    const GgufTensor* find_floats(const std::string& name, int64_t width, bool optional);
+    std::vector<std::string> unused();
 
     const GgufFile& file_;
     std::vector<tg::Arena>* owned_;
     std::vector<Placed> placed_;
-    std::vector<std::string> used_, missing_, misshapen_;
+    std::vector<PlacedNorm> norms_;
+    std::vector<std::string> used_, missing_, misshapen_, mistyped_;
+    std::vector<TensorProblem> problems_;
     size_t n_required_ = 0;
     int64_t wanted_dimension_ = 0, found_dimension_ = 0;  // of the first misshapen tensor
 };

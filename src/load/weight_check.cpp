@@ -16,22 +16,13 @@ struct CheckJob {
     std::atomic<int64_t> bad_row;
 };
 
-bool row_valid(const tg::Weight& w, const uint8_t* row, uint64_t bytes) {
-    switch (w.type) {
-        case kern::QuantType::i2_s: return kern::ternary_codes_valid(row, bytes);
-        case kern::QuantType::tq2_0: return kern::tq2_0_blocks_valid(row, static_cast<size_t>(w.k / kern::kTqBlock));
-        case kern::QuantType::tq1_0: return kern::tq1_0_blocks_valid(row, static_cast<size_t>(w.k / kern::kTqBlock));
-        default: return true;
-    }
-}
-
 void check_share(int thread, void* user_data) {
     CheckJob& job = *static_cast<CheckJob*>(user_data);
     const tg::Weight& w = job.weight;
     const uint64_t bytes = kern::quant_row_bytes(w.type, w.k);
     const int64_t begin = w.n_rows * thread / job.n_threads, end = w.n_rows * (thread + 1) / job.n_threads;
     for (int64_t row = begin; row < end; ++row) {
-        if (row_valid(w, w.file_data + static_cast<uint64_t>(row) * bytes, bytes)) continue;
+        if (codes_valid(w.type, w.file_data + static_cast<uint64_t>(row) * bytes, w.k)) continue;
         int64_t known = job.bad_row.load(std::memory_order_relaxed);
         while (row < known && !job.bad_row.compare_exchange_weak(known, row, std::memory_order_relaxed)) {
         }
@@ -40,6 +31,15 @@ void check_share(int thread, void* user_data) {
 }
 
 }  // namespace
+
+bool codes_valid(kern::QuantType type, const uint8_t* bytes, int64_t n) noexcept {
+    switch (type) {
+        case kern::QuantType::i2_s: return kern::ternary_codes_valid(bytes, static_cast<size_t>(n / 4));
+        case kern::QuantType::tq2_0: return kern::tq2_0_blocks_valid(bytes, static_cast<size_t>(n / kern::kTqBlock));
+        case kern::QuantType::tq1_0: return kern::tq1_0_blocks_valid(bytes, static_cast<size_t>(n / kern::kTqBlock));
+        default: return true;
+    }
+}
 
 void check_weight_codes(const tg::Weight& weight, tg::ThreadPool& pool) {
     if (!kern::quant_type_info(weight.type).ternary) return;

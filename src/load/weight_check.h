@@ -8,6 +8,9 @@
 
 namespace bitnet {
 
+// Whether n weights at the beginning of a block hold only codes that mean something; true for types that are not ternary.
+bool codes_valid(kern::QuantType type, const uint8_t* bytes, int64_t n) noexcept;
+
 // Throws BITNET_E_GGUF_TENSOR_DATA naming the tensor and, for ternary types, the first bad row.
 void check_weight_codes(const tg::Weight& weight, tg::ThreadPool& pool);
 void check_norm(const std::string& name, const NormWeight& norm);

@@ -9,6 +9,7 @@
 
 #include "ggml-like/arena.h"
 #include "ggml-like/lora.h"
+#include "src/base/memory_budget.h"
 #include "src/model/model.h"
 
 namespace bitnet {
@@ -33,6 +34,7 @@ struct Adapter {
     std::shared_ptr<const Model> model;  // whose shapes were checked: it fits no other
     std::vector<tg::LoraPair> pairs;     // per slot
     tg::Arena data;
+    MemoryCharge charge;  // of data
     std::string name;   // general.name
     std::string label;  // the name or the file, fit for messages
     std::string architecture;

@@ -8,7 +8,9 @@
 
 #include "ggml-like/arena.h"
 #include "kernels/cpu/kernel_select.h"
+#include "src/base/memory_budget.h"
 #include "src/model/hparams.h"
+#include "src/model/tensor_role.h"
 #include "src/model/weights.h"
 
 namespace bitnet {
@@ -29,7 +31,9 @@ struct Model {
     uint64_t n_parameters = 0;
     uint64_t n_file_bytes = 0;                   // of all tensors as stored
     uint64_t mapped_bytes = 0;                   // of those, used in place
-    uint64_t owned_bytes = 0;
+    uint64_t owned_bytes = 0;                    // packed, copied or decoded
+    BytesByRole bytes_by_role;                   // of both
+    MemoryCharge charge;
     uint64_t fingerprint = 0;                    // of shape, tensor table and a sample of the data
     uint64_t load_us = 0;
     uint64_t n_kernel_fallbacks = 0;             // kernels that gave wrong sums at load and were replaced

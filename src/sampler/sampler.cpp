@@ -115,19 +115,23 @@ bitnet_token Sampler::sample(const float* logits, size_t n_vocab) {
     // Everything that may fail comes first: after it, generator and history move together.
     history_.reserve_one();
     dry_.reserve_one();
+    logits = filtered(logits, n_vocab);
     bitnet_token token;
+    Pcg32 rng = rng_;
+    bool learns = false;
     if (greedy()) {
         const int64_t best = pick_greedy(logits, n_vocab);
         token = best >= 0 ? static_cast<bitnet_token>(best) : lowest_allowed(n_vocab);
     } else {
-        Pcg32 rng = rng_;
         const bool exclude_top = draw_exclusion(rng);
         const bool some_finite = filter(logits, n_vocab, exclude_top);
         const double u = rng.next_unit();
-        rng_ = rng;
         token = some_finite ? draw(candidates_, u) : lowest_allowed(n_vocab);
-        if (some_finite && mirostat_.on()) mirostat_.observe(token, candidates_);
+        learns = some_finite && mirostat_.on();
     }
+    if (filter_ != nullptr) filter_->accept(token);
+    rng_ = rng;
+    if (learns) mirostat_.observe(token, candidates_);
     history_.add(token);
     dry_.add(token);
     return token;
@@ -137,6 +141,7 @@ void Sampler::accept(bitnet_token token) {
     if (token < 0) throw Error(BITNET_E_TOKEN, "token " + to_text(token) + " cannot be accepted; ids start at 0");
     history_.reserve_one();
     dry_.reserve_one();
+    if (filter_ != nullptr) filter_->accept(token);
     history_.add(token);
     dry_.add(token);
 }
@@ -149,6 +154,7 @@ void Sampler::follow(bitnet_token token) {
 }
 
 void Sampler::reset() noexcept {
+    if (filter_ != nullptr) filter_->reset();
     history_.clear();
     dry_.clear();
     mirostat_.reset();
@@ -159,6 +165,7 @@ void Sampler::probabilities(const float* logits, size_t n_vocab, float* out_prob
     check_logits(logits, n_vocab);
     if (out_probabilities == nullptr)
         throw Error(BITNET_E_ARGUMENT, "out_probabilities is NULL; pass room for n_vocab floats");
+    logits = filtered(logits, n_vocab);
     // The choice is made before anything is written: out_probabilities may be the logits themselves.
     Pcg32 rng = rng_;  // a copy: the sample that comes next takes the same draws
     const int64_t best =
@@ -214,12 +221,40 @@ bool Sampler::filter(const float* logits, size_t n_vocab, bool exclude_top) {
     return true;
 }
 
+const float* Sampler::filtered(const float* logits, size_t n_vocab) {
+    if (filter_ == nullptr) return logits;
+    allowed_ = filter_->allowed();
+    filtered_.resize(n_vocab);
+    size_t n_allowed = 0;
+    for (size_t i = 0; i < n_vocab; ++i) {
+        const bool may_come = is_allowed(allowed_, i);
+        filtered_[i] = may_come ? logits[i] : -std::numeric_limits<float>::infinity();
+        n_allowed += may_come ? 1 : 0;
+    }
+    if (n_allowed == 0) {
+        throw Error(BITNET_E_ARGUMENT, "none of the " + to_text(n_vocab) +
+                                           " logits belongs to a token that the grammar allows; pass those of the whole "
+                                           "vocabulary, and a grammar made for the model's tokenizer");
+    }
+    return filtered_.data();
+}
+
 float Sampler::temperature_in_use() noexcept {
     if (config_.dynatemp_range <= 0) return config_.temperature;
     return dynamic_temperature({config_.temperature, config_.dynatemp_range, config_.dynatemp_exponent}, candidates_);
 }
 
 bitnet_token Sampler::lowest_allowed(size_t n_vocab) const noexcept {
+    if (filter_ != nullptr) {
+        int64_t lowest = -1;
+        for (size_t i = 0; i < n_vocab; ++i) {
+            if (!is_allowed(allowed_, i)) continue;
+            const auto id = static_cast<bitnet_token>(i);
+            if (!std::binary_search(forbidden_.begin(), forbidden_.end(), id)) return id;
+            if (lowest < 0) lowest = id;
+        }
+        return static_cast<bitnet_token>(lowest);  // forbidden by a bias; what the filter forbids never comes
+    }
     bitnet_token token = 0;
     for (const bitnet_token forbidden : forbidden_) {
         if (forbidden != token) break;

@@ -4,6 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "bitnet.h"
@@ -11,6 +14,7 @@
 #include "src/sampler/dry_history.h"
 #include "src/sampler/rng.h"
 #include "src/sampler/sampler_steps.h"
+#include "src/sampler/token_filter.h"
 #include "src/sampler/token_history.h"
 
 namespace bitnet {
@@ -60,6 +64,8 @@ public:
     // from them.
     void follow(bitnet_token token);
     void reset() noexcept;
+    // From now on only tokens that the filter allows are picked; null takes it away.
+    void set_filter(std::unique_ptr<TokenFilter> filter) noexcept { filter_ = std::move(filter); }
     uint64_t seed() const noexcept { return config_.seed; }
     // What the next sample() would draw from: n_vocab floats that sum to 1.
     void probabilities(const float* logits, size_t n_vocab, float* out_probabilities);
@@ -77,6 +83,8 @@ private:
     // Temperature in use for candidates_, whose weights it may overwrite.
     float temperature_in_use() noexcept;
     bitnet_token lowest_allowed(size_t n_vocab) const noexcept;
+    // The logits with -infinity where the filter forbids a token; the logits themselves without one.
+    const float* filtered(const float* logits, size_t n_vocab);
 
     SamplerConfig config_;
     bool penalized_;                       // some penalty is on; otherwise no history is kept
@@ -85,7 +93,10 @@ private:
     TokenHistory history_;
     DryHistory dry_;
     Mirostat mirostat_;
-    std::vector<float> adjusted_;  // buffers kept between calls
+    std::unique_ptr<TokenFilter> filter_;
+    std::span<const uint64_t> allowed_;  // the filter's last answer
+    std::vector<float> filtered_;        // buffers kept between calls
+    std::vector<float> adjusted_;
     std::vector<Candidate> candidates_;
     std::vector<Typicality> typicality_;
 };

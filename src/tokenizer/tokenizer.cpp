@@ -276,6 +276,24 @@ bool Tokenizer::is_end(bitnet_token token) const noexcept {
     return std::binary_search(ends_.begin(), ends_.end(), token);
 }
 
+std::string_view Tokenizer::output(bitnet_token token) const noexcept {
+    if (!is_valid(token) || is_end(token)) return {};
+    const uint8_t attribute = attributes_[static_cast<size_t>(token)];
+    if (is_special(attribute) || attribute == BITNET_TOKEN_UNUSED) return {};
+    return outputs_[static_cast<uint32_t>(token)];
+}
+
+const OutputTrie& Tokenizer::output_trie() const {
+    std::call_once(output_trie_once_, [this] {
+        std::vector<std::pair<std::string_view, bitnet_token>> texts;
+        for (bitnet_token token = 0; token < info_.n_vocab; ++token) {
+            if (const std::string_view text = output(token); !text.empty()) texts.emplace_back(text, token);
+        }
+        output_trie_ = std::make_unique<const OutputTrie>(std::move(texts));
+    });
+    return *output_trie_;
+}
+
 size_t Tokenizer::bytes_used() const noexcept {
     size_t n = sizeof *this + texts_.bytes_used() + outputs_.bytes_used() + attributes_.capacity() +
                token_flags_.capacity() + chat_template_.capacity();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "bitnet.h"
 #include "src/tokenizer/bpe.h"
+#include "src/tokenizer/output_trie.h"
 #include "src/tokenizer/spm.h"
 #include "src/tokenizer/string_table.h"
 #include "src/tokenizer/token_trie.h"
@@ -53,6 +55,13 @@ public:
     // A bitnet_token_attribute; 0 for an id outside the vocabulary.
     int32_t attribute(bitnet_token token) const noexcept;
     bool is_end(bitnet_token token) const noexcept;
+    // The tokens that may end a text, rising.
+    const std::vector<bitnet_token>& ends() const noexcept { return ends_; }
+    // What decode() writes for a token that is text; "" for control, unknown, unused and end tokens and for ids outside
+    // the vocabulary.
+    std::string_view output(bitnet_token token) const noexcept;
+    // All tokens by their output, those where it is empty left out. Made when first asked for.
+    const OutputTrie& output_trie() const;
     int32_t n_vocab() const noexcept { return info_.n_vocab; }
     const TokenizerInfo& info() const noexcept { return info_; }
 
@@ -89,6 +98,8 @@ private:
     bool has_space_prefix_;
     std::unique_ptr<BpeEncoder> bpe_;
     std::unique_ptr<SpmEncoder> spm_;
+    mutable std::once_flag output_trie_once_;
+    mutable std::unique_ptr<const OutputTrie> output_trie_;
 };
 
 }  // namespace bitnet

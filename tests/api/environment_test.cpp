@@ -186,8 +186,44 @@ TEST_CASE("the environment can be asked for as a whole, and its first bad value 
     CHECK(seen_by_child("BITNET_MEMORY_LIMIT=much", "child: the whole environment").find("BITNET_E_CONFIG BITNET_MEM") == 0);
 }
 
+TEST_CASE("child: contexts until one is refused" * doctest::skip()) {
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
+    bitnet_context_params params = bitnet_context_default_params();
+    params.n_ctx = 4096;
+    bitnet_memory_estimate estimate = {};
+    estimate.struct_size = sizeof estimate;
+    test::must(bitnet_model_estimate_memory(model.get(), &params, &estimate));
+    std::vector<test::ContextHandle> contexts;
+    bitnet_context* context = nullptr;
+    bitnet_status status = BITNET_OK;
+    while (contexts.size() < 100 && (status = bitnet_context_create(model.get(), &params, &context)) == BITNET_OK) {
+        contexts.emplace_back(context);
+    }
+    const uint64_t used = bitnet_memory_get_used(), limit = uint64_t{16} << 20;
+    const uint64_t weights = estimate.weights_mapped_bytes + estimate.weights_owned_bytes;
+    const uint64_t each = estimate.kv_bytes + estimate.scratch_bytes;
+    const bool exact = contexts.size() == (limit - weights) / each && used == weights + contexts.size() * each;
+    const std::string message = status == BITNET_OK ? "" : test::last_error();
+    // A limit of its own wins over the environment; what is freed can be had again.
+    params.max_bytes = each;
+    const bool own = bitnet_context_create(model.get(), &params, &context) == BITNET_OK;
+    bitnet_context_free(context);
+    params.max_bytes = 0;
+    contexts.pop_back();
+    const bool again = bitnet_context_create(model.get(), &params, &context) == BITNET_OK;
+    bitnet_context_free(context);
+    tell(test::name_of(status) + (exact ? " exact" : " inexact") + (own ? " own" : "") + (again ? " again " : " ") + message);
+}
+
+TEST_CASE("BITNET_MEMORY_LIMIT holds for all models and contexts of the process together, and refuses beforehand") {
+    const std::string seen = seen_by_child("BITNET_MEMORY_LIMIT=16MB", "child: contexts until one is refused");
+    CHECK(seen.find("BITNET_E_SECURITY_MEMORY exact own again ") == 0);
+    CHECK(seen.find("16777216") != std::string::npos);
+    CHECK(seen.find("n_ctx") != std::string::npos);
+}
+
 TEST_CASE("BITNET_MEMORY_LIMIT refuses a model with more weights") {
     CHECK(seen_by_child("BITNET_MEMORY_LIMIT=1GB", "child: kernel by default").substr(0, 4) == "i2s_");
-    CHECK(seen_by_child("BITNET_MEMORY_LIMIT=1KB", "child: kernel by default").find("BITNET_E_SECURITY_MODEL_SIZE") == 0);
+    CHECK(seen_by_child("BITNET_MEMORY_LIMIT=1KB", "child: kernel by default").find("BITNET_E_SECURITY_MEMORY") == 0);
     CHECK(seen_by_child("BITNET_MEMORY_LIMIT=x", "child: kernel by default").find("BITNET_E_CONFIG BITNET_MEMORY_LIMIT") == 0);
 }

@@ -1,91 +1,21 @@
-// "Decoding allocates nothing more": malloc and its kin are replaced in this program and counted while tokens are
-// decoded and sampled. glibc only, and not under a sanitizer, which replaces them itself.
+// "Decoding allocates nothing more": malloc and its kin are counted while tokens are decoded and sampled.
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <vector>
 
 #include "tests/support/adapter_file.h"
-
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define COUNTS_ALLOCATIONS 1
-
-namespace {
-std::atomic<bool> counting{false};
-std::atomic<long> n_calls{0};
-
-void note() {
-    if (counting.load(std::memory_order_relaxed)) n_calls.fetch_add(1, std::memory_order_relaxed);
-}
-}  // namespace
-
-extern "C" {
-void* __libc_malloc(size_t size);
-void* __libc_calloc(size_t n, size_t size);
-void* __libc_realloc(void* memory, size_t size);
-void* __libc_memalign(size_t alignment, size_t size);
-void __libc_free(void* memory);
-
-void* malloc(size_t size) {
-    note();
-    return __libc_malloc(size);
-}
-void* calloc(size_t n, size_t size) {
-    note();
-    return __libc_calloc(n, size);
-}
-void* realloc(void* memory, size_t size) {
-    note();
-    return __libc_realloc(memory, size);
-}
-void* memalign(size_t alignment, size_t size) {
-    note();
-    return __libc_memalign(alignment, size);
-}
-void* aligned_alloc(size_t alignment, size_t size) {
-    note();
-    return __libc_memalign(alignment, size);
-}
-int posix_memalign(void** out, size_t alignment, size_t size) {
-    note();
-    *out = __libc_memalign(alignment, size);
-    return *out != nullptr ? 0 : ENOMEM;
-}
-void free(void* memory) {
-    note();  // giving memory back counts as well: it takes locks and can return pages to the system
-    __libc_free(memory);
-}
-}
-#endif
+#include "tests/support/alloc_trap.h"
+#include "tests/support/api_fixture.h"
 
 namespace {
 
-// Calls of the allocator during body, or -1 where they cannot be counted.
+// Calls of the allocator during body.
 template <typename Body>
 long allocations(Body&& body) {
-#if COUNTS_ALLOCATIONS
-    n_calls = 0;
-    counting = true;
-    body();
-    counting = false;
-    return n_calls;
-#else
-    body();
-    return -1;
-#endif
+    return test::count_allocations(body).n_calls;
 }
 
-bool can_count() {
-#if COUNTS_ALLOCATIONS
-    return true;
-#else
-    std::fprintf(stderr, "SKIPPED: allocations cannot be counted in this build (sanitizer, or another C library)\n");
-    return false;
-#endif
-}
+bool can_count() { return test::can_count_allocations(); }
 
 }  // namespace
 
@@ -178,6 +108,32 @@ TEST_CASE("forking, rewinding and going on from forks allocate nothing, not even
           }) == 0);
     CHECK(failures == 0);
     CHECK(bitnet_context_get_n_free(context.get()) == 256 - 10 - 199);
+}
+
+TEST_CASE("stepping through a decode allocates nothing, not even the first time") {
+    if (!can_count()) return;
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
+    for (const int32_t n_threads : {1, 2}) {
+        const test::ContextHandle context =
+            test::make_context(model, [&](bitnet_context_params& p) { p.n_threads = n_threads; });
+        test::Tokens tokens;
+        for (bitnet_token i = 0; i < 70; ++i) tokens.push_back(i);
+        bitnet_batch batch = {};
+        batch.struct_size = sizeof batch;
+        batch.n_tokens = 70;
+        batch.tokens = tokens.data();
+        int failures = 0, steps = 0;
+        CHECK(allocations([&] {
+                  failures += bitnet_context_decode_begin(context.get(), &batch) != BITNET_OK;
+                  for (int32_t done = 0; done == 0 && failures == 0; ++steps) {
+                      failures += bitnet_context_step(context.get(), 0, &done) != BITNET_OK;
+                  }
+                  failures += bitnet_context_decode_begin(context.get(), &batch) != BITNET_OK;
+                  bitnet_context_decode_abandon(context.get());
+              }) == 0);
+        CHECK(failures == 0);
+        CHECK(steps > 50);
+    }
 }
 
 TEST_CASE("with adapters decoding, forking and removing allocate nothing, not even the first time") {

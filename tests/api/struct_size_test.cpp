@@ -190,6 +190,7 @@ TEST_CASE("params_init writes the defaults into as many bytes as the caller has"
     check_init(bitnet_context_params_init);
     check_init(bitnet_sampler_params_init);
     check_init(bitnet_generation_params_init);
+    check_init(bitnet_validation_params_init);
 }
 
 TEST_CASE("the inline helpers give what the functions give") {
@@ -243,6 +244,19 @@ TEST_CASE("answers are cut at the caller's size") {
     check_info<bitnet_adapter_info>(
         [&](bitnet_adapter_info* info) { return bitnet_adapter_get_info(adapter.get(), info); });
     check_info<bitnet_error_info>([&](bitnet_error_info* info) { return bitnet_last_error_get_info(info); });
+    check_info<bitnet_memory_breakdown>(
+        [&](bitnet_memory_breakdown* info) { return bitnet_model_get_memory_breakdown(model.get(), info); });
+    check_info<bitnet_memory_estimate>(
+        [&](bitnet_memory_estimate* info) { return bitnet_model_estimate_memory(model.get(), nullptr, info); });
+    bitnet_validation_report* report = nullptr;
+    test::must(bitnet_model_validate_file(test::golden_model("b158-zero-layer").c_str(), nullptr, &report));
+    check_info<bitnet_validation_info>(
+        [&](bitnet_validation_info* info) { return bitnet_validation_report_get_info(report, info); });
+    check_info<bitnet_validation_finding>(
+        [&](bitnet_validation_finding* info) { return bitnet_validation_report_get_finding(report, 0, info); });
+    check_info<bitnet_validation_tensor>(
+        [&](bitnet_validation_tensor* info) { return bitnet_validation_report_get_tensor(report, 0, info); });
+    bitnet_validation_report_free(report);
 }
 
 TEST_CASE("parameters of an older program keep the defaults of what it does not know") {

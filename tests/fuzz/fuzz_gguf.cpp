@@ -11,6 +11,7 @@
 #include "src/base/error.h"
 #include "src/gguf/gguf_reader.h"
 #include "src/gguf/gguf_writer.h"
+#include "src/validation/model_validate.h"
 
 namespace {
 
@@ -111,6 +112,20 @@ void write_and_read_back(const GgufFile& file) {
     }
 }
 
+// Validation goes on where the reader stops, and says so: readable is whether the reader took the bytes.
+void validate(const Bytes& bytes, bool readable) {
+    ValidationReport report(10);
+    bitnet_status status = BITNET_OK;
+    const auto file = try_read(
+        [&] { return GgufFile::read(open_memory_source(bytes.data, bytes.size), collecting({}, report)); }, &status);
+    require(file != nullptr || !readable);
+    if (file == nullptr) return;
+    require(readable == report.is_valid());
+    validate_gguf(*file, nullptr, ValidationOptions(), report);
+    require(report.tensors.size() == file->tensors().size() && report.findings.size() <= 10);
+    require(!report_json(report).empty());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -125,6 +140,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     options.metadata_only = true;
     if (const auto head = try_read([&] { return GgufFile::read(open_memory_source(data, size), options); }, &other))
         use_metadata(*head);
+    validate(bytes, file != nullptr);
     if (file == nullptr) return 0;
     require(other == BITNET_OK);  // less is read, so nothing more can be wrong
     require(use_metadata(*file) == use_metadata(*through));

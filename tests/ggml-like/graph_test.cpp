@@ -149,3 +149,27 @@ TEST_CASE("activations are packed again after their row was rotated in place") {
     g.mul_mat(q, x, "after too");
     CHECK(count(g, tg::OpKind::pack_acts) == 2);
 }
+
+TEST_CASE("a graph built without a cache gets one later, layer by layer, and knows what its lists take") {
+    const tg::Weight table = weight("table", 256, 10, kern::QuantType::f32);
+    const std::vector<tg::KvLayer> none(2);
+    uint16_t cells[4] = {};
+    tg::Graph g;
+    const size_t empty = g.bytes();
+    const tg::ValueId x = g.get_rows(table, "x");
+    for (const tg::KvLayer& layer : none) {
+        g.kv_store(x, x, layer, "store");
+        g.attention(x, layer, 4, 4, 64, "attention");
+    }
+    g.bind_kv({{cells, cells + 1}, {cells + 2, cells + 3}});
+    std::vector<uint16_t*> bound;
+    for (const tg::Node& node : g.nodes()) {
+        if (node.op == tg::OpKind::kv_store || node.op == tg::OpKind::attention) bound.push_back(node.params.kv.k);
+    }
+    CHECK(bound == std::vector<uint16_t*>{cells, cells, cells + 2, cells + 2});
+    CHECK_THROWS_AS(g.bind_kv({{cells, cells}}), tg::Error);
+    CHECK(g.bytes() >= empty + 5 * sizeof(tg::Node) + 3 * sizeof(tg::Value));
+    const size_t before = g.bytes();
+    g.add(x, x, std::string(1000, 'n'));  // the name of the node and of its value
+    CHECK(g.bytes() >= before + 2000);
+}

@@ -224,14 +224,18 @@ def rope(model: Model, x: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return np.stack([a * cos - b * sin, a * sin + b * cos], axis=-1).reshape(x.shape)
 
 
-def attention(model: Model, q: np.ndarray, keys: np.ndarray, values: np.ndarray, start: int) -> np.ndarray:
-    """Causal grouped-query attention; q is [tokens, n_head, head_dim], the result [tokens, n_head * head_dim]."""
+def attention(model: Model, q: np.ndarray, keys: np.ndarray, values: np.ndarray, start: int,
+              mask: np.ndarray | None = None) -> np.ndarray:
+    """Grouped-query attention; q is [tokens, n_head, head_dim], the result [tokens, n_head * head_dim].
+
+    Causal, or where mask[i, j] is True token i sees token j.
+    """
     tokens, total = len(q), len(keys)
     group = model.n_head // model.n_kv_head
     k, v = np.repeat(keys, group, axis=1), np.repeat(values, group, axis=1)
     scores = q.transpose(1, 0, 2) @ k.transpose(1, 2, 0) / q.dtype.type(np.sqrt(model.head_dim))
     hidden = np.arange(total)[None, :] > start + np.arange(tokens)[:, None]
-    scores = np.where(hidden, -np.inf, scores)
+    scores = np.where(hidden if mask is None else ~mask, -np.inf, scores)
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)
     return (weights @ v.transpose(1, 0, 2)).transpose(1, 0, 2).reshape(tokens, -1)
@@ -243,7 +247,7 @@ def activate(model: Model, gate: np.ndarray, up: np.ndarray) -> np.ndarray:
     return gate / (1 + np.exp(-gate)) * up
 
 
-def forward(model: Model, ids: list[int], cache: Cache) -> np.ndarray:
+def forward(model: Model, ids: list[int], cache: Cache, mask: np.ndarray | None = None) -> np.ndarray:
     """Appends tokens to the cache and returns the logits of each, [tokens, n_vocab]."""
     sub_norms = ARCHITECTURES[model.architecture]["sub_norms"]
     start, tokens = cache.length, len(ids)
@@ -258,7 +262,7 @@ def forward(model: Model, ids: list[int], cache: Cache) -> np.ndarray:
         v = v.reshape(tokens, model.n_kv_head, model.head_dim)
         cache.keys[n] = np.concatenate([cache.keys[n], store(k)])
         cache.values[n] = np.concatenate([cache.values[n], store(v)])
-        a = attention(model, q, cache.keys[n], cache.values[n], start)
+        a = attention(model, q, cache.keys[n], cache.values[n], start, mask)
         if sub_norms:
             a = rms_norm(a, layer["attn_sub_norm"], model.eps)
         x = x + project(model, a, layer["attn_output"])[0]

@@ -73,6 +73,34 @@ TEST_CASE("packed activations hold the quantised values, their sums and zero pad
     }
 }
 
+TEST_CASE("columns that are codes already are packed like those that were quantised to them") {
+    for (const kern::ActFormat* format : runnable_formats()) {
+        for (const int64_t k : {128, 256, 384, 2560}) {
+            INFO(format->name, " k = ", k);
+            constexpr int64_t kCols = 3;
+            const std::vector<float> x = test::Random(static_cast<uint64_t>(k)).reals(static_cast<size_t>(kCols * k));
+            std::vector<int8_t> codes(static_cast<size_t>(kCols * (k + 1)), int8_t{99});
+            std::vector<float> scales;
+            for (int64_t c = 0; c < kCols; ++c) {
+                const test::QuantisedColumn column = test::quantise_column(x.data() + c * k, k);
+                scales.push_back(column.scale);
+                for (int64_t i = 0; i < k; ++i)
+                    codes[static_cast<size_t>(c * (k + 1) + i)] = static_cast<int8_t>(column.q[static_cast<size_t>(i)]);
+            }
+            test::OffsetBytes expected(format->bytes(k, kCols), 0);
+            test::OffsetBytes packed(format->bytes(k, kCols), 0);
+            format->pack(x.data(), k, k, kCols, 0, kCols, expected.data());
+            format->pack_codes(codes.data(), k + 1, scales.data(), k, 0, 2, packed.data());
+            format->pack_codes(codes.data(), k + 1, scales.data(), k, 2, kCols, packed.data());
+            CHECK(std::memcmp(packed.data(), expected.data(), packed.size()) == 0);
+            format->pack_codes(codes.data(), k + 1, nullptr, k, 0, 1, packed.data());
+            kern::ActColumn header;
+            std::memcpy(&header, packed.data(), sizeof header);
+            CHECK(header.act_scale == 1.0f);
+        }
+    }
+}
+
 TEST_CASE("a column's parts are 64-byte aligned whatever k is") {
     for (int64_t k = 128; k < 9000; k += 128) {
         CHECK(kern::act_sums_offset(k) % 64 == 0);

@@ -81,7 +81,8 @@ class GlobalOptions(CliTest):
 
     def test_help_goes_to_standard_output(self):
         text = self.ok("--help").stdout.decode()
-        for command in ("run", "tokenize", "inspect", "perplexity", "kernels", "devices", "verify", "verify-receipt"):
+        for command in ("run", "tokenize", "inspect", "perplexity", "kernels", "devices", "verify", "verify-receipt",
+                        "validate", "estimate", "accuracy"):
             self.assertIn(command, text)
             result = self.ok(command, "--help")
             self.assertIn(b"--json", result.stdout)
@@ -606,6 +607,78 @@ class Devices(CliTest):
             self.assertEqual(device["available"], "problem" not in device)
             if not device["available"]:
                 self.assertIn(device["problem"], text)
+
+
+class Validate(CliTest):
+    GOLDEN = ROOT / "tests/golden/b158-i2s.gguf"
+
+    def broken(self, folder):
+        """A file that lacks a tensor, so that it does not load, and has values that are no ternary codes."""
+        data = self.GOLDEN.read_bytes().replace(b"output_norm.weight", b"output_nerm.weight")
+        path = Path(folder) / "broken.gguf"
+        path.write_bytes(data[:-4096] + b"\xff" * 4096)
+        return path
+
+    def test_a_good_model_is_valid(self):
+        text = self.ok("validate", self.GOLDEN).stdout.decode()
+        self.assertRegex(text, r"\Avalid: 35 tensors, 0 errors, 0 warnings, 0 notes; \d+\.\d % of the ternary")
+        self.ok("validate", self.GOLDEN, "--strict")
+        report = self.ok_json("validate", self.GOLDEN)
+        self.assertEqual((report["schema"], report["is_valid"], report["findings"]), ("bitnet-validation/1", True, []))
+
+    def test_all_that_is_wrong_is_listed_and_the_exit_code_is_1(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = self.broken(folder)
+            self.fails(1, "output_norm.weight", "run", "-m", path, "-p", "x")
+            result = run("validate", path)
+            self.assertEqual((result.returncode, result.stderr), (1, b""))
+            text = result.stdout.decode()
+            self.assertRegex(text, r"(?m)^error: output_norm\.weight: the tensor is missing$")
+            self.assertRegex(text, r"(?m)^error: output_nerm\.weight: the architecture does not use")
+            self.assertRegex(text, r"(?m)^not valid: 35 tensors, \d+ errors")
+            result = run("validate", path, "--json")
+            self.assertEqual(result.returncode, 1)
+            report = json.loads(result.stdout)
+            self.assertEqual(report["is_valid"], False)
+            self.assertEqual(len(report["findings"]), report["n_errors"] + report["n_warnings"] + report["n_notes"])
+
+    def test_strict_refuses_warnings(self):
+        zero = ROOT / "tests/golden/b158-zero-layer.gguf"
+        self.assertIn(b"warning: ", self.ok("validate", zero).stdout)
+        result = run("validate", zero, "--strict")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"not valid: ", result.stdout)
+
+    def test_a_file_that_is_not_there_is_a_failure_like_any_other(self):
+        self.fails(1, "no-such.gguf", "validate", "no-such.gguf")
+
+
+class Estimate(CliTest):
+    GOLDEN = ROOT / "tests/golden/b158-i2s.gguf"
+
+    def test_parts_make_the_total_and_the_cache_follows_the_context(self):
+        one = self.ok_json("estimate", self.GOLDEN, "--ctx", "1000", "--batch", "32", "-t", "1")
+        two = self.ok_json("estimate", self.GOLDEN, "--ctx", "2000", "--batch", "32", "-t", "1")
+        three = self.ok_json("estimate", self.GOLDEN, "--ctx", "3000", "--batch", "32", "-t", "1")
+        self.assertEqual(three["kv"] - two["kv"], two["kv"] - one["kv"])
+        weights = one["weights"]
+        roles = sum(weights[role] for role in ("attention", "feed_forward", "norm", "embedding", "output", "other"))
+        self.assertEqual(roles, weights["mapped"] + weights["owned"])
+        self.assertEqual(one["total"], roles + one["kv"] + sum(one["scratch"].values()))
+        self.assertEqual(one["context"]["n_batch"], 32)
+        text = self.ok("estimate", self.GOLDEN, "--ctx", "1000", "--batch", "32", "-t", "1").stdout.decode()
+        self.assertRegex(text, rf"(?m)^total +{one['total']}  ")
+        self.assertRegex(text, rf"(?m)^KV cache +{one['kv']}  ")
+
+    def test_a_limit_refuses_what_the_estimate_says_is_too_much(self):
+        total = self.ok_json("estimate", self.GOLDEN, "--ctx", "100")["total"]
+        args = ("run", "-m", self.GOLDEN, "-p", "x", "-n", "1", "--ctx", "100")
+        self.fails(1, f"BITNET_MEMORY_LIMIT allows {total - 1} ", *args, env={"BITNET_MEMORY_LIMIT": str(total - 1)})
+        self.ok(*args, env={"BITNET_MEMORY_LIMIT": str(total)})
+
+    def test_wrong_numbers_and_files(self):
+        self.fails(2, "--ctx", "estimate", self.GOLDEN, "--ctx", "0")
+        self.fails(1, "no-such.gguf", "estimate", "no-such.gguf")
 
 
 class Kernels(CliTest):

@@ -1,0 +1,45 @@
+#include "src/context/context_layout.h"
+
+#include <vector>
+
+#include "ggml-like/backend.h"
+#include "src/context/batch_split.h"
+#include "src/context/kv_cache.h"
+#include "src/context/sequence_adapters.h"
+
+namespace bitnet {
+
+uint64_t output_bytes(const Model& model, const ContextConfig& config) {
+    const int64_t floats = model.hparams.n_vocab + (config.embeddings ? model.hparams.n_embd : 0);
+    return static_cast<uint64_t>(floats) * sizeof(float);
+}
+
+uint64_t output_table_bytes(const ContextConfig& config) {
+    return (static_cast<uint64_t>(config.n_ubatch) + 2 * static_cast<uint64_t>(config.n_batch)) * sizeof(int32_t);
+}
+
+uint64_t graph_bytes(const tg::Graph& graph, const tg::MemoryPlan& plan, bool trace) {
+    return graph.bytes() + plan.bytes_used() + (trace ? graph.nodes().size() * sizeof(tg::TraceRow) : 0);
+}
+
+ContextLayout lay_out_context(const Model& model, const ContextConfig& config) {
+    const Hparams& h = model.hparams;
+    ContextLayout layout;
+    ContextMemory& memory = layout.memory;
+    memory.kv_bytes = KvCache::bytes_needed(h.n_layer, h.n_kv(), config.n_ctx, config.n_seq_max);
+    const std::vector<tg::KvLayer> no_cache(static_cast<size_t>(h.n_layer));
+    layout.decoder = build_decoder(model, no_cache, config.max_lora_rank);
+    layout.decoder.graph.make_external(layout.decoder.logits, kLogitsSlot);
+    if (config.embeddings) layout.decoder.graph.make_external(layout.decoder.hidden, kHiddenSlot);
+    layout.plan = tg::plan_memory(layout.decoder.graph, config.n_ubatch);
+    memory.activation_bytes = layout.plan.arena_bytes;
+    memory.score_bytes = tg::cpu_backend_scratch_bytes(config.n_threads, config.n_ctx, h.n_head / h.n_head_kv);
+    memory.batch_bytes = BatchSplit::bytes_needed(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) +
+                         output_table_bytes(config) +
+                         SequenceAdapters::bytes_needed(config.max_lora_rank, config.n_ubatch, config.n_seq_max);
+    memory.graph_bytes = graph_bytes(layout.decoder.graph, layout.plan, config.trace);
+    memory.logits_bytes = memory.extra_output_bytes = output_bytes(model, config);
+    return layout;
+}
+
+}  // namespace bitnet

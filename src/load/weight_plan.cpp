@@ -1,0 +1,37 @@
+#include "src/load/weight_plan.h"
+
+#include <algorithm>
+
+namespace bitnet {
+
+WeightPlan plan_weights(const TensorPlacer& placer, const Model& model, bool arm_order) {
+    // No sum can overflow: the file holds every tensor, and a packed one is at most a few times as large.
+    WeightPlan plan;
+    for (const TensorPlacer::PlacedNorm& placed : placer.norms()) {
+        if (placed.norm == nullptr) continue;  // a number inside its weight
+        const uint64_t bytes = static_cast<uint64_t>(placed.tensor->ne[0]) * sizeof(float);
+        plan.owned_bytes += bytes;
+        plan.by_role[tensor_role(placed.tensor->name)] += bytes;
+    }
+    plan.peak_bytes = plan.owned_bytes;
+    for (const TensorPlacer::Placed& placed : placer.placed()) {
+        const GgufTensor& tensor = *placed.tensor;
+        const kern::MulMatKernel& kernel = model.kernels.for_type(tensor.type);
+        const bool packs = kernel.pack != nullptr;
+        const bool in_place = placer.usable_in_place(tensor, arm_order);
+        const bool looked_up = placed.weight == &model.weights.token_embd;  // row by row, in the file's layout
+        PlannedWeight weight;
+        weight.keeps_copy = !packs || looked_up;
+        if (packs) weight.packed_bytes = kernel.packed_bytes(tensor.n_rows(), tensor.ne[0]);
+        if (!in_place) weight.copy_bytes = tensor.n_bytes;
+        if (in_place && weight.keeps_copy) weight.mapped_bytes = tensor.n_bytes;
+        plan.peak_bytes = std::max(plan.peak_bytes, plan.owned_bytes + weight.copy_bytes + weight.packed_bytes);
+        plan.owned_bytes += weight.owned_bytes();
+        plan.mapped_bytes += weight.mapped_bytes;
+        plan.by_role[tensor_role(tensor.name)] += weight.owned_bytes() + weight.mapped_bytes;
+        plan.weights.push_back(weight);
+    }
+    return plan;
+}
+
+}  // namespace bitnet

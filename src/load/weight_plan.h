@@ -1,0 +1,33 @@
+// How many bytes each weight of a model will take, and where: decided once, from the tensor table and the chosen kernels,
+// before anything is read. Loading follows the plan, estimates report it; so they cannot differ.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "src/load/tensor_place.h"
+#include "src/model/model.h"
+
+namespace bitnet {
+
+struct PlannedWeight {
+    uint64_t mapped_bytes = 0;  // used in place after loading
+    uint64_t copy_bytes = 0;    // read into memory of the library
+    uint64_t packed_bytes = 0;  // the kernel's own layout
+    bool keeps_copy = false;    // the copy is needed after packing, too
+
+    uint64_t owned_bytes() const { return packed_bytes + (keeps_copy ? copy_bytes : 0); }
+};
+
+struct WeightPlan {
+    std::vector<PlannedWeight> weights;  // in the order of TensorPlacer::placed()
+    uint64_t mapped_bytes = 0;
+    uint64_t owned_bytes = 0;  // norms included
+    uint64_t peak_bytes = 0;   // owned at once while loading, at most
+    BytesByRole by_role;       // of mapped and owned bytes
+};
+
+// The placer has placed all tensors of the model, whose kernels are chosen.
+WeightPlan plan_weights(const TensorPlacer& placer, const Model& model, bool arm_order);
+
+}  // namespace bitnet

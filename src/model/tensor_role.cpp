@@ -1,0 +1,25 @@
+#include "src/model/tensor_role.h"
+
+namespace bitnet {
+
+TensorRole tensor_role(std::string_view name) noexcept {
+    if (name.substr(0, 11) == "token_embd.") return TensorRole::embedding;
+    if (name.substr(0, 7) == "output.") return TensorRole::output;
+    if (name.substr(0, 4) == "blk.") {
+        const size_t dot = name.find('.', 4);
+        name = dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
+    }
+    const std::string_view stem = name.substr(0, name.find('.'));
+    if (stem.size() >= 5 && stem.substr(stem.size() - 5) == "_norm") return TensorRole::norm;
+    if (stem.substr(0, 5) == "attn_") return TensorRole::attention;
+    if (stem.substr(0, 4) == "ffn_") return TensorRole::feed_forward;
+    return TensorRole::other;
+}
+
+const char* tensor_role_name(TensorRole role) noexcept {
+    static const char* const kNames[kTensorRoleCount] = {"attention", "feed_forward", "norm",
+                                                         "embedding", "output",       "other"};
+    return kNames[static_cast<size_t>(role)];
+}
+
+}  // namespace bitnet
