@@ -34,8 +34,8 @@ double entropy(const std::vector<Candidate>& candidates) noexcept {
         total += candidate.p;
         // A weight of 0 adds nothing, also where the difference is huge.
         if (candidate.p > 0)
-            weighted += static_cast<double>(candidate.p) *
-                        (static_cast<double>(candidate.logit) - static_cast<double>(best));
+            weighted +=
+                static_cast<double>(candidate.p) * (static_cast<double>(candidate.logit) - static_cast<double>(best));
     }
     return natural_log(total) - weighted / total;
 }
@@ -138,17 +138,15 @@ void Mirostat::keep(float temperature, std::vector<Candidate>& candidates) const
     // -log2(p / total) <= mu
     const double least = total_weight(candidates) * natural_exp(-mu_ * kLn2);
     const Candidate best = *std::min_element(candidates.begin(), candidates.end(), ranks_before);
-    std::erase_if(candidates, [&](const Candidate& candidate) {
-        return !(candidate.p >= least) && candidate.token != best.token;
-    });
+    std::erase_if(candidates,
+                  [&](const Candidate& candidate) { return !(candidate.p >= least) && candidate.token != best.token; });
 }
 
 void Mirostat::observe(bitnet_token token, const std::vector<Candidate>& candidates) noexcept {
     const auto drawn = std::find_if(candidates.begin(), candidates.end(),
                                     [token](const Candidate& candidate) { return candidate.token == token; });
     if (drawn == candidates.end()) return;
-    const double surprise =
-        (natural_log(total_weight(candidates)) - natural_log(static_cast<double>(drawn->p))) / kLn2;
+    const double surprise = (natural_log(total_weight(candidates)) - natural_log(static_cast<double>(drawn->p))) / kLn2;
     mu_ -= static_cast<double>(config_.eta) * (surprise - static_cast<double>(config_.tau));
 }
 

@@ -46,13 +46,13 @@ private:
     // repeats_[i] = how many tokens from reversed_[i] on equal those from reversed_[0] on (the Z function), for i >= 1.
     void find_repeats();
 
-    DryConfig config_;                    // breakers rising, without repeats
-    size_t last_n_;                       // 0 where it is off
-    std::vector<bitnet_token> ring_;      // grows up to last_n_ tokens; oldest_ is the next to leave
+    DryConfig config_;                // breakers rising, without repeats
+    size_t last_n_;                   // 0 where it is off
+    std::vector<bitnet_token> ring_;  // grows up to last_n_ tokens; oldest_ is the next to leave
     size_t oldest_ = 0;
     std::vector<bitnet_token> reversed_;  // buffers kept between calls
     std::vector<uint32_t> repeats_;
-    std::vector<uint32_t> longest_;       // per token of the vocabulary; all 0 between calls
+    std::vector<uint32_t> longest_;  // per token of the vocabulary; all 0 between calls
 };
 
 }  // namespace bitnet

@@ -13,9 +13,7 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // exp(logit - best) of a logit as the model gave it.
-double weight(float logit, double best) noexcept {
-    return natural_exp(static_cast<double>(sanitized(logit)) - best);
-}
+double weight(float logit, double best) noexcept { return natural_exp(static_cast<double>(sanitized(logit)) - best); }
 
 double sum_of_weights(const float* logits, size_t n, double best) noexcept {
     double sum = 0;

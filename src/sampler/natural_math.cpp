@@ -9,9 +9,9 @@ namespace bitnet {
 namespace {
 
 // 1 / n! for n = 13 .. 0; the next term of the series, r^14 / 14!, is below 2^-57.
-constexpr double kInverseFactorials[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880,
-                                         1.0 / 40320,      1.0 / 5040,      1.0 / 720,      1.0 / 120,     1.0 / 24,
-                                         1.0 / 6,          0.5,             1,              1};
+constexpr double kInverseFactorials[] = {
+    1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040,
+    1.0 / 720,        1.0 / 120,       1.0 / 24,       1.0 / 6,       0.5,          1,           1};
 
 }  // namespace
 

@@ -64,6 +64,15 @@ class ThroughPipes(unittest.TestCase):
         self.assertEqual(joined, block)
         self.assertEqual(len(joined.splitlines()), 1)
 
+    def test_sampling_options_are_those_of_run(self):
+        args = ("--mirostat", 2, "--dry-multiplier", 1, "--seed", 5, "-n", 20)
+        expected = subprocess.run([BITNET, "run", "-p", "Once upon a time", *map(str, args)], capture_output=True,
+                                  timeout=300, env=ENVIRONMENT).stdout.decode()
+        self.assertEqual(self.ok(["Once upon a time"], *args)[0], expected)
+        refused = chat(["x"], "--mirostat", 7)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn(b"sampler parameter mirostat is 7", refused.stderr)
+
     def test_every_command_of_help_is_there(self):
         _, help_text = self.ok(["/help"])
         names = re.findall(r"^\s+/(\w+)", help_text, re.MULTILINE)

@@ -67,7 +67,8 @@ Tokens best_first(const std::vector<float>& values) {
 
 TEST_CASE("top-n-sigma keeps the logits within n standard deviations of the best") {
     // Mean 0, deviation 2: from the best, 3, down to 3 - 2 n.
-    const std::vector<float> logits = {3, -1, 1, -3, 1, -1};  // squares 9 1 1 9 1 1 = 22, deviation sqrt(22 / 6) = 1.915
+    const std::vector<float> logits = {3,  -1, 1,
+                                       -3, 1,  -1};  // squares 9 1 1 9 1 1 = 22, deviation sqrt(22 / 6) = 1.915
     const auto kept = [&](float n_sigma) {
         std::vector<float> out = logits;
         forbid_below_sigmas(n_sigma, out.data(), out.size());
@@ -201,8 +202,9 @@ TEST_CASE("mirostat 1 keeps the k best, k from Zipf's law fitted to the 100 best
         const size_t n = 50 + 100 * static_cast<size_t>(seed);
         std::vector<float> logits(n);
         for (size_t i = 0; i < n; ++i)
-            logits[i] = static_cast<float>(-(0.5 + 0.1 * static_cast<double>(seed)) * std::log(static_cast<double>(i + 1)) +
-                                           0.1 * rng.next_unit());
+            logits[i] =
+                static_cast<float>(-(0.5 + 0.1 * static_cast<double>(seed)) * std::log(static_cast<double>(i + 1)) +
+                                   0.1 * rng.next_unit());
         for (size_t i = n; i-- > 1;) std::swap(logits[i], logits[rng.next_u32() % (i + 1)]);
         const Tokens order = best_first(logits);
         const std::vector<long double> p = reference_softmax(logits, 1.25L);
@@ -226,8 +228,13 @@ TEST_CASE("mirostat 1 keeps the k best, k from Zipf's law fitted to the 100 best
 }
 
 TEST_CASE("mirostat always keeps the best token, whatever the logits and parameters hold") {
-    const std::vector<std::vector<float>> rows = {{1},           {2, 2},        {0, FLT_MAX}, {FLT_MAX, -FLT_MAX, FLT_MAX},
-                                                  {-FLT_MAX, -FLT_MAX}, std::vector<float>(300, 1.0f), random_logits(1000, 4)};
+    const std::vector<std::vector<float>> rows = {{1},
+                                                  {2, 2},
+                                                  {0, FLT_MAX},
+                                                  {FLT_MAX, -FLT_MAX, FLT_MAX},
+                                                  {-FLT_MAX, -FLT_MAX},
+                                                  std::vector<float>(300, 1.0f),
+                                                  random_logits(1000, 4)};
     for (const int32_t algorithm : {1, 2}) {
         for (const float tau : {0.0f, FLT_TRUE_MIN, 3.0f, FLT_MAX}) {
             for (const float eta : {0.0f, 0.1f, FLT_MAX}) {

@@ -52,7 +52,8 @@ std::map<bitnet_token, int> longest_repetitions(const DryConfig& config, Tokens 
     const int n = static_cast<int>(tokens.size());
     for (int end = 0; end + 1 < n; ++end) {
         int length = 0;
-        while (end - length >= 0 && tokens[static_cast<size_t>(end - length)] == tokens[static_cast<size_t>(n - 1 - length)] &&
+        while (end - length >= 0 &&
+               tokens[static_cast<size_t>(end - length)] == tokens[static_cast<size_t>(n - 1 - length)] &&
                !is_breaker(tokens[static_cast<size_t>(n - 1 - length)]))
             ++length;
         const bitnet_token next = tokens[static_cast<size_t>(end + 1)];

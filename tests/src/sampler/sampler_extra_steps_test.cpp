@@ -121,9 +121,12 @@ TEST_CASE("each new step changes the text, a seed repeats it, and a reset begins
 }
 
 TEST_CASE("greedy ignores the new filters but not DRY") {
-    Sampler filtered = with([](SamplerConfig& c) {
-        c.xtc_probability = 1, c.xtc_threshold = 0, c.dynatemp_range = 5, c.top_n_sigma = 0.01f, c.mirostat.algorithm = 2;
-    }, 0);
+    Sampler filtered = with(
+        [](SamplerConfig& c) {
+            c.xtc_probability = 1, c.xtc_threshold = 0, c.dynatemp_range = 5, c.top_n_sigma = 0.01f,
+            c.mirostat.algorithm = 2;
+        },
+        0);
     for (int i = 0; i < 20; ++i) CHECK(pick(filtered, {1, 5, 5, 2}) == 1);
     Sampler dry = with([](SamplerConfig& c) { c.dry.multiplier = 10; }, 0);
     const std::vector<float> logits = {0, 3, 2, 1};
@@ -209,8 +212,8 @@ TEST_CASE("probabilities() shows mirostat's present choice and does not move it"
 }
 
 TEST_CASE("NaN, infinities and empty rows are as safe as with the older steps, and cost the same draws") {
-    const std::vector<std::vector<float>> rows = {{kNan, kNan},  {-kInf},        {kInf, kNan, 1}, {kInf, kInf, -kInf},
-                                                  {FLT_MAX, -FLT_MAX}, {kNan, 2, kNan}, {0}};
+    const std::vector<std::vector<float>> rows = {
+        {kNan, kNan}, {-kInf}, {kInf, kNan, 1}, {kInf, kInf, -kInf}, {FLT_MAX, -FLT_MAX}, {kNan, 2, kNan}, {0}};
     for (size_t i = 0; i < kSteps.size(); ++i) {
         CAPTURE(i);
         Sampler sampler = with(kSteps[i]);
@@ -265,4 +268,34 @@ TEST_CASE("the new parameters are refused by name outside of their ranges") {
               c.dry.allowed_length = 2147483647, c.dynatemp_range = c.dynatemp_exponent = c.top_n_sigma = FLT_MAX;
               c.mirostat = {1, FLT_MAX, FLT_MAX};
           }) == "");
+}
+
+TEST_CASE("with the newer steps, too, a seed gives the same tokens for ever") {
+    // The lists come from a separate program (double precision, Python). Changing them breaks every seed people saved.
+    const std::vector<bitnet_token> filtered = {53, 8,  74, 10, 91, 29, 55, 86, 15, 41, 15, 93, 27, 60, 29, 36,
+                                                67, 29, 74, 93, 86, 10, 74, 1,  27, 34, 98, 74, 34, 46, 1,  67,
+                                                96, 6,  10, 10, 41, 48, 36, 74, 36, 15, 27, 72, 98, 41, 46, 29};
+    const std::vector<bitnet_token> first = {74, 93, 93, 93, 48, 55, 67, 36, 93, 48, 74, 55, 93, 36, 10, 29,
+                                             74, 29, 48, 74, 29, 74, 74, 10, 10, 48, 74, 29, 10, 55, 29, 36,
+                                             36, 74, 67, 55, 93, 36, 22, 55, 55, 29, 10, 36, 3,  55, 67, 29};
+    const std::vector<bitnet_token> second = {60, 67, 67, 74, 86, 29, 93, 29, 55, 74, 55, 29, 67, 10, 36, 48,
+                                              36, 55, 74, 55, 55, 55, 36, 29, 29, 74, 48, 55, 36, 29, 55, 3,
+                                              10, 36, 93, 29, 55, 10, 93, 29, 29, 48, 36, 10, 74, 29, 93, 74};
+    std::vector<float> logits(100);
+    for (size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>((i * 37 + 11) % 64) * 0.125f;
+    const auto drawn = [&](const Change& change) {
+        SamplerConfig config = plain(1, 42);
+        change(config);
+        Sampler sampler(config);
+        Tokens tokens;
+        for (int i = 0; i < 48; ++i) tokens.push_back(pick(sampler, logits));
+        return tokens;
+    };
+    CHECK(drawn([](SamplerConfig& c) {
+              c.dry = {0.75f, 1.5f, 1, 30, {5}};
+              c.top_n_sigma = 1.5f, c.top_k = 40, c.dynatemp_range = 0.5f, c.dynatemp_exponent = 1.25f;
+              c.top_p = 0.953125f, c.min_p = 0.0625f, c.xtc_probability = 0.5f, c.xtc_threshold = 0.0625f;
+          }) == filtered);
+    CHECK(drawn([](SamplerConfig& c) { c.temperature = 1.5f, c.mirostat = {1, 3, 0.25f}; }) == first);
+    CHECK(drawn([](SamplerConfig& c) { c.temperature = 1.5f, c.mirostat = {2, 3, 0.25f}; }) == second);
 }
