@@ -144,7 +144,7 @@ int write_golden(const VerifyOptions& options) {
     bitnet_context_params context_params = bitnet_context_default_params();
     context_params.n_threads = options.model.n_threads;
     context_params.should_abort = abort_on_signal;
-    const ContextHandle context = create_context(model.get(), context_params);
+    const ContextHandle context = create_context(model.get(), options.model, context_params);
     bitnet_sampler_params greedy = bitnet_sampler_default_params();
     greedy.temperature = 0;
     bitnet_generation_params params = bitnet_generation_default_params();
