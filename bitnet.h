@@ -526,6 +526,10 @@ typedef struct bitnet_context_params {
                           * decode asks for more outputs; 0 (default): $BITNET_MEMORY_LIMIT decides */
     uint64_t timeout_us; /* a decode that takes longer stops with BITNET_E_TIMEOUT; 0 (default): no limit. See below */
     const bitnet_thread_pool *thread_pool; /* NULL (default): threads of our own; else n_threads does not count */
+    /* Long prompts: called after each n_ubatch tokens of a decode, prefill, shift or generation's prompt that has more, on
+     * the thread that computes, with the part that is done. Non-zero stops it like bitnet_context_cancel. May be NULL. */
+    bitnet_progress_callback on_progress;
+    void *progress_user_data;
 } bitnet_context_params;
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
 

@@ -20,12 +20,12 @@ constexpr size_t kLargestText = size_t{1} << 30;  // /dev/zero would never end
 
 constexpr int64_t kBarDelayMs = 300;  // quicker work shows no bar: a flash is only noise
 
-int32_t report_load(float progress, void* user_data) {
+}  // namespace
+
+int32_t report_progress(float progress, void* user_data) {
     static_cast<ProgressBar*>(user_data)->update(progress);
     return caught_signal();
 }
-
-}  // namespace
 
 int interrupted_exit_code() { return 128 + caught_signal(); }
 
@@ -148,7 +148,7 @@ ModelHandle load_model(const ModelOptions& options) {
     params.use_mmap = options.no_mmap ? 0 : 1;
     params.n_threads = options.n_threads;
     params.kernel = options.kernel.empty() ? nullptr : options.kernel.c_str();
-    params.on_progress = report_load;
+    params.on_progress = report_progress;
     params.progress_user_data = &bar;
     bitnet_model* model = nullptr;
     check(load_model(options.path, params, &model));
@@ -345,12 +345,18 @@ ProgressBar::ProgressBar(std::string label)
     : label_(std::move(label)), enabled_(stderr_is_terminal()), start_ms_(static_cast<int64_t>(now_ms())) {}
 
 ProgressBar::~ProgressBar() {
+    clear();
+}
+
+void ProgressBar::clear() {
     if (shown_percent_ >= 0) std::fprintf(stderr, "\r\033[K");
+    shown_percent_ = -1;
 }
 
 void ProgressBar::update(double fraction) {
     if (!enabled_ || static_cast<int64_t>(now_ms()) - start_ms_ < kBarDelayMs) return;
-    const int percent = fraction >= 1 ? 100 : fraction > 0 ? static_cast<int>(fraction * 100) : 0;
+    if (fraction >= 1) return clear();  // what was waited for is there
+    const int percent = fraction > 0 ? static_cast<int>(fraction * 100) : 0;
     if (percent == shown_percent_) return;
     shown_percent_ = percent;
     constexpr int kWidth = 40;

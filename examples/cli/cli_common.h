@@ -168,6 +168,7 @@ public:
     ProgressBar(const ProgressBar&) = delete;
     ProgressBar& operator=(const ProgressBar&) = delete;
     void update(double fraction);
+    void clear();
 
 private:
     std::string label_;
@@ -175,6 +176,9 @@ private:
     int shown_percent_ = -1;
     int64_t start_ms_;
 };
+
+// A bitnet_progress_callback; user_data is a ProgressBar. A signal stops the work.
+int32_t report_progress(float progress, void* user_data);
 
 // Milliseconds of a steady clock.
 double now_ms();

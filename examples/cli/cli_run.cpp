@@ -207,6 +207,9 @@ int run_model(const RunOptions& options) {
     if (options.n_ubatch != 0) params.n_ubatch = options.n_ubatch;
     params.n_threads = options.model.n_threads;
     params.should_abort = abort_on_signal;
+    ProgressBar prompt_bar("prompt");
+    params.on_progress = report_progress;
+    params.progress_user_data = &prompt_bar;
     const ContextHandle context = create_context(model.get(), options.model, params);
     result.load_ms = now_ms() - start;
 

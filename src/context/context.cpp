@@ -139,11 +139,13 @@ void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
     if (batch.n_tokens == 0) return;
     deadline_ = limited(deadline);
     const auto begin_time = std::chrono::steady_clock::now();
+    const Prompt prompt(*this, batch.n_tokens);
     start(batch);
     try {
         for (int32_t begin = 0, end = 0; begin < batch.n_tokens; begin = end) {
             end = split_.cut(begin, config_.n_ubatch, cache_);
             run(micro_batch(begin, end));
+            tell_progress(end - begin);
         }
     } catch (...) {
         undo();
@@ -152,6 +154,13 @@ void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
     count(batch.n_tokens, static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                                     std::chrono::steady_clock::now() - begin_time)
                                                     .count()));
+}
+
+void Context::tell_progress(int32_t n_tokens) {
+    if (config_.on_progress == nullptr || prompt_.n_tokens <= config_.n_ubatch) return;
+    prompt_.n_done += n_tokens;
+    const double done = static_cast<double>(prompt_.n_done) / static_cast<double>(prompt_.n_tokens);
+    if (config_.on_progress(static_cast<float>(done), config_.progress_user_data) != 0) throw_stopped();
 }
 
 // Notes where the outputs of these tokens will be.

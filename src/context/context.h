@@ -28,6 +28,12 @@
 
 namespace bitnet {
 
+// How far a prompt is; no tokens: there is none.
+struct PromptProgress {
+    int64_t n_tokens = 0;
+    int64_t n_done = 0;
+};
+
 class Context {
 public:
     // Plans first, and refuses with BITNET_E_SECURITY_MEMORY before anything large is allocated.
@@ -87,6 +93,23 @@ public:
     // Throws BITNET_E_ARGUMENT for a sequence outside the context.
     void check_sequence(bitnet_seq_id id) const;
 
+    // The decodes while it lives are parts of one prompt of n_tokens, whose progress is told.
+    class Prompt {
+    public:
+        Prompt(Context& context, int64_t n_tokens) : context_(context), before_(context.prompt_) {
+            if (before_.n_tokens == 0) context.prompt_ = {n_tokens, 0};
+        }
+        ~Prompt() {
+            if (before_.n_tokens == 0) context_.prompt_ = {};
+        }
+        Prompt(const Prompt&) = delete;
+        Prompt& operator=(const Prompt&) = delete;
+
+    private:
+        Context& context_;
+        const PromptProgress before_;
+    };
+
 private:
     void decode_batch(const BatchView& batch, const Deadline& deadline);
     Context(std::shared_ptr<const Model> model, const ContextConfig& config, ContextLayout&& layout);
@@ -94,6 +117,7 @@ private:
     template <typename Body>
     void counting_failures(Body&& body);
     void start(const BatchView& batch);
+    void tell_progress(int32_t n_tokens);
     void undo() noexcept;
     void count(int32_t n_tokens, uint64_t us) noexcept;
     tg::GraphTrace* run_trace() noexcept;
@@ -127,6 +151,7 @@ private:
     tg::GraphTrace trace_;
     KernelLog* kernel_log_ = nullptr;
     Metrics metrics_;
+    PromptProgress prompt_;
     struct Steps {
         bool open = false;
         int32_t n_tokens = 0;

@@ -47,6 +47,8 @@ ContextConfig resolve_context_config(const bitnet_context_params& params, const 
     config.max_lora_rank = checked("max_lora_rank", params.max_lora_rank, 0, kMaxAdapterRank);
     config.should_abort = params.should_abort;
     config.abort_user_data = params.abort_user_data;
+    config.on_progress = params.on_progress;
+    config.progress_user_data = params.progress_user_data;
     config.timeout_us = params.timeout_us;
     if (params.thread_pool != nullptr) {
         const bitnet_thread_pool& pool = *params.thread_pool;

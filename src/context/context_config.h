@@ -20,6 +20,8 @@ struct ContextConfig {
     int32_t max_lora_rank = 0;
     int32_t (*should_abort)(void* user_data) = nullptr;
     void* abort_user_data = nullptr;
+    bitnet_progress_callback on_progress = nullptr;
+    void* progress_user_data = nullptr;
     uint64_t timeout_us = 0;       // 0: none
     tg::HostThreads host_threads;  // run null: threads of our own
     uint64_t max_bytes = 0;     // of this context alone; 0: none

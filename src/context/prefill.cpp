@@ -36,6 +36,7 @@ size_t prefill_sequence(Context& context, bitnet_seq_id id, std::span<const bitn
         cache.release(tail);
         held = false;
     }
+    const Context::Prompt prompt(context, static_cast<int64_t>(n_new));
     try {
         const size_t n_batch = static_cast<size_t>(context.config().n_batch);
         const std::vector<int8_t> no_output(std::min(n_batch, n_new), 0);

@@ -168,3 +168,48 @@ TEST_CASE("progress rises from 0 to 1, and a load cancelled at any step gives no
         test::last_error();
     }
 }
+
+TEST_CASE("a long prompt tells how far it is, and stopped at any point it never happened") {
+    struct Progress {
+        std::vector<float> told;
+        size_t stop_at = SIZE_MAX;
+        static int32_t tell(float done, void* self) {
+            Progress& p = *static_cast<Progress*>(self);
+            p.told.push_back(done);
+            return p.told.size() > p.stop_at ? 1 : 0;
+        }
+    } progress;
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
+    const test::ContextHandle context = test::make_context(model, [&](bitnet_context_params& p) {
+        p.n_ctx = 64;
+        p.n_batch = 12;  // a prefill is several decodes, a decode several micro-batches
+        p.n_ubatch = 5;
+        p.on_progress = Progress::tell;
+        p.progress_user_data = &progress;
+    });
+    const test::Tokens prompt = some_tokens(40);
+    const auto prefill = [&] {
+        return bitnet_context_prefill(context.get(), 0, prompt.data(), prompt.size(), nullptr);
+    };
+    test::must(prefill());
+    const std::vector<float> all = progress.told;
+    REQUIRE(all.size() == 10);  // 12 = 5 + 5 + 2, three times, and 4
+    for (size_t i = 1; i < all.size(); ++i) CHECK(all[i] > all[i - 1]);
+    CHECK(all.front() == 5.0f / 40.0f);
+    CHECK(all.back() == 1.0f);
+    const test::Logits expected = test::copy_logits(context, model);
+    for (size_t k = 0; k < all.size(); ++k) {
+        test::must(bitnet_sequence_remove(context.get(), 0, -1, -1));
+        progress = {{}, k};
+        CHECK(test::name_of(prefill()) == "BITNET_E_CANCELLED");
+        CHECK(bitnet_sequence_get_end(context.get(), 0) == 0);
+    }
+    progress = {};
+    test::must(prefill());
+    CHECK(test::same_bits(test::copy_logits(context, model), expected));
+    progress = {};
+    test::decode(context, {1, 2, 3, 4, 5});  // no long prompt
+    CHECK(progress.told.empty());
+    test::decode(context, some_tokens(12));
+    CHECK(progress.told == std::vector<float>{5.0f / 12.0f, 10.0f / 12.0f, 1.0f});
+}

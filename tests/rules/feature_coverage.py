@@ -25,7 +25,6 @@ NEEDED = (numbered("F", (39, 62), (69, 71), (83, 89), (91, 107)) + numbered("G",
           numbered("M", (1, 2), (6, 8)))
 
 PENDING = {
-    "F045",  # accuracy envelopes: those of TL1 and TL2
     "F048", "F049",  # from_pretrained: fetching models
     "F098",  # convert and compat-check
 }

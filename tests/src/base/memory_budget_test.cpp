@@ -33,7 +33,9 @@ TEST_CASE("a charge counts while it lives, and what does not fit changes nothing
         CHECK(charge.bytes() == 40);
         CHECK(memory_in_use() == before + 40);
         charge.resize(100, before + 100, "the test", "");
-        CHECK_THROWS_AS(charge.resize(UINT64_MAX, 0, "the test", ""), bitnet::Error);
+        MemoryCharge huge;
+        CHECK_THROWS_AS(huge.resize(UINT64_MAX, 0, "the test", ""), bitnet::Error);  // the sum would overflow
+        CHECK(huge.bytes() == 0);
         MemoryCharge moved = std::move(charge);
         CHECK(moved.bytes() == 100);
         CHECK(memory_in_use() == before + 100);
@@ -47,7 +49,7 @@ TEST_CASE("a charge counts while it lives, and what does not fit changes nothing
 
 TEST_CASE("threads that charge at once never go beyond the limit together") {
     const uint64_t before = memory_in_use(), limit = before + 1000;
-    std::atomic<int> n_refused{0}, n_beyond{0};
+    std::atomic<int> n_beyond{0};
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
         threads.emplace_back([&, t] {
@@ -55,8 +57,7 @@ TEST_CASE("threads that charge at once never go beyond the limit together") {
                 MemoryCharge charge;
                 try {
                     charge.resize(static_cast<uint64_t>(300 + t), limit, "the test", "");
-                } catch (const bitnet::Error&) {
-                    ++n_refused;
+                } catch (const bitnet::Error&) {  // expected where others hold theirs
                 }
                 if (memory_in_use() > limit) ++n_beyond;
             }
@@ -65,6 +66,4 @@ TEST_CASE("threads that charge at once never go beyond the limit together") {
     for (std::thread& thread : threads) thread.join();
     CHECK(n_beyond == 0);
     CHECK(memory_in_use() == before);
-    // Four charges of 300 do not fit: where two CPUs ran them at once some were refused, but that is not for certain.
-    MESSAGE("refused: ", n_refused.load());
 }
