@@ -99,6 +99,8 @@ class Guide:
         self.printed = ""  # by the last program
         shutil.copy(ROOT / "examples/stories/stories.gguf", folder / "model.gguf")
         shutil.copy(ROOT / "tests/golden/b158-i2s.gguf", folder / "tiny.gguf")
+        shutil.copy(ROOT / "tests/golden/lora-first.gguf", folder / "adapter.gguf")
+        shutil.copy(ROOT / "tests/golden/b25-i2s-untied.gguf", folder / "base.gguf")  # of the adapter
 
     def run(self, *command: str) -> str:
         done = subprocess.run(command, cwd=self.folder, env=self.package.environment, capture_output=True, timeout=600,
