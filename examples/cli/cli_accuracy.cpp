@@ -27,9 +27,9 @@ QuantizerHandle make_quantizer(const char* kernel) {
     return QuantizerHandle(quantizer);
 }
 
-bitnet_quantize_config config_of(const std::string& type) {
+bitnet_quantize_config config_of(const char* type) {
     bitnet_quantize_config config = bitnet_quantize_default_config();
-    config.type = type.c_str();
+    config.type = type;
     return config;
 }
 
@@ -119,22 +119,11 @@ private:
 
 void measure(Report& report, const std::string& name, const std::vector<float>& values, size_t n_rows,
              const std::string& type) {
-    const bitnet_quantize_config config = config_of(type);
+    const bitnet_quantize_config config = config_of(type.c_str());
     bitnet_quantize_accuracy accuracy = {};
     accuracy.struct_size = sizeof accuracy;
     check(bitnet_quantize_get_accuracy(&config, values.data(), n_rows, values.size() / n_rows, &accuracy));
     report.add(name, type, accuracy);
-}
-
-std::vector<std::string> runnable_levels() {
-    std::vector<std::string> levels;
-    for (size_t i = 0; i < bitnet_kernel_get_count(); ++i) {
-        bitnet_kernel_info info = {};
-        info.struct_size = sizeof info;
-        check(bitnet_kernel_get_info(i, &info));
-        if (info.runnable != 0 && std::strcmp(info.type, "i2_s") == 0) levels.push_back(info.level);
-    }
-    return levels;
 }
 
 void measure_kernels(Report& report) {
@@ -165,7 +154,7 @@ void measure_kernels(Report& report) {
         return out;
     };
     const std::vector<float> scalar = product_on("scalar");
-    for (const std::string& level : runnable_levels()) {
+    for (const std::string& level : runnable_levels("i2_s")) {
         const std::vector<float> out = product_on(level.c_str());
         report.add_kernel(level, std::memcmp(out.data(), scalar.data(), out.size() * sizeof(float)) == 0);
     }
@@ -221,7 +210,7 @@ void measure_model(Report& report, const std::string& path, const std::vector<st
                                               n_cols, values.data(), values.size()));
         }
         for (const std::string& type : types) {
-            const bitnet_quantize_config config = config_of(type);
+            const bitnet_quantize_config config = config_of(type.c_str());
             if (bitnet_quantize_get_size(&config, n_rows, n_cols, nullptr, nullptr) == BITNET_E_QUANT_INPUT) {
                 report.skip(info.name, type);
                 continue;
@@ -233,7 +222,7 @@ void measure_model(Report& report, const std::string& path, const std::vector<st
 
 int run_accuracy(const AccuracyOptions& options) {
     for (const std::string& type : options.types) {  // before anything long begins
-        const bitnet_quantize_config config = config_of(type);
+        const bitnet_quantize_config config = config_of(type.c_str());
         check(bitnet_quantize_get_size(&config, 1, 1 << 20, nullptr, nullptr));
     }
     Report report(options.json);

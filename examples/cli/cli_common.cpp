@@ -365,6 +365,18 @@ void ProgressBar::update(double fraction) {
     std::fflush(stderr);
 }
 
+std::vector<std::string> runnable_levels(const char* type) {
+    std::vector<std::string> levels;
+    for (size_t i = 0; i < bitnet_kernel_get_count(); ++i) {
+        bitnet_kernel_info info = {};
+        info.struct_size = sizeof info;
+        check(bitnet_kernel_get_info(i, &info));
+        if (info.runnable == 0 || (type != nullptr && std::strcmp(info.type, type) != 0)) continue;
+        if (std::find(levels.begin(), levels.end(), info.level) == levels.end()) levels.emplace_back(info.level);
+    }
+    return levels;
+}
+
 double now_ms() {
     const auto since = std::chrono::steady_clock::now().time_since_epoch();
     return std::chrono::duration<double, std::milli>(since).count();

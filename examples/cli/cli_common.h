@@ -177,6 +177,9 @@ private:
     int64_t start_ms_;
 };
 
+// Instruction set levels of the kernels that run here, for a type of weight or (nullptr) for any.
+std::vector<std::string> runnable_levels(const char* type = nullptr);
+
 // A bitnet_progress_callback; user_data is a ProgressBar. A signal stops the work.
 int32_t report_progress(float progress, void* user_data);
 

@@ -30,19 +30,6 @@ struct Result {
     std::string problem;       // "" for none
 };
 
-std::vector<std::string> runnable_levels(const std::string& only) {
-    if (!only.empty()) return {only};
-    std::vector<std::string> levels;
-    for (size_t i = 0; i < bitnet_kernel_get_count(); ++i) {
-        bitnet_kernel_info info = {};
-        info.struct_size = sizeof info;
-        check(bitnet_kernel_get_info(i, &info));
-        if (info.runnable != 0 && std::find(levels.begin(), levels.end(), info.level) == levels.end())
-            levels.emplace_back(info.level);
-    }
-    return levels;
-}
-
 std::vector<int32_t> thread_counts(int32_t asked) {
     const int32_t all = bitnet_cpu_get_thread_limit();
     if (asked > 0) return {asked};
@@ -112,7 +99,7 @@ int verify(const VerifyOptions& options) {
     require_model(options.model.path);
     std::string name;
     const std::vector<std::string> receipts = read_golden(text_of_golden(options, &name), name);
-    const std::vector<std::string> levels = runnable_levels(options.model.kernel);
+    const std::vector<std::string> levels = options.model.kernel.empty() ? runnable_levels() : std::vector{options.model.kernel};
     const std::vector<int32_t> threads = thread_counts(options.model.n_threads);
     std::vector<Result> results;
     ProgressBar bar("verifying");
