@@ -1276,6 +1276,9 @@ typedef struct bitnet_validation_info {
     double ternary_zeros;      /* part of them that is 0; about 0.3 to 0.5 in trained models. 0 without such tensors */
     double seconds;            /* that the validation took */
     const bitnet_memory_breakdown *stored; /* bytes as stored, by role; lives as long as the report */
+    double quantization_accuracy; /* part of the ternary weights that come back the same when they are quantised again: all
+                                   * but those of rows with codes that mean no weight. 1 without ternary weights. A file does
+                                   * not hold the originals: what quantising lost says bitnet_quantize_get_accuracy */
 } bitnet_validation_info;
 
 typedef struct bitnet_validation_params {
@@ -1312,7 +1315,8 @@ BITNET_API bitnet_status bitnet_validation_report_get_tensor(const bitnet_valida
 /* All of it as one object on one line, tensors included; sizes as bitnet_model_get_metadata. Bytes that are no UTF-8
  * become U+FFFD.
  *   {"schema": "bitnet-validation/1", "library": "0.1.0", "file": "...", "architecture": "llama", "is_valid": false,
- *    "n_tensors": 35, "n_errors": 1, "n_warnings": 0, "n_notes": 0, "ternary_zeros": 0.42, "seconds": 0.1,
+ *    "n_tensors": 35, "n_errors": 1, "n_warnings": 0, "n_notes": 0, "ternary_zeros": 0.42,
+ *    "quantization_accuracy": 0.99, "seconds": 0.1,
  *    "memory": {"attention_bytes": 1, ..., "total_bytes": 9},
  *    "findings": [{"kind": "code", "severity": "error", "status": "BITNET_E_GGUF_TENSOR_DATA", "tensor": "...",
  *                  "message": "...", "count": 2, "index": 7, "offset": 1234}],

@@ -110,6 +110,7 @@ bitnet_status bitnet_validation_report_get_info(const bitnet_validation_report* 
         info.ternary_zeros = r.ternary_zeros();
         info.seconds = r.seconds;
         info.stored = &report->stored;
+        info.quantization_accuracy = r.quantization_accuracy();
         write_info(out_info, info);
     });
 }

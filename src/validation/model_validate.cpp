@@ -201,6 +201,7 @@ private:
         if (figures.is_ternary) {
             report_.n_ternary_values += scan.n_values;
             report_.n_ternary_zeros += scan.n_zeros;
+            report_.n_off_grid += scan.bad_rows.count * static_cast<uint64_t>(tensor.ne[0]);
         }
         judge(tensor, scan, scale, figures);
     }

@@ -56,6 +56,7 @@ std::string report_json(const ValidationReport& report) {
                        {"n_warnings", report.n_of_severity[BITNET_FINDING_WARNING]},
                        {"n_notes", report.n_of_severity[BITNET_FINDING_NOTE]},
                        {"ternary_zeros", report.ternary_zeros()},
+                       {"quantization_accuracy", report.quantization_accuracy()},
                        {"seconds", report.seconds},
                        {"memory", memory},
                        {"findings", findings},

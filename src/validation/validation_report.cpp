@@ -15,6 +15,11 @@ double ValidationReport::ternary_zeros() const {
     return n_ternary_values == 0 ? 0.0 : static_cast<double>(n_ternary_zeros) / static_cast<double>(n_ternary_values);
 }
 
+double ValidationReport::quantization_accuracy() const {
+    if (n_ternary_values == 0) return 1.0;
+    return static_cast<double>(n_ternary_values - n_off_grid) / static_cast<double>(n_ternary_values);
+}
+
 }  // namespace bitnet
 
 extern "C" {

@@ -41,6 +41,7 @@ struct ValidationReport {
     void add(Finding finding);
     bool is_valid() const { return n_of_severity[BITNET_FINDING_ERROR] == 0; }
     double ternary_zeros() const;
+    double quantization_accuracy() const;
 
     size_t max_findings;
     std::string file;  // as given, or ""
@@ -52,6 +53,7 @@ struct ValidationReport {
     std::vector<TensorFigures> tensors;
     uint64_t n_ternary_values = 0;
     uint64_t n_ternary_zeros = 0;
+    uint64_t n_off_grid = 0;  // ternary values in rows with codes that mean no weight
     BytesByRole stored;
     double seconds = 0.0;
 };

@@ -218,6 +218,7 @@ TEST_CASE("golden models are valid, and their figures are those of the tensors")
         }
         CHECK(info.n_ternary_values == n_ternary);
         CHECK((info.ternary_zeros > 0.1) == (n_ternary != 0));
+        CHECK(info.quantization_accuracy == 1.0);
     }
 }
 
@@ -302,6 +303,8 @@ TEST_CASE("findings say how many, where first, and at which byte") {
     const std::vector<uint8_t> bytes = file.bytes();
     const ReportHandle report = validate(bytes);
     REQUIRE(info_of(report).n_findings == 2);
+    const double n_ternary = static_cast<double>(info_of(report).n_ternary_values);
+    CHECK(info_of(report).quantization_accuracy == (n_ternary - 3 * 128) / n_ternary);
     for (const bitnet_validation_finding& finding : findings_of(report)) {
         REQUIRE(finding.has_offset == 1);
         if (finding.kind == BITNET_FINDING_CODE) {
@@ -437,6 +440,7 @@ TEST_CASE("JSON says what the getters say") {
     CHECK(json["is_valid"] == false);
     CHECK(json["n_errors"] == info.n_errors);
     CHECK(json["architecture"] == "bitnet-b1.58");
+    CHECK(json["quantization_accuracy"] == info.quantization_accuracy);
     CHECK(json["memory"]["total_bytes"] == info.stored->total_bytes);
     CHECK(json["memory"]["attention_bytes"] == info.stored->attention_bytes);
     CHECK(json["findings"][0]["kind"] == "missing");
