@@ -37,7 +37,10 @@ public:
             add_rule(next.rule, value(*next.schema, next.pointer, 0));
         }
         // The standard rules that are named, and those that they name.
-        for (size_t i = 0; i < standard_.size(); ++i) add_rule(standard_[i], named(gbnf_json_rule(standard_[i])));
+        for (size_t i = 0; i < standard_.size(); ++i) {
+            const std::string name = standard_[i];  // a copy: named() adds to the list
+            add_rule(name, named(gbnf_json_rule(name)));
+        }
         return std::move(out_);
     }
 
