@@ -6,24 +6,12 @@
 #include <thread>
 #include <vector>
 
-#include "examples/stories/default_model.h"
-#include "tests/support/api_fixture.h"
+#include "tests/api/generation_fixture.h"
 
 namespace {
 
-struct FreeGeneration {
-    void operator()(bitnet_generation* generation) const { bitnet_generation_free(generation); }
-};
-using GenerationHandle = std::unique_ptr<bitnet_generation, FreeGeneration>;
-
-test::ModelHandle stories() {
-    size_t size = 0;
-    const void* bytes = default_model_bytes(&size);
-    REQUIRE(bytes != nullptr);
-    bitnet_model* model = nullptr;
-    test::must(bitnet_model_load_from_memory(bytes, size, nullptr, &model));
-    return test::ModelHandle(model);
-}
+using test::GenerationHandle;
+using test::stories;
 
 bitnet_sampler_params greedy() {
     bitnet_sampler_params params = bitnet_sampler_default_params();

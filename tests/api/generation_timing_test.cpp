@@ -7,14 +7,11 @@
 #include <thread>
 #include <vector>
 
-#include "tests/support/api_fixture.h"
+#include "tests/api/generation_fixture.h"
 
 namespace {
 
-struct FreeGeneration {
-    void operator()(bitnet_generation* generation) const { bitnet_generation_free(generation); }
-};
-using GenerationHandle = std::unique_ptr<bitnet_generation, FreeGeneration>;
+using test::GenerationHandle;
 
 GenerationHandle create(const test::ContextHandle& context, const std::string& prompt, int32_t max_new_tokens) {
     bitnet_generation_params params = bitnet_generation_default_params();

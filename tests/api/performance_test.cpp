@@ -9,19 +9,11 @@
 #include <thread>
 #include <vector>
 
-#include "examples/stories/default_model.h"
-#include "tests/support/api_fixture.h"
+#include "tests/api/generation_fixture.h"
 
 namespace {
 
-test::ModelHandle stories() {
-    size_t size = 0;
-    const void* bytes = default_model_bytes(&size);
-    REQUIRE(bytes != nullptr);
-    bitnet_model* model = nullptr;
-    test::must(bitnet_model_load_from_memory(bytes, size, nullptr, &model));
-    return test::ModelHandle(model);
-}
+using test::stories;
 
 bitnet_performance_metrics performance(const bitnet_context* context) {
     bitnet_performance_metrics metrics = {};

@@ -8,15 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/api_fixture.h"
+#include "tests/api/generation_fixture.h"
 #include "tests/support/temp_dir.h"
 
 namespace {
 
-struct FreeGeneration {
-    void operator()(bitnet_generation* generation) const { bitnet_generation_free(generation); }
-};
-using GenerationHandle = std::unique_ptr<bitnet_generation, FreeGeneration>;
+using test::GenerationHandle;
 
 const std::string kModel = test::golden_model("b158-i2s");
 const test::Tokens kPrompt = {1, 5, 9, 2};

@@ -8,28 +8,17 @@
 #include <string>
 #include <vector>
 
-#include "examples/stories/default_model.h"
-#include "tests/support/api_fixture.h"
+#include "tests/api/generation_fixture.h"
 
 namespace {
+
+using test::GenerationHandle;
+using test::stories;
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-struct FreeGeneration {
-    void operator()(bitnet_generation* generation) const { bitnet_generation_free(generation); }
-};
-using GenerationHandle = std::unique_ptr<bitnet_generation, FreeGeneration>;
 using Change = std::function<void(bitnet_sampler_params&)>;
-
-test::ModelHandle stories() {
-    size_t size = 0;
-    const void* bytes = default_model_bytes(&size);
-    REQUIRE(bytes != nullptr);
-    bitnet_model* model = nullptr;
-    test::must(bitnet_model_load_from_memory(bytes, size, nullptr, &model));
-    return test::ModelHandle(model);
-}
 
 bitnet_sampler_params seeded(const Change& change) {
     bitnet_sampler_params params = bitnet_sampler_default_params();
