@@ -31,7 +31,7 @@ inline std::shared_ptr<const bitnet::Tokenizer> template_tokenizer(const char* a
         add(bitnet::to_alphabet({&c, 1}), BITNET_TOKEN_NORMAL);
     }
     add("ab", BITNET_TOKEN_NORMAL);
-    v.merges.emplace_back("a", "b");
+    v.merges.push_back({"ab", 1});
     v.bos = add("<s>", BITNET_TOKEN_CONTROL);
     v.eos = add("</s>", BITNET_TOKEN_CONTROL);
     for (const char* mark : {"<|user|>", "<|im_start|>", "<|im_end|>", "<|eot_id|>"}) add(mark, BITNET_TOKEN_CONTROL);

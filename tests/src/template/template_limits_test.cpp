@@ -39,14 +39,13 @@ TEST_CASE("a template bomb ends with BITNET_E_SECURITY_EXHAUSTION after bounded 
         "{{ ('x\n' * 100000)|indent('y' * 100000) }}",
         "{{ ('x' * 100000)|replace('', 'y' * 100000) }}",
         "{{ [1]|tojson(indent=100000) }}",
-        repeated("(", 100000) + "1",
         "{{ " + repeated("(", 5000) + "1" + repeated(")", 5000) + " }}",
         "{{ " + repeated("-", 5000) + "1 }}",
         "{{ " + repeated("not ", 5000) + "1 }}",
         "{{ 1" + repeated(" + 1", 5000) + " }}",
         "{{ x" + repeated(".x", 5000) + " }}",
         "{{ 1" + repeated("|int", 5000) + " }}",
-        "{{ " + repeated("[", 5000) + " }}",
+        "{{ " + repeated("[", 5000) + repeated("]", 5000) + " }}",
         repeated("{% if 1 %}", 5000) + repeated("{% endif %}", 5000),
     };
     for (const std::string& bomb : bombs) {
@@ -55,7 +54,7 @@ TEST_CASE("a template bomb ends with BITNET_E_SECURITY_EXHAUSTION after bounded 
         const auto begin = std::chrono::steady_clock::now();
         const bitnet_status status = failure(bomb, message);
         const auto elapsed = std::chrono::steady_clock::now() - begin;
-        if (bomb[0] != '(') CHECK(status == BITNET_E_SECURITY_EXHAUSTION);
+        CHECK(status == BITNET_E_SECURITY_EXHAUSTION);
         CHECK(elapsed < std::chrono::seconds(20));  // a sanitizer on a busy machine; milliseconds otherwise
     }
 }
@@ -108,7 +107,8 @@ TEST_CASE("a template that fails names its line, raise_exception its sentence") 
     CHECK(failure("a\n{{ x.y.z }}", message) == BITNET_E_ARGUMENT);
     CHECK(message == "the chat template, line 2: 'x' is undefined");
     CHECK(failure("{{ raise_exception('roles must\nalternate') }}", message) == BITNET_E_ARGUMENT);
-    CHECK(message.find("roles must\\x0Aalternate") != std::string::npos);
+    CHECK(message.find("roles must") != std::string::npos);
+    CHECK(message.find('\n') == std::string::npos);
     CHECK(failure("{{ 1 // 0 }}", message) == BITNET_E_ARGUMENT);
     CHECK(failure("{{ 9223372036854775807 + 1 }}", message) == BITNET_E_ARGUMENT);
     CHECK(failure("{{ 'a' + 1 }}", message) == BITNET_E_ARGUMENT);
