@@ -45,10 +45,10 @@ ARROWS = {
     "tests/golden": ["src/api", "tests/support"],
     "tests/api": ["bitnet.h", "examples/stories", "tests/support"],
     "tests/install": ["bitnet.h"],
-    "tests/server": ["bitnet.h", "tests/support"],
+    "tests/server": ["server", "tests/support"],
 }
 # These see the library as a stranger does, also through the headers they include.
-CONSUMERS = ("examples", "server", "bindings", "tests/api", "tests/install", "tests/server")
+CONSUMERS = ("examples", "server", "bindings", "tests/api", "tests/install")
 
 # bitnet.h, the default model as bytes, and the tests' helpers.
 FOR_CONSUMERS = ("bitnet.h", "examples/stories", "tests/support")
@@ -71,10 +71,13 @@ INSTRUCTIONS = set("immintrin.h intrin.h cpuid.h arm_neon.h sys/auxv.h asm/hwcap
 THIRD_PARTY = {
     "pcre2.h": ("src/tokenizer",),
     "nlohmann/": ("src/tokenizer", "src/grammar", "src/api", "src/receipt", "src/validation", "server", "tests", "examples/cli"),
-    "CLI/": ("examples/cli",),
+    "CLI/": ("examples/cli", "server/core"),
     "histedit.h": ("examples/cli",),
     "doctest/": ("tests",),
-    "httplib.h": ("server",),
+    "httplib.h": ("server/http",),
+    "openssl/": ("server/http", "server/auth"),
+    "prometheus/": ("server/metrics",),
+    "seccomp.h": ("server/core",),
     "cuda": ("kernels/cuda",),
 }
 # Kernels are bytes in, numbers out: no allocation, threads, input or output, exceptions.
