@@ -75,7 +75,7 @@ THIRD_PARTY = {
     "histedit.h": ("examples/cli",),
     "doctest/": ("tests",),
     "httplib.h": ("server/http",),
-    "openssl/": ("server/http", "server/auth"),
+    "openssl/": ("server/http", "server/auth", "tests/server"),
     "prometheus/": ("server/metrics",),
     "seccomp.h": ("server/core",),
     "cuda": ("kernels/cuda",),
