@@ -61,21 +61,20 @@ std::shared_ptr<const bitnet_grammar> compile_json_schema(const Engine& engine, 
 
 // ---- Texts
 
-// A text at work. Its figures go into the metrics when the last reference is gone.
+// A text at work. Letting go of it cancels what is not finished.
 struct RunningText {
-    RunningText(ServerState& of_state, std::shared_ptr<Engine> of_engine, std::shared_ptr<Job> its_job)
-        : state(of_state), engine(std::move(of_engine)), job(std::move(its_job)) {}
-    ~RunningText();
+    RunningText(std::shared_ptr<Engine> of_engine, std::shared_ptr<Job> its_job)
+        : engine(std::move(of_engine)), job(std::move(its_job)) {}
+    ~RunningText() { job->cancel(); }
     RunningText(const RunningText&) = delete;
     RunningText& operator=(const RunningText&) = delete;
 
-    ServerState& state;
     const std::shared_ptr<Engine> engine;
     const std::shared_ptr<Job> job;
 };
 
 // Finds the model ("" is the default one), lets make_spec fill a specification for it, adds tenant and request id, and
-// submits. Where the engine closed in between because its model was exchanged, does so again with the new one. Throws what
+// submits. Its figures go into the metrics and its tokens to the identity's quota when it ends. Where the engine closed in between because its model was exchanged, does so again with the new one. Throws what
 // these throw; SERVICE_UNAVAILABLE while the server drains.
 std::shared_ptr<RunningText> submit_text(ServerState& state, const HttpRequest& request, const std::string& model_id,
                                          const std::function<GenerationSpec(const Engine&)>& make_spec);

@@ -11,6 +11,7 @@
 
 namespace serve {
 
+class AccessGuard;    // server/auth/access_guard.h
 class ContentFilter;  // server/filter/content_filter.h
 class Metrics;        // server/metrics/metrics.h
 
@@ -19,6 +20,7 @@ struct ServerState {
 
     const ServerOptions options;
     std::unique_ptr<ModelRegistry> models;
+    std::shared_ptr<AccessGuard> access;          // null: everyone may do everything
     std::shared_ptr<const ContentFilter> filter;  // null: none
     std::shared_ptr<Metrics> metrics;             // null: nothing is counted
     Router router;
