@@ -1,0 +1,51 @@
+// What the command line says.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/engine/model_registry.h"
+
+namespace serve {
+
+struct ServerOptions {
+    // Where to listen.
+    std::string host = "127.0.0.1";
+    int port = 8080;          // 0: the system chooses; the log tells
+    std::string unix_socket;  // a path; then host and port do not count
+    std::string api_prefix;
+    std::string tls_cert, tls_key;  // PEM files; both or none
+    // Limits in front of everything.
+    size_t max_body_bytes = 8u << 20;
+    size_t max_header_bytes = 32u << 10;
+    int max_connections = 1024;
+    int header_timeout_s = 10;  // from the first byte of a request to the end of its headers
+    int body_timeout_s = 60;
+    int write_timeout_s = 30;  // a client that reads nothing
+    int idle_timeout_s = 75;   // between requests of a connection
+    int64_t max_prompt_bytes = 4 << 20;
+    int64_t max_tokens = 32768;  // of one text
+    // Who may ask.
+    std::string api_key_file;
+    std::string jwt_key_file, jwt_audience, jwt_issuer;
+    std::vector<std::string> cors_origins;
+    double rate_limit = 0;    // requests a minute and key; 0: none
+    int64_t token_quota = 0;  // tokens a day and key; 0: none
+    std::string block_list_file, filter_library;
+    // What is written.
+    bool log_json = true;
+    bool log_prompts = false;
+    std::string log_level = "info";
+    int drain_timeout_s = 30;
+    bool sandbox = false;
+    // What is served.
+    std::vector<std::string> models;  // -m, several; none: the embedded one
+    RegistryOptions registry;
+};
+
+// Reads the command line. Returns false when the program should end with *exit_code (help, version, a usage error that was
+// told on standard error).
+bool read_server_options(int argc, char** argv, ServerOptions& options, int* exit_code);
+
+}  // namespace serve
