@@ -110,18 +110,33 @@ HttpResponse Router::answer(HttpRequest request) const {
     } catch (const std::exception& error) {
         response = refuse(request, ApiError(ErrorCode::kInternal, std::string("internal error: ") + error.what()));
     }
-    if (!observer_) return response;
+    const auto observe = [this, route](const HttpRequest& seen, int status, uint64_t n_bytes) {
+        const uint64_t total_us = microseconds_since(seen.received);
+        for (const Observer& observer : observers_) observer(seen, route, status, n_bytes, total_us);
+    };
     if (!response.stream) {
-        observer_(request, route, response.status, response.body.size(), microseconds_since(request.received));
+        observe(request, response.status, response.body.size());
         return response;
     }
-    response.stream = [inner = std::move(response.stream), observer = observer_, route, request = std::move(request),
+    response.stream = [inner = std::move(response.stream), observe, request = std::move(request),
                        status = response.status](ByteSink& sink) {
         CountingSink counted(sink);
         inner(counted);
-        observer(request, route, status, counted.n_bytes, microseconds_since(request.received));
+        observe(request, status, counted.n_bytes);
     };
     return response;
+}
+
+void Router::observe(const HttpRequest& request, int status, uint64_t n_bytes, uint64_t total_us) const {
+    for (const Observer& observer : observers_) observer(request, nullptr, status, n_bytes, total_us);
+}
+
+std::string Router::allowed_methods(std::string_view path) const {
+    std::string allowed;
+    std::vector<std::string> captures;
+    for (const Route& route : routes_)
+        if (fits(route.pattern, path, captures)) allowed += route.method + (route.method == "GET" ? ", HEAD, " : ", ");
+    return allowed.empty() ? "" : allowed + "OPTIONS";
 }
 
 }  // namespace serve

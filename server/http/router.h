@@ -37,13 +37,17 @@ public:
     // Called when an answer is complete, for a stream after its last byte. Route is null where none matched. Must not throw.
     using Observer =
         std::function<void(const HttpRequest&, const Route*, int status, uint64_t n_bytes, uint64_t total_us)>;
-    void set_observer(Observer observer) { observer_ = std::move(observer); }
+    void add_observer(Observer observer) { observers_.push_back(std::move(observer)); }
 
     // Never throws: failures become error bodies. HEAD is answered as GET. The response's stream, where there is one,
     // reports to the observer by itself.
     HttpResponse answer(HttpRequest request) const;
     // The error body for a request that never became one (too large, malformed), in the style of the route at path.
     HttpResponse refuse(const HttpRequest& request, const ApiError& error) const;
+    // Tells the observers of an answer that was made without the router.
+    void observe(const HttpRequest& request, int status, uint64_t n_bytes, uint64_t total_us) const;
+    // What may be asked of a path, "GET, HEAD, OPTIONS"; "" where there is nothing.
+    std::string allowed_methods(std::string_view path) const;
     // The styles' default for a path that has no route: by its prefix.
     ErrorStyle style_of(std::string_view path) const;
     const std::vector<Route>& routes() const noexcept { return routes_; }
@@ -54,7 +58,7 @@ private:
     std::string prefix_;
     std::vector<Route> routes_;
     std::function<void(HttpRequest&, const Route&)> guard_;
-    Observer observer_;
+    std::vector<Observer> observers_;
 };
 
 }  // namespace serve
