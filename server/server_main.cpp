@@ -8,7 +8,7 @@
 #include <exception>
 #include <thread>
 
-#include "server/core/log.h"
+#include "server/core/server_log.h"
 #include "server/core/server_state.h"
 #include "server/http/http_server.h"
 

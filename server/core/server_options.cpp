@@ -216,8 +216,11 @@ bool read_server_options(int argc, char** argv, ServerOptions& values, int* exit
         ->envname("BITNET_SERVER_CONFIG");
     app.allow_config_extras(CLI::config_extras_mode::error);
     app.footer(
-        "Every option can be given as BITNET_SERVER_NAME in the environment; the command line comes first, then the\n"
-        "environment, then the file. SIGTERM ends the server once running texts have ended, SIGHUP reads keys again.");
+        "Every option can be given in the file of --config and as BITNET_SERVER_NAME in the environment; the command "
+        "line\n"
+        "comes first, then the file, then the environment. SIGTERM ends the server once running texts have ended, a "
+        "second\n"
+        "one at once; SIGHUP reads keys and certificates again.");
     Options options(app);
     add_listening(options, values);
     add_models(options, values);

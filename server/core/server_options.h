@@ -54,8 +54,9 @@ bool is_origin(std::string_view text);
 // Id ("" where none is given) and path of a -m. A file whose name has a = is a path.
 std::pair<std::string, std::string> split_model_option(const std::string& text);
 
-// Reads the command line, the environment (BITNET_SERVER_PORT for --port) and the file of --config, in this order of rank.
-// Returns false when the program should end with *exit_code (help, version, a usage error that was told on standard error).
+// Reads the command line, the file of --config and the environment (BITNET_SERVER_PORT for --port); what comes first here
+// wins. Returns false when the program should end with *exit_code (help, version, a usage error that was told on standard
+// error).
 bool read_server_options(int argc, char** argv, ServerOptions& options, int* exit_code);
 
 }  // namespace serve

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "server/core/clock_text.h"
-#include "server/core/log.h"
+#include "server/core/server_log.h"
 #include "server/http/chunked_body.h"
 #include "server/http/request_head.h"
 

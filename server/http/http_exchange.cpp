@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "server/core/log.h"
+#include "server/core/server_log.h"
 
 namespace serve {
 

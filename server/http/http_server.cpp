@@ -19,7 +19,7 @@
 #include <mutex>
 
 #include "server/core/clock_text.h"
-#include "server/core/log.h"
+#include "server/core/server_log.h"
 #include "server/http/connection.h"
 #include "server/http/listener.h"
 #include "server/http/tls_transport.h"

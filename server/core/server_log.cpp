@@ -1,5 +1,5 @@
 // A line is made in memory and leaves in one write.
-#include "server/core/log.h"
+#include "server/core/server_log.h"
 
 #include <unistd.h>
 
