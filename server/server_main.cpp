@@ -71,7 +71,8 @@ private:
         const Clock::time_point end = Clock::now() + std::chrono::seconds(state_.options.drain_timeout_s);
         bool at_once = false;
         // In short waits, so that a second signal is seen.
-        while (!at_once && !state_.models->drain(0ms) && Clock::now() < end) at_once = is_stop(50ms);
+        const auto busy = [&] { return !state_.models->drain(0ms) || server_.n_requests() > 0; };
+        while (!at_once && busy() && Clock::now() < end) at_once = is_stop(20ms);
         // What is written by now may still go out; what computes is cut off.
         server_.stop(at_once ? 0ms : 2000ms);
         while (!ended_ && !at_once) at_once = is_stop(20ms);

@@ -33,23 +33,44 @@ Usage Job::usage() const {
     return usage_;
 }
 
+void Job::set_on_end(std::function<void(const Usage&)> on_end) {
+    std::unique_lock lock(mutex_);
+    if (!ended_) {
+        on_end_ = std::move(on_end);
+        return;
+    }
+    const Usage usage = usage_;
+    lock.unlock();
+    on_end(usage);
+}
+
 void Job::push(Step step, const Usage& usage) {
-    const std::lock_guard lock(mutex_);
-    if (ended_) return;
-    usage_ = usage;
-    finish_ = step.finish;
-    ended_ = step.finish != BITNET_FINISH_NONE;
-    steps_.push_back(std::move(step));
-    changed_.notify_all();
+    std::function<void(const Usage&)> on_end;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+        usage_ = usage;
+        finish_ = step.finish;
+        ended_ = step.finish != BITNET_FINISH_NONE;
+        steps_.push_back(std::move(step));
+        changed_.notify_all();
+        if (ended_) on_end.swap(on_end_);
+    }
+    if (on_end) on_end(usage);
 }
 
 void Job::fail(ApiError error, const Usage& usage) {
-    const std::lock_guard lock(mutex_);
-    if (ended_) return;
-    usage_ = usage;
-    error_ = std::move(error);
-    ended_ = true;
-    changed_.notify_all();
+    std::function<void(const Usage&)> on_end;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+        usage_ = usage;
+        error_ = std::move(error);
+        ended_ = true;
+        changed_.notify_all();
+        on_end.swap(on_end_);
+    }
+    if (on_end) on_end(usage);
 }
 
 void follow(Job& job, const std::function<bool()>& client_gone, const std::function<bool(const Step&)>& on_step,

@@ -71,6 +71,9 @@ public:
     void cancel();
     // What is known so far.
     Usage usage() const;
+    // Called once when the job has ended, with its final figures, on the engine's thread; at once where it has ended already.
+    // Must be short and not throw.
+    void set_on_end(std::function<void(const Usage&)> on_end);
 
     // For the engine.
     bool is_cancelled() const;
@@ -83,6 +86,7 @@ private:
     std::deque<Step> steps_;
     std::optional<ApiError> error_;
     Usage usage_;
+    std::function<void(const Usage&)> on_end_;
     bool cancelled_ = false;
     bool ended_ = false;
     bitnet_finish_reason finish_ = BITNET_FINISH_NONE;

@@ -21,9 +21,15 @@ using std::chrono::seconds;
 constexpr size_t kReadBytes = 16u << 10;
 constexpr seconds kLinger{2};
 
-uint64_t microseconds_since(SteadyTime begin) {
-    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count());
-}
+// One request more for as long as it lives.
+class Counted {
+public:
+    explicit Counted(std::atomic<int>& count) : count_(count) { count_++; }
+    ~Counted() { count_--; }
+
+private:
+    std::atomic<int>& count_;
+};
 
 // Gives back what a body holds of the common budget.
 class Budget {
@@ -158,7 +164,7 @@ void Connection::refuse(RequestHead& head, const std::string& request_id, Steady
         request.method = method;
         request.path = path;
         HttpResponse response = plan_.router.refuse(request, error);
-        plan_.router.observe(request, response.status, response.body.size(), microseconds_since(received));
+        plan_.router.report(request, nullptr, response.status, response.body.size());
         return response;
     };
     if (plan_.exchanges->run(exchange, *transport_)) linger();
@@ -167,13 +173,13 @@ void Connection::refuse(RequestHead& head, const std::string& request_id, Steady
 HttpResponse Connection::answer(HttpRequest request, const RequestHead& head) const {
     const auto refused = [&](const ApiError& error) {
         HttpResponse response = plan_.router.refuse(request, error);
-        plan_.router.observe(request, response.status, response.body.size(), microseconds_since(request.received));
+        plan_.router.report(request, nullptr, response.status, response.body.size());
         return response;
     };
     try {
         if (OriginRules::is_preflight(head)) {
             HttpResponse response = plan_.origins.answer_preflight(head);
-            plan_.router.observe(request, response.status, 0, microseconds_since(request.received));
+            plan_.router.report(request, nullptr, response.status, 0);
             return response;
         }
         plan_.origins.check(head);
@@ -191,7 +197,7 @@ HttpResponse Connection::answer(HttpRequest request, const RequestHead& head) co
             HttpResponse response;
             response.status = 204;
             response.headers.emplace_back("Allow", allowed.empty() ? "GET, HEAD, POST, DELETE, OPTIONS" : allowed);
-            plan_.router.observe(request, response.status, 0, microseconds_since(request.received));
+            plan_.router.report(request, nullptr, response.status, 0);
             return response;
         }
     }
@@ -201,6 +207,7 @@ HttpResponse Connection::answer(HttpRequest request, const RequestHead& head) co
 bool Connection::serve_one() {
     if (!wait_for_request()) return false;
     first_ = false;
+    const Counted counted(plan_.n_requests);
     const SteadyTime received = Clock::now();
     HeadLimits limits;
     limits.max_bytes = plan_.options.max_header_bytes;

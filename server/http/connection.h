@@ -25,6 +25,7 @@ struct ConnectionPlan {
     const std::unique_ptr<ExchangeServer> exchanges;
     std::atomic<bool> draining = false;        // new work is refused, every answer ends its connection
     std::atomic<bool> stopping = false;        // connections without a request end
+    std::atomic<int> n_requests = 0;           // being read or answered
     std::atomic<uint64_t> buffered_bytes = 0;  // of bodies, over all connections
 };
 

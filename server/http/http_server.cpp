@@ -115,6 +115,7 @@ public:
         if (!options_.unix_socket.empty()) unlink(options_.unix_socket.c_str());
     }
     int n_connections() const override { return n_connections_; }
+    int n_requests() const override { return plan_.n_requests; }
 
 private:
     struct Entry {
@@ -249,6 +250,7 @@ void Server::turn_away(int socket) {
     }
     HttpRequest request;
     request.request_id = random_id("req_");
+    request.received = Clock::now();
     ApiError error(ErrorCode::kUnavailable, "the server has as many connections as it allows");
     error.retry_after_s = 1;
     const HttpResponse response = plan_.router.refuse(request, error);
@@ -259,7 +261,7 @@ void Server::turn_away(int socket) {
     const ssize_t n = send(socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     static_cast<void>(n);  // an empty send buffer takes it whole
     shutdown(socket, SHUT_WR);
-    plan_.router.observe(request, response.status, response.body.size(), 0);
+    plan_.router.report(request, nullptr, response.status, response.body.size());
     if (refused_.size() >= kMaxRefused) {
         close(refused_.front().socket);
         refused_.pop_front();

@@ -27,6 +27,8 @@ public:
     // Removes the file of a listening socket, for a program that ends without run() returning.
     virtual void remove_socket_file() = 0;
     virtual int n_connections() const = 0;
+    // Requests that are being read or answered.
+    virtual int n_requests() const = 0;
 };
 
 // Binds. Throws ApiError (UNAVAILABLE) when the address cannot be used. Options and router must outlive it.

@@ -90,6 +90,11 @@ HttpResponse Router::refuse(const HttpRequest& request, const ApiError& error) c
     return response;
 }
 
+void Router::report(const HttpRequest& request, const Route* route, int status, uint64_t n_bytes) const {
+    for (const Observer& observer : observers_)
+        if (observer) observer(request, route, status, n_bytes, microseconds_since(request.received));
+}
+
 HttpResponse Router::answer(HttpRequest request) const {
     std::string allowed;
     const Route* route = match(request, request.captures, allowed);
@@ -110,25 +115,17 @@ HttpResponse Router::answer(HttpRequest request) const {
     } catch (const std::exception& error) {
         response = refuse(request, ApiError(ErrorCode::kInternal, std::string("internal error: ") + error.what()));
     }
-    const auto observe = [this, route](const HttpRequest& seen, int status, uint64_t n_bytes) {
-        const uint64_t total_us = microseconds_since(seen.received);
-        for (const Observer& observer : observers_) observer(seen, route, status, n_bytes, total_us);
-    };
     if (!response.stream) {
-        observe(request, response.status, response.body.size());
+        report(request, route, response.status, response.body.size());
         return response;
     }
-    response.stream = [inner = std::move(response.stream), observe, request = std::move(request),
+    response.stream = [this, inner = std::move(response.stream), route, request = std::move(request),
                        status = response.status](ByteSink& sink) {
         CountingSink counted(sink);
         inner(counted);
-        observe(request, status, counted.n_bytes);
+        report(request, route, status, counted.n_bytes);
     };
     return response;
-}
-
-void Router::observe(const HttpRequest& request, int status, uint64_t n_bytes, uint64_t total_us) const {
-    for (const Observer& observer : observers_) observer(request, nullptr, status, n_bytes, total_us);
 }
 
 std::string Router::allowed_methods(std::string_view path) const {

@@ -37,6 +37,8 @@ public:
     // Called when an answer is complete, for a stream after its last byte. Route is null where none matched. Must not throw.
     using Observer =
         std::function<void(const HttpRequest&, const Route*, int status, uint64_t n_bytes, uint64_t total_us)>;
+    void set_observer(Observer observer) { observers_[0] = std::move(observer); }
+    // Others beside that one; called in the order they came.
     void add_observer(Observer observer) { observers_.push_back(std::move(observer)); }
 
     // Never throws: failures become error bodies. HEAD is answered as GET. The response's stream, where there is one,
@@ -44,8 +46,8 @@ public:
     HttpResponse answer(HttpRequest request) const;
     // The error body for a request that never became one (too large, malformed), in the style of the route at path.
     HttpResponse refuse(const HttpRequest& request, const ApiError& error) const;
-    // Tells the observers of an answer that was made without the router.
-    void observe(const HttpRequest& request, int status, uint64_t n_bytes, uint64_t total_us) const;
+    // Tells the observers of an answer; for those that were made without the router, with a null route.
+    void report(const HttpRequest& request, const Route* route, int status, uint64_t n_bytes) const;
     // What may be asked of a path, "GET, HEAD, OPTIONS"; "" where there is nothing.
     std::string allowed_methods(std::string_view path) const;
     // The styles' default for a path that has no route: by its prefix.
@@ -58,7 +60,7 @@ private:
     std::string prefix_;
     std::vector<Route> routes_;
     std::function<void(HttpRequest&, const Route&)> guard_;
-    std::vector<Observer> observers_;
+    std::vector<Observer> observers_{nullptr};  // the first is set_observer's
 };
 
 }  // namespace serve
