@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "server/core/server_state.h"
+#include "server/filter/content_filter.h"
 #include "server/http/http_server.h"
 
 int main(int argc, char** argv) {
@@ -20,8 +21,11 @@ int main(int argc, char** argv) {
     try {
         ServerState state(options);
         state.models = make_model_registry(options.registry, options.models);
+        state.filter = make_content_filter(options.block_list_file, options.filter_library);
+        add_stats_routes(state);
         add_health_routes(state);
         add_native_routes(state);
+        add_model_routes(state);
         const std::unique_ptr<HttpServer> server = make_http_server(options, state.router);
         std::fprintf(stderr, "listening on %s\n", server->address().c_str());
         // The signals go to one thread that waits for them, so that stopping needs nothing a handler may not do.

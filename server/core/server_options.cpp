@@ -11,6 +11,14 @@ bool read_server_options(int argc, char** argv, ServerOptions& options, int* exi
                    "GGUF file; several times for several models (default: the embedded model)");
     app.add_option("--host", options.host, "Address to listen on")->capture_default_str();
     app.add_option("--port", options.port, "Port; 0: the system chooses")->capture_default_str();
+    app.add_option("--block-list", options.block_list_file,
+                   "File with a phrase on each line that neither prompts nor answers may hold");
+    app.add_option("--filter-library", options.filter_library,
+                   "Shared library that judges prompts and answers (server/filter/content_filter_plugin.h)");
+    app.add_option("--stall-timeout", options.stall_timeout_s,
+                   "Seconds without progress after which /health/live fails")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 86400));
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

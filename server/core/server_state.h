@@ -31,5 +31,8 @@ struct ServerState {
 // Each adds its routes to state.router; one file in api/ per function.
 void add_health_routes(ServerState& state);
 void add_native_routes(ServerState& state);
+void add_model_routes(ServerState& state);
+// Also begins to count: before the first request, once the models are there.
+void add_stats_routes(ServerState& state);
 
 }  // namespace serve
