@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "server/metrics/metrics.h"
+#include "server/metrics/server_metrics.h"
 
 namespace serve {
 

@@ -2,7 +2,7 @@
 #include "server/auth/access_guard.h"
 #include "server/core/json_fields.h"
 #include "server/core/server_state.h"
-#include "server/metrics/metrics.h"
+#include "server/metrics/server_metrics.h"
 #include "server/metrics/system_figures.h"
 
 namespace serve {

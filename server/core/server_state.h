@@ -13,7 +13,7 @@ namespace serve {
 
 class AccessGuard;    // server/auth/access_guard.h
 class ContentFilter;  // server/filter/content_filter.h
-class Metrics;        // server/metrics/metrics.h
+class Metrics;        // server/metrics/server_metrics.h
 
 struct ServerState {
     explicit ServerState(ServerOptions given) : options(std::move(given)), router(options.api_prefix) {}

@@ -1,6 +1,6 @@
 // Histograms and counters live in prometheus-cpp's registry; gauges, which are facts of the moment, are made when asked for,
 // so that a model that is gone leaves no series behind.
-#include "server/metrics/metrics.h"
+#include "server/metrics/server_metrics.h"
 
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
