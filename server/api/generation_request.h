@@ -71,11 +71,13 @@ struct RunningText {
 
     const std::shared_ptr<Engine> engine;
     const std::shared_ptr<Job> job;
+    const SteadyTime submitted = std::chrono::steady_clock::now();
 };
 
 // Finds the model ("" is the default one), lets make_spec fill a specification for it, adds tenant and request id, and
-// submits. Its figures go into the metrics and its tokens to the identity's quota when it ends. Where the engine closed in between because its model was exchanged, does so again with the new one. Throws what
-// these throw; SERVICE_UNAVAILABLE while the server drains.
+// submits. Its figures go into the metrics and its tokens to the identity's quota when it ends. Where the engine closed in
+// between because its model was exchanged, does so again with the new one. Throws what these throw; SERVICE_UNAVAILABLE while
+// the server drains.
 std::shared_ptr<RunningText> submit_text(ServerState& state, const HttpRequest& request, const std::string& model_id,
                                          const std::function<GenerationSpec(const Engine&)>& make_spec);
 // The same for an engine that is chosen already.

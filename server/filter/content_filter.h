@@ -16,6 +16,8 @@ public:
     virtual bool blocks(std::string_view text, bool is_output) const = 0;
     // Bytes at the end of a text that could still become a blocked phrase with what comes next.
     virtual size_t undecided_bytes(std::string_view text) const = 0;
+    // How much of a text's end it has to see together with what comes next.
+    virtual size_t window_bytes() const = 0;
 };
 
 // list: a file with a phrase on each line; library: a shared library as content_filter_plugin.h says. "" for none. Null where
