@@ -26,11 +26,11 @@ struct ChatPrompt {
 ChatPrompt encode_chat(const Engine& engine, const ChatRequest& request);
 // The conversation as one text, control tokens written out.
 std::string chat_text(const Engine& engine, const ChatRequest& request);
-// The name of the format in use: "template", "bitnet", "llama3", "chatml", "falcon" or "plain".
+// What makes the prompt: "template" (of the model file), "built-in" (a format of the library) or "plain".
 std::string chat_format_name(const Engine& engine);
 
 // The grammar the reply must obey: of a required or named tool call, else of the response format; null for free text. From
 // a bounded cache of compiled grammars. Throws VALIDATION_FAILED with the field at fault.
-std::shared_ptr<const bitnet_grammar> reply_grammar(const std::shared_ptr<Engine>& engine, const ChatRequest& request);
+std::shared_ptr<const bitnet_grammar> reply_grammar(const Engine& engine, const ChatRequest& request);
 
 }  // namespace serve

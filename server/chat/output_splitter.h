@@ -21,6 +21,7 @@ struct SplitOptions {
     bool begins_in_reasoning = false;  // the prompt ended with <think>
     ToolSyntax tools = ToolSyntax::kNone;
     std::vector<std::string> tool_names;  // a call of another name is text
+    bool parallel_calls = true;           // false: calls after the first are left out
 };
 
 struct OutputPart {
@@ -40,26 +41,31 @@ public:
     std::vector<OutputPart> finish();
 
 private:
-    enum class State { kStart, kReasoning, kAfterReasoning, kText, kTaggedCall, kBareCall, kAfterBareCall, kWholeCall };
-    // Each does one step on held_ and returns false when it needs more of the reply.
-    bool step(std::vector<OutputPart>& parts, bool at_end);
-    bool step_start(bool at_end);
-    bool step_reasoning(std::vector<OutputPart>& parts, bool at_end);
-    bool step_text(std::vector<OutputPart>& parts, bool at_end);
-    bool step_tagged_call(std::vector<OutputPart>& parts, bool at_end);
-    bool step_bare_call(std::vector<OutputPart>& parts, bool at_end);
-    void give(std::vector<OutputPart>& parts, OutputPart::Kind kind, std::string_view text);
-    // Reads held_[0, n) as calls; false when it is none of a known tool.
-    bool give_calls(std::vector<OutputPart>& parts, std::string_view json);
-    size_t scan_json();
+    using Parts = std::vector<OutputPart>;
+    enum class State { kStart, kReasoning, kText, kTaggedCall, kAfterTaggedCall, kBareCall, kAfterBareCall };
+    // One step on held_; false when it needs more of the reply, or there is nothing more to do.
+    bool step(Parts& parts);
+    bool step_start();
+    bool step_reasoning(Parts& parts);
+    bool step_text(Parts& parts);
+    bool step_call(Parts& parts);
+    bool step_after_tagged_call();
+    bool step_after_bare_call();
+    Parts run();
+    void enter_call(State state);
+    void give(Parts& parts, OutputPart::Kind kind, size_t n_bytes);
+    bool give_calls(Parts& parts, std::string_view json);
+    bool scan_json();
 
     SplitOptions options_;
     State state_ = State::kStart;
-    std::string held_;    // not given out yet
-    size_t scanned_ = 0;  // of held_, read by scan_json
-    int depth_ = 0;       // of the JSON so far
+    bool at_end_ = false;
+    std::string held_;  // not given out yet
+    // Of the JSON in held_, read by scan_json so far; scanning goes on where it stopped.
+    size_t scanned_ = 0;
+    int depth_ = 0;
     bool in_string_ = false, escaped_ = false;
-    bool gave_text_ = false, gave_call_ = false;
+    bool gave_reasoning_ = false, gave_call_ = false;
 };
 
 // A whole reply at once.
