@@ -31,5 +31,10 @@ struct ServerState {
 // Each adds its routes to state.router; one file in api/ per function.
 void add_health_routes(ServerState& state);
 void add_native_routes(ServerState& state);
+void add_openai_chat_routes(ServerState& state);
+void add_openai_completion_routes(ServerState& state);
+void add_embedding_routes(ServerState& state);
+void add_tokenize_routes(ServerState& state);
+void add_introspection_routes(ServerState& state);
 
 }  // namespace serve
