@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
         state.models = make_model_registry(options.registry, options.models);
         add_health_routes(state);
         add_native_routes(state);
+        add_page_routes(state);
         const std::unique_ptr<HttpServer> server = make_http_server(options, state.router);
         std::fprintf(stderr, "listening on %s\n", server->address().c_str());
         // The signals go to one thread that waits for them, so that stopping needs nothing a handler may not do.

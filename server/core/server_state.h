@@ -24,5 +24,6 @@ struct ServerState {
 // Each adds its routes to state.router; one file in api/ per function.
 void add_health_routes(ServerState& state);
 void add_native_routes(ServerState& state);
+void add_page_routes(ServerState& state);
 
 }  // namespace serve
