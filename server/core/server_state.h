@@ -11,11 +11,18 @@
 
 namespace serve {
 
+class AccessGuard;    // server/auth/access_guard.h
+class ContentFilter;  // server/filter/content_filter.h
+class Metrics;        // server/metrics/metrics.h
+
 struct ServerState {
     explicit ServerState(ServerOptions given) : options(std::move(given)), router(options.api_prefix) {}
 
     const ServerOptions options;
     std::unique_ptr<ModelRegistry> models;
+    std::shared_ptr<AccessGuard> access;          // null: everyone may do everything
+    std::shared_ptr<const ContentFilter> filter;  // null: none
+    std::shared_ptr<Metrics> metrics;             // null: nothing is counted
     Router router;
     std::atomic<bool> draining = false;
     const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();

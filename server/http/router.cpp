@@ -90,6 +90,11 @@ HttpResponse Router::refuse(const HttpRequest& request, const ApiError& error) c
     return response;
 }
 
+void Router::report(const HttpRequest& request, const Route* route, int status, uint64_t n_bytes) const {
+    for (const Observer& observer : observers_)
+        if (observer) observer(request, route, status, n_bytes, microseconds_since(request.received));
+}
+
 HttpResponse Router::answer(HttpRequest request) const {
     std::string allowed;
     const Route* route = match(request, request.captures, allowed);
@@ -110,16 +115,15 @@ HttpResponse Router::answer(HttpRequest request) const {
     } catch (const std::exception& error) {
         response = refuse(request, ApiError(ErrorCode::kInternal, std::string("internal error: ") + error.what()));
     }
-    if (!observer_) return response;
     if (!response.stream) {
-        observer_(request, route, response.status, response.body.size(), microseconds_since(request.received));
+        report(request, route, response.status, response.body.size());
         return response;
     }
-    response.stream = [inner = std::move(response.stream), observer = observer_, route, request = std::move(request),
+    response.stream = [this, inner = std::move(response.stream), route, request = std::move(request),
                        status = response.status](ByteSink& sink) {
         CountingSink counted(sink);
         inner(counted);
-        observer(request, route, status, counted.n_bytes, microseconds_since(request.received));
+        report(request, route, status, counted.n_bytes);
     };
     return response;
 }

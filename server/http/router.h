@@ -37,7 +37,9 @@ public:
     // Called when an answer is complete, for a stream after its last byte. Route is null where none matched. Must not throw.
     using Observer =
         std::function<void(const HttpRequest&, const Route*, int status, uint64_t n_bytes, uint64_t total_us)>;
-    void set_observer(Observer observer) { observer_ = std::move(observer); }
+    void set_observer(Observer observer) { observers_[0] = std::move(observer); }
+    // Others beside that one; called in the order they came.
+    void add_observer(Observer observer) { observers_.push_back(std::move(observer)); }
 
     // Never throws: failures become error bodies. HEAD is answered as GET. The response's stream, where there is one,
     // reports to the observer by itself.
@@ -49,12 +51,13 @@ public:
     const std::vector<Route>& routes() const noexcept { return routes_; }
 
 private:
+    void report(const HttpRequest& request, const Route* route, int status, uint64_t n_bytes) const;
     const Route* match(const HttpRequest& request, std::vector<std::string>& captures, std::string& allowed) const;
 
     std::string prefix_;
     std::vector<Route> routes_;
     std::function<void(HttpRequest&, const Route&)> guard_;
-    Observer observer_;
+    std::vector<Observer> observers_{nullptr};  // the first is set_observer's
 };
 
 }  // namespace serve
