@@ -2,6 +2,31 @@
 // starts; the threads that run already are reached by a signal whose handler makes the same call.
 #include "server/core/sandbox.h"
 
+#include <filesystem>
+
+#include "server/core/api_error.h"
+
+namespace serve {
+
+SandboxPolicy sandbox_policy(const ServerOptions& options) {
+    SandboxPolicy policy;
+    policy.readable = {options.registry.models_dir, options.api_key_file, options.jwt_key_file,
+                       options.block_list_file,     options.tls_cert,     options.tls_key};
+    for (const std::string& model : options.models) {
+        // NAME=FILE or FILE; of these two readings one exists.
+        for (const std::string& path : {model, model.substr(model.find('=') + 1)}) {
+            policy.readable.push_back(path);
+            // The other parts of a model in several parts lie beside the first.
+            if (path.find("-of-") != std::string::npos)
+                policy.readable.push_back(std::filesystem::absolute(path).parent_path().string());
+        }
+    }
+    policy.unix_socket = options.unix_socket;
+    return policy;
+}
+
+}  // namespace serve
+
 #ifdef BITNET_WITH_SECCOMP
 
 #include <algorithm>
@@ -12,7 +37,6 @@
 #include <csignal>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
 #include <set>
 #include <thread>
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "server/core/api_error.h"
+#include "server/core/server_options.h"
 
 namespace serve {
 
@@ -16,6 +16,9 @@ struct SandboxPolicy {
     // The socket that is removed at the end; "" for none.
     std::string unix_socket;
 };
+
+// What a server with these options goes on reading: its models, and the files that SIGHUP makes it read again.
+SandboxPolicy sandbox_policy(const ServerOptions& options);
 
 // Gives up, for every thread there is and will be, for good: other programs, other processes, writing and creating files,
 // reading anything but `readable` (and what the C library and the memory limits need of /proc and /sys), new sockets of any
