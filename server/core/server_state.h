@@ -43,5 +43,6 @@ void add_openai_completion_routes(ServerState& state);
 void add_embedding_routes(ServerState& state);
 void add_tokenize_routes(ServerState& state);
 void add_introspection_routes(ServerState& state);
+void add_page_routes(ServerState& state);
 
 }  // namespace serve
