@@ -1,5 +1,5 @@
-"""The front of the running server under raw sockets: http_test.py <server>. What is refused, and how; what slow, greedy and
-vanishing clients get; that a life of requests leaves nothing behind."""
+"""The front of the running server under raw sockets: http_test.py <server>. What is refused, and how; what slow, greedy
+and vanishing clients get; that a life of requests leaves nothing behind."""
 
 import contextlib
 import json
