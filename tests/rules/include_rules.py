@@ -42,7 +42,7 @@ ARROWS = {
     "tests/kernels": ["kernels", "tests/support"],
     "tests/ggml-like": ["ggml-like", "tests/support"],
     "tests/src": ["src/api", "tests/support"],
-    "tests/fuzz": ["src/api", "tests/support"],
+    "tests/fuzz": ["src/api", "server", "tests/support"],
     "tests/golden": ["src/api", "tests/support"],
     "tests/api": ["bitnet.h", "examples/stories", "tests/support"],
     "tests/install": ["bitnet.h"],
