@@ -67,7 +67,7 @@ bool same_tokenizer(const bitnet_tokenizer* a, const bitnet_tokenizer* b) {
 
 }  // namespace
 
-std::string device_name(const std::string& device) {
+std::string checked_device(const std::string& device) {
     const std::string name = device.empty() ? "auto" : device == "gpu" ? "cuda" : device;
     const bitnet_status status = bitnet_device_check(name.c_str());
     if (status != BITNET_OK) {
@@ -102,7 +102,7 @@ uint64_t ModelLoader::bytes_needed(const ModelSource& source) const {
 
 ModelHandle ModelLoader::load(const ModelSource& source, const std::string& kernel, ModelFacts* facts) const {
     const auto began = std::chrono::steady_clock::now();
-    const std::string device = device_name(source.device);
+    const std::string device = checked_device(source.device);
     bitnet_model_params params = bitnet_model_default_params();
     const std::string& chosen = kernel.empty() ? options_.kernel : kernel;
     if (!chosen.empty()) params.kernel = chosen.c_str();

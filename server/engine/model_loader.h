@@ -19,7 +19,7 @@ struct ModelSource {
 };
 
 // The library's name for a device of a request; "gpu" is "cuda". Throws DEVICE_UNAVAILABLE, VALIDATION_FAILED.
-std::string device_name(const std::string& device);
+std::string checked_device(const std::string& device);
 
 class ModelLoader {
 public:

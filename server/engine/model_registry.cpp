@@ -72,7 +72,7 @@ public:
 
     std::string load(const LoadRequest& request) override {
         const ModelSource source{ModelSource::Kind::kFolder, folder_.open(request.path, "model_path").name,
-                                 device_name(request.device)};
+                                 checked_device(request.device)};
         if (!request.tokenizer_path.empty()) folder_.open(request.tokenizer_path, "tokenizer_path");
         check_id(request.id);
         std::unique_lock lock(mutex_);
