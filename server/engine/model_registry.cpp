@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kEmbeddedId = "stories";
+constexpr int32_t kSwapSamples = 4;  // a wrong kernel shows in the first place already; requests run meanwhile
 
 class Registry final : public ModelRegistry {
 public:
@@ -107,7 +108,7 @@ public:
         SteadyTime deadline;
         std::shared_ptr<Engine> engine = load_engine(id, source, [&](bitnet_model* model) {
             deadline = Clock::now() + std::chrono::seconds(std::clamp(request.validation_timeout_s, 1, 86400));
-            tolerate(request, [&] { accuracy = loader_.validate(source, model, {true, 0.99, 32}, deadline); });
+            tolerate(request, [&] { accuracy = loader_.validate(source, model, {true, 0.99, kSwapSamples}, deadline); });
         });
         tolerate(request, [&] { try_out(*engine, deadline); });
         if (request.canary_share > 0) tolerate(request, [&] { run_canary(*old, *engine, request, deadline); });
