@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "server/core/server_options.h"
 #include "server/engine/model_registry.h"
@@ -25,6 +27,8 @@ struct ServerState {
     std::shared_ptr<Metrics> metrics;             // null: nothing is counted
     Router router;
     std::atomic<bool> draining = false;
+    // Called on SIGHUP, one after the other, not on a thread of a connection: files are read anew. May throw ApiError.
+    std::vector<std::function<void()>> reload_hooks;
     const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
 
