@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "server/api/chat_text.h"
 #include "server/api/openai_shapes.h"
-#include "server/chat/chat_prompt.h"
 #include "server/core/clock_text.h"
 #include "server/http/sse.h"
 
@@ -113,6 +113,7 @@ GenerationSpec prompt_spec(const CompletionFields& fields, const Prompt& prompt,
     }
     check_prompt_tokens(engine, spec.prompt, prompt.field);
     spec.grammar = reply_grammar(engine, fields.format);
+    fit_to_model(engine, spec);
     return spec;
 }
 
