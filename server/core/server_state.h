@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "server/core/server_options.h"
 #include "server/engine/model_registry.h"
@@ -13,7 +15,7 @@ namespace serve {
 
 class AccessGuard;    // server/auth/access_guard.h
 class ContentFilter;  // server/filter/content_filter.h
-class Metrics;        // server/metrics/metrics.h
+class Metrics;        // server/metrics/server_metrics.h
 
 struct ServerState {
     explicit ServerState(ServerOptions given) : options(std::move(given)), router(options.api_prefix) {}
@@ -25,6 +27,8 @@ struct ServerState {
     std::shared_ptr<Metrics> metrics;             // null: nothing is counted
     Router router;
     std::atomic<bool> draining = false;
+    // Called on SIGHUP, one after the other, not on a thread of a connection: files are read anew. May throw ApiError.
+    std::vector<std::function<void()>> reload_hooks;
     const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
 
@@ -36,5 +40,8 @@ void add_openai_completion_routes(ServerState& state);
 void add_embedding_routes(ServerState& state);
 void add_tokenize_routes(ServerState& state);
 void add_introspection_routes(ServerState& state);
+void add_model_routes(ServerState& state);
+// Also begins to count: before the first request, once the models are there.
+void add_stats_routes(ServerState& state);
 
 }  // namespace serve

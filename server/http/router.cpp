@@ -128,4 +128,12 @@ HttpResponse Router::answer(HttpRequest request) const {
     return response;
 }
 
+std::string Router::allowed_methods(std::string_view path) const {
+    std::string allowed;
+    std::vector<std::string> captures;
+    for (const Route& route : routes_)
+        if (fits(route.pattern, path, captures)) allowed += route.method + (route.method == "GET" ? ", HEAD, " : ", ");
+    return allowed.empty() ? "" : allowed + "OPTIONS";
+}
+
 }  // namespace serve

@@ -46,12 +46,15 @@ public:
     HttpResponse answer(HttpRequest request) const;
     // The error body for a request that never became one (too large, malformed), in the style of the route at path.
     HttpResponse refuse(const HttpRequest& request, const ApiError& error) const;
+    // Tells the observers of an answer; for those that were made without the router, with a null route.
+    void report(const HttpRequest& request, const Route* route, int status, uint64_t n_bytes) const;
+    // What may be asked of a path, "GET, HEAD, OPTIONS"; "" where there is nothing.
+    std::string allowed_methods(std::string_view path) const;
     // The styles' default for a path that has no route: by its prefix.
     ErrorStyle style_of(std::string_view path) const;
     const std::vector<Route>& routes() const noexcept { return routes_; }
 
 private:
-    void report(const HttpRequest& request, const Route* route, int status, uint64_t n_bytes) const;
     const Route* match(const HttpRequest& request, std::vector<std::string>& captures, std::string& allowed) const;
 
     std::string prefix_;

@@ -64,7 +64,7 @@ tuple type_traits typeindex typeinfo unordered_map unordered_set utility valarra
 assert.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h math.h setjmp.h signal.h stdarg.h stdbool.h
 stddef.h stdint.h stdio.h stdlib.h string.h time.h uchar.h wchar.h wctype.h""".split())
 PLATFORM = set("""
-dirent.h dlfcn.h fcntl.h io.h poll.h process.h pthread.h sched.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/syscall.h
+arpa/inet.h dirent.h dlfcn.h fcntl.h io.h netdb.h netinet/in.h netinet/tcp.h poll.h process.h pthread.h sched.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/syscall.h
 sys/time.h sys/types.h sys/un.h sys/wait.h termios.h unistd.h windows.h""".split())
 INSTRUCTIONS = set("immintrin.h intrin.h cpuid.h arm_neon.h sys/auxv.h asm/hwcap.h sys/syscall.h unistd.h".split())
 # Third-party headers and the folders that may use them.
