@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "server/auth/access_guard.h"
+#include "server/core/sandbox.h"
 #include "server/core/server_log.h"
 #include "server/core/server_state.h"
 #include "server/filter/content_filter.h"
@@ -116,7 +117,8 @@ void serve_models(const ServerOptions& options, const sigset_t& signals) {
     const std::unique_ptr<HttpServer> server = make_http_server(state.options, state.router);
     Lifecycle lifecycle(state, *server, signals);
     state.access = make_access_guard(options, server->local_only());
-    state.router.set_guard([&access = *state.access](HttpRequest& request, const Route& route) { access.check(request, route); });
+    state.router.set_guard(
+        [&access = *state.access](HttpRequest& request, const Route& route) { access.check(request, route); });
     state.reload_hooks.push_back([&access = *state.access] { access.reload(); });
     state.filter = make_content_filter(options.block_list_file, options.filter_library);
     state.models = make_model_registry(options.registry, options.models);
@@ -129,8 +131,15 @@ void serve_models(const ServerOptions& options, const sigset_t& signals) {
     add_tokenize_routes(state);
     add_introspection_routes(state);
     add_model_routes(state);
+    add_openai_chat_routes(state);
+    add_openai_completion_routes(state);
+    add_embedding_routes(state);
+    add_tokenize_routes(state);
+    add_introspection_routes(state);
+    add_page_routes(state);
     log_line(LogLevel::kInfo, "listening on " + server->address(),
              {{"version", bitnet_version_string()}, {"pid", static_cast<int64_t>(getpid())}});
+    if (options.sandbox) log_line(LogLevel::kInfo, "sandbox", {{"limits", enter_sandbox(sandbox_policy(options))}});
     lifecycle.serving();
     server->run();
 }

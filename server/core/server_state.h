@@ -35,13 +35,14 @@ struct ServerState {
 // Each adds its routes to state.router; one file in api/ per function.
 void add_health_routes(ServerState& state);
 void add_native_routes(ServerState& state);
+void add_model_routes(ServerState& state);
+// Also begins to count: before the first request, once the models are there.
+void add_stats_routes(ServerState& state);
 void add_openai_chat_routes(ServerState& state);
 void add_openai_completion_routes(ServerState& state);
 void add_embedding_routes(ServerState& state);
 void add_tokenize_routes(ServerState& state);
 void add_introspection_routes(ServerState& state);
-void add_model_routes(ServerState& state);
-// Also begins to count: before the first request, once the models are there.
-void add_stats_routes(ServerState& state);
+void add_page_routes(ServerState& state);
 
 }  // namespace serve

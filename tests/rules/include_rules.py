@@ -75,9 +75,11 @@ THIRD_PARTY = {
     "histedit.h": ("examples/cli",),
     "doctest/": ("tests",),
     "httplib.h": ("server/http",),
-    "openssl/": ("server/http", "server/auth", "tests/server"),
+    "openssl/": ("server/http", "server/auth", "server/web", "tests/server"),
     "prometheus/": ("server/metrics",),
     "seccomp.h": ("server/core",),
+    "linux/landlock.h": ("server/core",),
+    "sys/prctl.h": ("server/core",),
     "cuda": ("kernels/cuda",),
 }
 # Kernels are bytes in, numbers out: no allocation, threads, input or output, exceptions.
