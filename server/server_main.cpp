@@ -125,11 +125,6 @@ void serve_models(const ServerOptions& options, const sigset_t& signals) {
     add_stats_routes(state);
     add_health_routes(state);
     add_native_routes(state);
-    add_openai_chat_routes(state);
-    add_openai_completion_routes(state);
-    add_embedding_routes(state);
-    add_tokenize_routes(state);
-    add_introspection_routes(state);
     add_model_routes(state);
     add_openai_chat_routes(state);
     add_openai_completion_routes(state);
