@@ -228,6 +228,15 @@ def check_completions(client: openai.OpenAI, server: server_fixture.Server) -> N
     assert "".join(logprobs.tokens) == answer.choices[0].text and logprobs.text_offset == [0, 1, 7, 11, 13]
     assert all(value <= 0 for value in logprobs.token_logprobs)
     assert all(len(top) == 2 and token in top for token, top in zip(logprobs.tokens, logprobs.top_logprobs))
+    # What evaluation tools ask for: the prompt's own log-probabilities. They are those of the text when it was written.
+    whole = "Once upon a time, there was a little"
+    scored = ask(whole, max_tokens=0, echo=True, logprobs=2).choices[0]
+    assert scored.text == whole and "".join(scored.logprobs.tokens) == whole and scored.finish_reason == "length"
+    for mine, theirs in zip(scored.logprobs.token_logprobs[-5:], logprobs.token_logprobs):
+        assert abs(mine - theirs) < 1e-4, (scored.logprobs, logprobs)
+    assert scored.logprobs.top_logprobs[-5:] == logprobs.top_logprobs
+    by_tokens = ask(tokens, max_tokens=1, echo=True, logprobs=0).choices[0].logprobs
+    assert by_tokens.token_logprobs[0] is None and len(by_tokens.tokens) == len(tokens) + 1
     chunks = list(ask("Once upon a time", max_tokens=5, echo=True, stream=True, stream_options={"include_usage": True}))
     text = "".join(chunk.choices[0].text for chunk in chunks if chunk.choices)
     assert text == "Once upon a time, there was a little" and chunks[-1].usage.completion_tokens == 5
@@ -345,7 +354,9 @@ def check_disconnect(server: server_fixture.Server, client: openai.OpenAI) -> No
     """A client that leaves ends its text: the slot is free again long before the text would have ended."""
     end = server.post("/tokenize", {"content": server.get("/props").json["eos_token"]}).json["tokens"][0]
     stream = client.chat.completions.create(model="", messages=ONCE, stream=True, logit_bias={str(end): -100})
-    next(iter(stream))
+    chunks = iter(stream)
+    for _ in range(4):  # until the text is at work
+        next(chunks)
     assert any(slot["is_processing"] for slot in server.get("/slots").json)
     stream.close()
     began = time.monotonic()
