@@ -74,10 +74,7 @@ template <typename Compile>
 Grammar compile_once(const Engine& engine, char kind, const std::string& text, const std::string& field,
                      Compile compile) {
     static GrammarCache cache;
-    // A grammar belongs to one vocabulary, and so to one loading of a model.
-    const ModelFacts& facts = engine.facts();
-    const std::string key = facts.instance + " " + std::to_string(facts.loaded_at.time_since_epoch().count()) + " " +
-                            std::to_string(reinterpret_cast<uintptr_t>(engine.tokenizer())) + " " + kind + text;
+    const std::string key = engine_key(engine) + " " + kind + text;
     if (Grammar found = cache.find(key)) return found;
     bitnet_grammar* grammar = nullptr;
     if (const bitnet_status status = compile(engine.tokenizer(), &grammar); status != BITNET_OK) {
@@ -90,6 +87,12 @@ Grammar compile_once(const Engine& engine, char kind, const std::string& text, c
 }
 
 }  // namespace
+
+std::string engine_key(const Engine& engine) {
+    const ModelFacts& facts = engine.facts();
+    return facts.instance + " " + std::to_string(facts.loaded_at.time_since_epoch().count()) + " " +
+           std::to_string(reinterpret_cast<uintptr_t>(engine.tokenizer()));
+}
 
 std::shared_ptr<const bitnet_grammar> cached_json_grammar(const Engine& engine, const std::string& schema,
                                                           const std::string& field) {

@@ -8,6 +8,7 @@
 
 #include "examples/stories/default_model.h"
 #include "tests/support/api_fixture.h"
+#include "tests/support/model_edit.h"
 
 using namespace serve;
 
@@ -31,6 +32,17 @@ std::shared_ptr<Engine> story_engine() {
     const void* bytes = default_model_bytes(&size);
     bitnet_model* model = nullptr;
     REQUIRE(bitnet_model_load_from_memory(bytes, size, nullptr, &model) == BITNET_OK);
+    return engine_of(model);
+}
+
+// A llama model whose file brings this template.
+std::shared_ptr<Engine> template_engine(const std::string& source) {
+    const test::TempDir folder;
+    const std::string path = folder.write(
+        "template.gguf",
+        test::ModelEdit::open(test::golden_model("llama-i2s")).set_string("tokenizer.chat_template", source).bytes());
+    bitnet_model* model = nullptr;
+    REQUIRE(bitnet_model_load(path.c_str(), nullptr, &model) == BITNET_OK);
     return engine_of(model);
 }
 
@@ -173,4 +185,39 @@ TEST_CASE("the format of a reply becomes a grammar, and a bad one is refused wit
           "response_format");
     CHECK(fault(R"("grammar":"root ::= root")") == "grammar");
     CHECK(fault("\"grammar\":\"root ::= " + std::string(100000, '(') + "\"") == "grammar");
+}
+
+TEST_CASE("a template that knows tools gets them, with calls, answers and the request's own variables") {
+    const auto engine = template_engine(
+        "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% for c in m.tool_calls or [] %}({{ c.function.name }} "
+        "{{ c.function.arguments.zone }}){% endfor %}{% endfor %}{% if tools %}{{ tools[0].function.name }}{% endif %}"
+        "{% if loud %}!{% endif %}{% if add_generation_prompt %}[assistant]<think>\n{% endif %}");
+    CHECK(chat_format_name(*engine) == "jinja");
+    ChatRequest request = chat(std::string(R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant",
+        "tool_calls":[{"id":"1","function":{"name":"time","arguments":"{\"zone\":\"UTC\"}"}}]},{"role":"tool","content":
+        "noon"}],"chat_template_kwargs":{"loud":true,"messages":7,"tools":{}},)") +
+                               kTools + "}");
+    CHECK(chat_text(*engine, request) == "[user]Hi[assistant](time UTC)[tool]noontime![assistant]<think>\n");
+    const ChatPrompt prompt = encode_chat(*engine, request);
+    CHECK(prompt.split.begins_in_reasoning);
+    request.add_reply_header = false;
+    request.tool_choice = ToolChoice::kNone;
+    CHECK(chat_text(*engine, request) == "[user]Hi[assistant](time UTC)[tool]noon!");
+    CHECK(!encode_chat(*engine, request).split.begins_in_reasoning);
+}
+
+TEST_CASE("a template that refuses a conversation says why, one that works without end is stopped") {
+    const ChatRequest request = chat(R"({"messages":[{"role":"system","content":"x"}]})");
+    for (const char* source :
+         {"{% if messages[0].role == 'system' %}{{ raise_exception('no system, please') }}{% endif %}",
+          "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}"}) {
+        try {
+            encode_chat(*template_engine(source), request);
+            FAIL("not refused");
+        } catch (const ApiError& error) {
+            CHECK(error_info(error.code).http_status == 400);
+            CHECK(error.field == "messages");
+            if (source[3] == 'i') CHECK(error.message.find("no system, please") != std::string::npos);
+        }
+    }
 }
