@@ -8,9 +8,11 @@
 #include <exception>
 #include <thread>
 
+#include "server/auth/access_guard.h"
 #include "server/core/sandbox.h"
 #include "server/core/server_log.h"
 #include "server/core/server_state.h"
+#include "server/filter/content_filter.h"
 #include "server/http/http_server.h"
 
 namespace {
@@ -96,6 +98,17 @@ private:
     std::thread thread_;
 };
 
+std::shared_ptr<AccessGuard> make_access_guard(const ServerOptions& options, bool local_only) {
+    AccessRules rules;
+    rules.api_key_file = options.api_key_file;
+    rules.jwt_key_file = options.jwt_key_file;
+    rules.jwt = {options.jwt_audience, options.jwt_issuer};
+    rules.requests_per_minute = options.rate_limit;
+    rules.tokens_per_day = options.token_quota;
+    rules.open_admin = local_only;
+    return std::make_shared<AccessGuard>(std::move(rules));
+}
+
 void serve_models(const ServerOptions& options, const sigset_t& signals) {
     ServerState state(options);
     state.router.add_observer([](const HttpRequest& request, const Route*, int status, uint64_t n_bytes,
@@ -103,9 +116,21 @@ void serve_models(const ServerOptions& options, const sigset_t& signals) {
     // Before the models, which may take long: an address that is taken is told at once.
     const std::unique_ptr<HttpServer> server = make_http_server(state.options, state.router);
     Lifecycle lifecycle(state, *server, signals);
+    state.access = make_access_guard(options, server->local_only());
+    state.router.set_guard(
+        [&access = *state.access](HttpRequest& request, const Route& route) { access.check(request, route); });
+    state.reload_hooks.push_back([&access = *state.access] { access.reload(); });
+    state.filter = make_content_filter(options.block_list_file, options.filter_library);
     state.models = make_model_registry(options.registry, options.models);
+    add_stats_routes(state);
     add_health_routes(state);
     add_native_routes(state);
+    add_model_routes(state);
+    add_openai_chat_routes(state);
+    add_openai_completion_routes(state);
+    add_embedding_routes(state);
+    add_tokenize_routes(state);
+    add_introspection_routes(state);
     add_page_routes(state);
     log_line(LogLevel::kInfo, "listening on " + server->address(),
              {{"version", bitnet_version_string()}, {"pid", static_cast<int64_t>(getpid())}});

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "server/auth/access_guard.h"
-#include "server/metrics/metrics.h"
+#include "server/metrics/server_metrics.h"
 
 namespace serve {
 

@@ -42,6 +42,7 @@ struct ServerOptions {
     bool log_prompts = false;
     std::string log_level = "info";
     int drain_timeout_s = 30;
+    int stall_timeout_s = 120;  // an engine with work that finishes no step for so long fails /health/live
     bool sandbox = false;
     // What is served.
     std::vector<std::string> models;  // -m, several, "path" or "id=path"; none: the embedded one

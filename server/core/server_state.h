@@ -15,7 +15,7 @@ namespace serve {
 
 class AccessGuard;    // server/auth/access_guard.h
 class ContentFilter;  // server/filter/content_filter.h
-class Metrics;        // server/metrics/metrics.h
+class Metrics;        // server/metrics/server_metrics.h
 
 struct ServerState {
     explicit ServerState(ServerOptions given) : options(std::move(given)), router(options.api_prefix) {}
@@ -35,6 +35,14 @@ struct ServerState {
 // Each adds its routes to state.router; one file in api/ per function.
 void add_health_routes(ServerState& state);
 void add_native_routes(ServerState& state);
+void add_model_routes(ServerState& state);
+// Also begins to count: before the first request, once the models are there.
+void add_stats_routes(ServerState& state);
+void add_openai_chat_routes(ServerState& state);
+void add_openai_completion_routes(ServerState& state);
+void add_embedding_routes(ServerState& state);
+void add_tokenize_routes(ServerState& state);
+void add_introspection_routes(ServerState& state);
 void add_page_routes(ServerState& state);
 
 }  // namespace serve

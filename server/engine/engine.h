@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,22 +16,27 @@
 namespace serve {
 
 struct EngineOptions {
-    int32_t n_ctx = 0;       // KV cells of all texts together; 0: the library's default
-    int32_t n_parallel = 8;  // texts computed at once
+    int32_t n_ctx =
+        0;  // KV cells of all texts together; 0: n_parallel of the longest texts, as far as 1 GiB holds them
+    int32_t n_parallel = 16;  // texts computed at once
+    int32_t n_cached = -1;    // finished texts whose beginnings may be used again; -1: four times n_parallel; 0: none
     int32_t n_threads = 0;
     int32_t max_queue = 256;     // texts that wait; beyond it SERVER_OVERLOADED
     int32_t chunk_tokens = 512;  // of prompts per step, so that running texts never stall longer
+    int32_t chunk_ms = 250;      // nor longer than that, by the measured speed; 0: chunk_tokens alone
+    int32_t ageing_ms = 5000;    // a text that waits so long is as urgent as the next higher priority
 };
 
 // What is known of a loaded model; never changes.
 struct ModelFacts {
     std::string id;
-    std::string path;  // "" for the embedded model
-    std::string name;  // general.name
+    std::string instance;  // "model_3": this loading of it; a swapped model has the old one's id and a new instance
+    std::string path;      // "" for the embedded model
+    std::string name;      // general.name
     std::string architecture;
     std::string quantization;  // "i2_s"
     std::string device;        // "cpu"
-    int32_t n_ctx = 0;
+    int32_t n_ctx = 0;         // the longest text, prompt included
     int32_t n_ctx_train = 0;
     int32_t n_vocab = 0;
     int32_t n_embd = 0;
@@ -55,6 +61,10 @@ struct EngineStats {
     uint64_t batched_texts = 0;  // texts over all passes: the mean batch size is this over batches
     int32_t active = 0;          // texts being computed now
     int32_t waiting = 0;
+    int32_t n_parallel = 0;  // the most texts of a pass
+    int32_t cells = 0;       // of the KV cache
+    int32_t free_cells = 0;
+    int32_t cached_texts = 0;              // finished ones whose beginnings may be used again
     double tokens_per_second = 0;          // over the last seconds; 0 when idle
     std::chrono::milliseconds stalled{0};  // since the last progress while there was work; 0 without work
 };
@@ -70,17 +80,20 @@ public:
     // Throws ApiError VALIDATION_FAILED for a model without a tokenizer.
     virtual const bitnet_tokenizer* tokenizer() const = 0;
     // Queues a text. Throws PROMPT_TOO_LONG, TOO_MANY_TOKENS, SERVER_OVERLOADED (with retry_after_s), UNAVAILABLE while
-    // shutting down, or what the library says of the parameters. Any thread.
+    // shutting down, or what the library says of the parameters: what is taken here runs. Any thread. A model that was
+    // swapped or unloaded meanwhile still takes texts of those who hold it, so nobody has to look it up again.
     virtual std::shared_ptr<Job> submit(GenerationSpec spec) = 0;
     // The normalised or raw pooled hidden state of each text's tokens, n_embd floats each. Any thread; one at a time.
     virtual std::vector<std::vector<float>> embed(const std::vector<std::vector<bitnet_token>>& texts,
                                                   bitnet_pooling pooling, bool normalize,
                                                   const std::function<bool()>& client_gone) = 0;
-    virtual EngineStats stats() const = 0;
+    virtual EngineStats stats() const = 0;  // cheap: waits for nobody
     // No more texts; those there are go to their end. Returns at once.
     virtual void close() = 0;
     // True once nothing runs or waits.
     virtual bool idle() const = 0;
+    // Is shown every text that submit() takes, on the submitting thread, until another one (or none) is set.
+    virtual void set_mirror(std::function<void(const GenerationSpec&)> mirror) = 0;
 };
 
 // Starts the engine's thread over a model. Throws ApiError.

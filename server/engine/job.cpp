@@ -18,15 +18,9 @@ std::optional<Step> Job::wait(std::chrono::milliseconds timeout) {
     return last;
 }
 
-void Job::cancel() {
-    const std::lock_guard lock(mutex_);
-    cancelled_ = true;
-}
+void Job::cancel() { cancelled_.store(true, std::memory_order_relaxed); }
 
-bool Job::is_cancelled() const {
-    const std::lock_guard lock(mutex_);
-    return cancelled_;
-}
+bool Job::is_cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
 
 Usage Job::usage() const {
     const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 // the engine pushes them. Letting go of the job, or cancel(), ends the work within one step of the engine.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -33,8 +34,10 @@ struct GenerationSpec {
     int32_t n_logprobs = 0;  // 0 .. 20
     std::shared_ptr<const bitnet_grammar> grammar;
     Priority priority = Priority::kNormal;
-    SteadyTime deadline = SteadyTime::max();  // covers waiting, prompt and text
-    std::string tenant;                       // Identity::name: whose prefixes may be used again
+    // Covers waiting, prompt and text. Before the first token the job then fails with TIMEOUT; after it the text ends with
+    // BITNET_FINISH_DEADLINE.
+    SteadyTime deadline = SteadyTime::max();
+    std::string tenant;  // Identity::name: whose prefixes may be used again
     std::string request_id;
 };
 
@@ -87,7 +90,7 @@ private:
     std::optional<ApiError> error_;
     Usage usage_;
     std::function<void(const Usage&)> on_end_;
-    bool cancelled_ = false;
+    std::atomic<bool> cancelled_ = false;
     bool ended_ = false;
     bitnet_finish_reason finish_ = BITNET_FINISH_NONE;
 };

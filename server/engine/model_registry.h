@@ -15,9 +15,13 @@ namespace serve {
 
 struct RegistryOptions {
     EngineOptions engine;
-    std::string models_dir;     // models may be loaded from below it only; "": loading by request is off
-    std::string kernel;         // bitnet_model_params.kernel
-    int32_t idle_unload_s = 0;  // unload models that were not used that long; 0: never
+    std::string
+        models_dir;      // models may be loaded from below it only, and are when asked for by id; "": loading is off
+    std::string kernel;  // bitnet_model_params.kernel
+    int32_t idle_unload_s = 0;    // unload models that were not used that long; 0: never. They come back when asked for
+    bool unload_default = false;  // the default model too
+    int32_t max_models = 8;       // loaded at once; for one more the idle one that was not used longest is unloaded
+    uint64_t max_bytes = 0;       // of all models and contexts together; 0: $BITNET_MEMORY_LIMIT decides
 };
 
 struct ValidationConfig {  // of /v1/models/load
@@ -39,7 +43,8 @@ struct SwapRequest {
     std::string target_id;
     bool rollback_on_failure = true;
     int32_t validation_timeout_s = 30;
-    double canary_share = 0;  // of the live requests that the new model also answers, silently, before the exchange
+    double canary_share = 0;   // of the live requests that the new model also answers, silently, before the exchange
+    int32_t canary_texts = 8;  // so many answers decide, or those that validation_timeout_s brings
 };
 
 struct SwapResult {
@@ -61,7 +66,8 @@ class ModelRegistry {
 public:
     virtual ~ModelRegistry() = default;
 
-    // The engine that serves a model; "" is the default one. Loads on demand where that is allowed. Throws MODEL_NOT_FOUND.
+    // The engine that serves a model, by id or instance; "" is the default one. Loads on demand where that is allowed, which
+    // blocks. Throws MODEL_NOT_FOUND.
     virtual std::shared_ptr<Engine> find(const std::string& id) = 0;
     // Loads and adds a model, or throws and changes nothing. Returns its id. Blocks.
     virtual std::string load(const LoadRequest& request) = 0;
@@ -72,12 +78,12 @@ public:
     virtual std::vector<ModelEntry> list() const = 0;
     // All engines stop taking texts; waits until they are idle, at most so long. False when some were not.
     virtual bool drain(std::chrono::milliseconds most) = 0;
-    // Called after each load with the time it took (metrics). Set before the first request.
+    // Called after each load with the time it took (metrics), at once for the models that are there. Must not call back.
     virtual void set_load_observer(std::function<void(const ModelFacts&)> observer) = 0;
 };
 
-// first: the model to begin with, a path (trusted: it comes from the command line) or "" for the embedded one. Throws
-// ApiError.
+// first: the models to begin with, "path" or "id=path" (trusted: they come from the command line); the first one is the
+// default. None: the embedded model, as "stories". Throws ApiError.
 std::unique_ptr<ModelRegistry> make_model_registry(const RegistryOptions& options,
                                                    const std::vector<std::string>& first);
 

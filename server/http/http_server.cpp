@@ -114,6 +114,7 @@ public:
     void remove_socket_file() override {
         if (!options_.unix_socket.empty()) unlink(options_.unix_socket.c_str());
     }
+    bool local_only() const override { return listener_->local_only(); }
     int n_connections() const override { return n_connections_; }
     int n_requests() const override { return plan_.n_requests; }
 

@@ -26,6 +26,8 @@ public:
     virtual void reload_tls() = 0;
     // Removes the file of a listening socket, for a program that ends without run() returning.
     virtual void remove_socket_file() = 0;
+    // Only programs of this machine can connect.
+    virtual bool local_only() const = 0;
     virtual int n_connections() const = 0;
     // Requests that are being read or answered.
     virtual int n_requests() const = 0;

@@ -109,8 +109,7 @@ void gather(bitnet_generation* const* generations, size_t n, bitnet_context& con
     const size_t n_seq = static_cast<size_t>(context.context.cache().n_seq());
     if (n > n_seq) {
         throw Error(BITNET_E_ARGUMENT, "there are " + std::to_string(n) + " generations, the context has " +
-                                           std::to_string(n_seq) +
-                                           " sequences; create it with a larger n_seq_max")
+                                           std::to_string(n_seq) + " sequences; create it with a larger n_seq_max")
             .with_numbers(n_seq, n);
     }
     context.batch.clear(context.context);

@@ -214,8 +214,7 @@ void Generation::count_step(uint64_t us, PerformanceCounters& performance) {
         token_us_.push_back(step_.token_us);
         performance.count_detokenized();
         performance.count_token();
-        tokens_.size() == 1 ? performance.add_first_token(step_.token_us)
-                            : performance.add_other_token(step_.token_us);
+        tokens_.size() == 1 ? performance.add_first_token(step_.token_us) : performance.add_other_token(step_.token_us);
     }
     if (reason_ != BITNET_FINISH_NONE) performance.count_inference();
 }

@@ -136,9 +136,9 @@ private:
     Sampler sampler_;
     StopMatcher stops_;
     std::optional<RunRecord> record_;
-    bool starts_text_;  // nothing was written yet that the first token would go on from
-    bool begun_ = false;     // its prompt, and with it the sequence, is in use
-    size_t n_computed_ = 0;  // of the prompt
+    bool starts_text_;         // nothing was written yet that the first token would go on from
+    bool begun_ = false;       // its prompt, and with it the sequence, is in use
+    size_t n_computed_ = 0;    // of the prompt
     bitnet_token drawn_ = -1;  // drawn, but not yet taken
     TokenLogprobs logprobs_;   // of the token drawn last
     bitnet_finish_reason reason_ = BITNET_FINISH_NONE;
@@ -149,7 +149,7 @@ private:
     std::vector<uint64_t> token_us_;
     size_t n_reused_ = 0, n_steps_ = 0;
     uint64_t prefill_us_ = 0, decode_us_ = 0;
-    uint64_t untold_us_ = 0;  // of steps that brought no token yet
+    uint64_t untold_us_ = 0;                                        // of steps that brought no token yet
     uint64_t prompt_us_ = 0, sampling_us_ = 0, detokenize_us_ = 0;  // of the step that runs
 };
 
