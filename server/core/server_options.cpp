@@ -126,6 +126,8 @@ void add_limits(Options& options, ServerOptions& values) {
     options.seconds("--body-timeout", values.body_timeout_s, 1, "Seconds for a request's body");
     options.seconds("--write-timeout", values.write_timeout_s, 1, "Seconds for a client that does not read");
     options.seconds("--idle-timeout", values.idle_timeout_s, 1, "Seconds between requests of a connection");
+    options.seconds("--stall-timeout", values.stall_timeout_s, 1,
+                    "Seconds without progress after which /health/live says so");
     options.seconds("--drain-timeout", values.drain_timeout_s, 0, "Seconds for running texts after SIGTERM");
 }
 

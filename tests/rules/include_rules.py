@@ -27,11 +27,12 @@ ARROWS = {
     "src/load": ["src/arch", "src/model", "src/gguf"],
     "src/validation": ["src/load"],
     "src/tokenizer": ["src/gguf"],
+    "src/template": ["src/tokenizer"],
     "src/sampler": ["src/base"],
     "src/grammar": ["src/tokenizer", "src/sampler"],
     "src/generation": ["src/context", "src/tokenizer", "src/sampler", "src/grammar"],
     "src/receipt": ["src/generation", "src/load"],
-    "src/api": ["src/receipt", "src/quantizer", "src/validation"],
+    "src/api": ["src/receipt", "src/quantizer", "src/validation", "src/template"],
     "examples/stories": [],
     "examples": ["bitnet.h", "examples/stories"],
     "server": ["bitnet.h", "examples/stories"],
@@ -70,7 +71,7 @@ INSTRUCTIONS = set("immintrin.h intrin.h cpuid.h arm_neon.h sys/auxv.h asm/hwcap
 # Third-party headers and the folders that may use them.
 THIRD_PARTY = {
     "pcre2.h": ("src/tokenizer",),
-    "nlohmann/": ("src/tokenizer", "src/grammar", "src/api", "src/receipt", "src/validation", "server", "tests", "examples/cli"),
+    "nlohmann/": ("src/tokenizer", "src/template", "src/grammar", "src/api", "src/receipt", "src/validation", "server", "tests", "examples/cli"),
     "CLI/": ("examples/cli", "server/core"),
     "histedit.h": ("examples/cli",),
     "doctest/": ("tests",),
