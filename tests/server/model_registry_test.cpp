@@ -150,7 +150,7 @@ TEST_CASE("a validated model tells its accuracy; below the least it does not loa
     CHECK(code_of([&] { registry->find("b"); }) == "MODEL_NOT_FOUND");
 }
 
-TEST_CASE("models of every ternary format validate, also those without a tokenizer") {
+TEST_CASE("models of every ternary format load, validate and run") {
     const std::string golden =
         (std::filesystem::path(__FILE__).parent_path() / "../golden").lexically_normal().string();
     const auto registry = make_model_registry(options_for(golden), {});
@@ -161,7 +161,8 @@ TEST_CASE("models of every ternary format validate, also those without a tokeniz
     }
     GenerationSpec spec;
     spec.prompt = {1};
-    CHECK(code_of([&] { registry->find("b158-i2s")->submit(spec); }) == "VALIDATION_FAILED");
+    spec.max_tokens = 1;
+    CHECK(outcome_of(*registry->find("b158-i2s")->submit(spec)).usage.generated_tokens <= 1);
     CHECK(registry->find("b158-i2s")->embed({{1, 2, 3}}, BITNET_POOLING_MEAN, false, [] { return false; })[0].size() >
           0);
 }
