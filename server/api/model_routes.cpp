@@ -42,7 +42,7 @@ Json model_object(const ModelEntry& entry) {
     model["quantization_format"] = quantization_name(facts.quantization);
     model["device"] = device_name(facts.device);
     model["load_time"] = iso_time(facts.loaded_at);
-    model["load_duration_ms"] = static_cast<double>(facts.load_us) / 1000;
+    if (facts.load_us > 0) model["load_duration_ms"] = static_cast<double>(facts.load_us) / 1000;
     model["performance_metrics"] = performance(entry);
     model["model_info"] = {{"parameter_count", facts.n_parameters},
                            {"tensor_count", facts.n_tensors},
