@@ -5,6 +5,7 @@
 
 #include "server/api/generation_request.h"
 #include "server/http/sse.h"
+#include "server/metrics/text_labels.h"
 
 namespace serve {
 
@@ -59,11 +60,7 @@ void read_quantization_hint(const JsonFields& fields, InferenceRequest& inferenc
     inference.quantization = fields.text("quantization_hint").value_or("auto");
     for (const char* known : {"auto", "i2s", "tl1", "tl2"})
         if (inference.quantization == known) return;
-    bitnet_device_info info;
-    info.struct_size = sizeof info;
-    check(bitnet_device_get_info("cpu", &info));
-    const std::string known = std::string(", ") + info.quantization + ", ";
-    if (inference.quantization.empty() || known.find(", " + inference.quantization + ", ") == known.npos)
+    if (quantization_label(inference.quantization) == "other")
         throw ApiError(ErrorCode::kQuantizationNotSupported,
                        "quantization_hint names no type of weights: '" + inference.quantization + "'",
                        "quantization_hint", "Use auto, i2s, tl1 or tl2, or leave it out");
@@ -223,7 +220,7 @@ HttpResponse infer(ServerState& state, const HttpRequest& request, bool legacy) 
     return response;
 }
 
-// The events of one text. Each write returns false when the client is gone.
+// The events of one text, the last of them `complete` or `error`; none after the client is gone.
 class EventStream {
 public:
     EventStream(const ServerState& state, const RunningText& text, const GenerationSpec& spec, std::string request_id,
@@ -235,10 +232,9 @@ public:
         try {
             const TextEnd end = follow_text(
                 state_, text_, client_gone, [this](const Step& step) { return write_step(step); },
-                [this] { return write_heartbeat(sink_); });
+                [this] { return reached_ = write_heartbeat(sink_); });
             if (end.finish == BITNET_FINISH_DEADLINE) throw_timeout();
-            if (client_gone()) return;
-            if (n_tokens_ > 0 && !write_metrics()) return;
+            if (!reached_ || client_gone() || !write_metrics()) return;
             write_complete(end);
         } catch (const ApiError& error) {
             write_error(error);
@@ -248,6 +244,8 @@ public:
     }
 
 private:
+    bool send(const Json& event) { return reached_ = write_event(sink_, event); }
+
     bool write_step(const Step& step) {
         if (step.token >= 0) n_tokens_++;
         const bool has_logprobs = spec_.n_logprobs > 0 && step.token >= 0;
@@ -260,7 +258,7 @@ private:
                 event["logprobs"] = std::move(logprobs_);
                 logprobs_ = Json::array();
             }
-            if (!write_event(sink_, event)) return false;
+            if (!send(event)) return false;
         }
         return Clock::now() - metrics_at_ < std::chrono::seconds(1) || write_metrics();
     }
@@ -273,23 +271,23 @@ private:
         if (n_new == 0 || passed.count() <= 0) return true;
         metrics_at_ = now;
         n_reported_ = n_tokens_;
-        return write_event(sink_, {{"type", "metrics"},
-                                   {"tokens_per_second", static_cast<double>(n_new) / passed.count()},
-                                   {"device", device_name(text_.engine->facts().device)},
-                                   {"tokens_generated", n_tokens_}});
+        return send({{"type", "metrics"},
+                     {"tokens_per_second", static_cast<double>(n_new) / passed.count()},
+                     {"device", device_name(text_.engine->facts().device)},
+                     {"tokens_generated", n_tokens_}});
     }
 
     void write_complete(const TextEnd& end) {
         Json event = {{"type", "complete"}, {"total_tokens", text_.job->usage().generated_tokens}};
         add_figures(event, text_, end, spec_);
         event["final_text"] = written_;
-        write_event(sink_, event);
+        send(event);
     }
 
     void write_error(const ApiError& error) {
         Json event = {{"type", "error"}};
         event.update(Json::parse(error_body(error, ErrorStyle::kNative, request_id_)));
-        write_event(sink_, event);
+        send(event);
     }
 
     const ServerState& state_;
@@ -301,6 +299,7 @@ private:
     Json logprobs_ = Json::array();
     uint64_t n_tokens_ = 0, n_reported_ = 0;
     Clock::time_point metrics_at_;
+    bool reached_ = true;  // the last write reached the client
 };
 
 HttpResponse infer_stream(ServerState& state, const HttpRequest& request) {

@@ -53,7 +53,7 @@ public:
                        ? ""
                        : range;
         };
-        return add(names, value, what)->check(CLI::Validator(check, "N"))->type_name("")->capture_default_str();
+        return add(names, value, what)->check(CLI::Validator(check, ""))->type_name("N")->capture_default_str();
     }
     CLI::Option* flag(const char* names, bool& value, const char* what) {
         return placed(app_.add_flag(names, value, what), names);
@@ -126,6 +126,8 @@ void add_limits(Options& options, ServerOptions& values) {
     options.seconds("--body-timeout", values.body_timeout_s, 1, "Seconds for a request's body");
     options.seconds("--write-timeout", values.write_timeout_s, 1, "Seconds for a client that does not read");
     options.seconds("--idle-timeout", values.idle_timeout_s, 1, "Seconds between requests of a connection");
+    options.seconds("--stall-timeout", values.stall_timeout_s, 1,
+                    "Seconds without progress after which /health/live says so");
     options.seconds("--drain-timeout", values.drain_timeout_s, 0, "Seconds for running texts after SIGTERM");
 }
 
@@ -142,13 +144,13 @@ void add_access(Options& options, ServerOptions& values) {
         ->type_name("ORIGIN");
     options
         .list("--allowed-host", values.allowed_hosts,
-              "Name of this server besides its addresses and localhost, where it listens on the loopback address "
-              "without keys; may be given again")
+              "A name of this server besides its addresses and localhost, for one that listens on the loopback "
+              "address only and asks for no keys; may be given again")
         ->delimiter(',')
         ->type_name("NAME");
     options.add("--rate-limit", values.rate_limit, "Requests a minute and key; 0: any number")
-        ->check(CLI::Validator(check_rate, "N"))
-        ->type_name("")
+        ->check(CLI::Validator(check_rate, ""))
+        ->type_name("N")
         ->capture_default_str();
     options.whole("--token-quota", values.token_quota, 0, int64_t{1} << 53, "Tokens a day and key; 0: any number");
     options.add("--block-list", values.block_list_file, "Words that prompts and texts may not have, one a line")

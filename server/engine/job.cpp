@@ -1,6 +1,8 @@
 // A bounded queue would let a slow reader stop the engine; here what is unread is bounded by the text's own length.
 #include "server/engine/job.h"
 
+#include <utility>
+
 namespace serve {
 
 std::optional<Step> Job::wait(std::chrono::milliseconds timeout) {
@@ -38,33 +40,46 @@ void Job::set_on_end(std::function<void(const Usage&)> on_end) {
     on_end(usage);
 }
 
+// Whoever counts is told before the end can be seen, so that a client that asks for the counters next finds its text there.
+void Job::end(const std::function<void()>& publish, const Usage& usage) {
+    std::unique_lock lock(mutex_);
+    while (on_end_) {
+        const std::function<void(const Usage&)> on_end = std::exchange(on_end_, nullptr);
+        lock.unlock();
+        on_end(usage);
+        lock.lock();
+    }
+    usage_ = usage;
+    ended_ = true;
+    publish();
+    changed_.notify_all();
+}
+
 void Job::push(Step step, const Usage& usage) {
-    std::function<void(const Usage&)> on_end;
     {
         const std::lock_guard lock(mutex_);
         if (ended_) return;
         usage_ = usage;
-        finish_ = step.finish;
-        ended_ = step.finish != BITNET_FINISH_NONE;
-        steps_.push_back(std::move(step));
-        changed_.notify_all();
-        if (ended_) on_end.swap(on_end_);
+        if (step.finish == BITNET_FINISH_NONE) {
+            steps_.push_back(std::move(step));
+            changed_.notify_all();
+            return;
+        }
     }
-    if (on_end) on_end(usage);
+    end(
+        [&] {
+            finish_ = step.finish;
+            steps_.push_back(std::move(step));
+        },
+        usage);
 }
 
 void Job::fail(ApiError error, const Usage& usage) {
-    std::function<void(const Usage&)> on_end;
     {
         const std::lock_guard lock(mutex_);
         if (ended_) return;
-        usage_ = usage;
-        error_ = std::move(error);
-        ended_ = true;
-        changed_.notify_all();
-        on_end.swap(on_end_);
     }
-    if (on_end) on_end(usage);
+    end([&] { error_ = std::move(error); }, usage);
 }
 
 void follow(Job& job, const std::function<bool()>& client_gone, const std::function<bool(const Step&)>& on_step,

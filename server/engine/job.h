@@ -74,7 +74,8 @@ public:
     void cancel();
     // What is known so far.
     Usage usage() const;
-    // Called once when the job has ended, with its final figures, on the engine's thread; at once where it has ended already.
+    // Called once when the job ends, with its final figures, on the engine's thread and before wait() tells the end; at once
+    // where it has ended already.
     // Must be short and not throw.
     void set_on_end(std::function<void(const Usage&)> on_end);
 
@@ -84,6 +85,8 @@ public:
     void fail(ApiError error, const Usage& usage);
 
 private:
+    void end(const std::function<void()>& publish, const Usage& usage);
+
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Step> steps_;

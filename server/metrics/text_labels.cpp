@@ -9,10 +9,11 @@ std::string quantization_label(const std::string& quantization) {
     if (quantization == "i2_s") return "i2s";
     bitnet_device_info info;
     info.struct_size = sizeof info;
-    if (bitnet_device_get_info("cpu", &info) != BITNET_OK) return "other";
+    const bool is_word = !quantization.empty() && quantization.find_first_of(", ") == quantization.npos;
+    if (!is_word || bitnet_device_get_info("cpu", &info) != BITNET_OK) return "other";
     // A list in one text: "f32, f16, ...".
     const std::string known = std::string(", ") + info.quantization + ", ";
-    return !quantization.empty() && known.find(", " + quantization + ", ") != known.npos ? quantization : "other";
+    return known.find(", " + quantization + ", ") == known.npos ? "other" : quantization;
 }
 
 std::string device_label(const std::string& device) {
