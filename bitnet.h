@@ -578,8 +578,9 @@ BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32
  *   kv_cache_size            n_ctx, in tokens of all sequences; bitnet_context_get_memory has the bytes
  *   max_concurrent_requests  n_seq_max in one context; contexts over one model share its weights and run in parallel
  *   request_timeout          timeout_us: bounds each bitnet_context_decode, _decode_tokens, _prefill, _forward,
- *                            _next_token_logits, bitnet_sequence_shift and each step of a generation, which then ends with
- *                            BITNET_FINISH_DEADLINE. Looked at where cancelling is; the sequences are as after cancelling
+ *                            _next_token_logits, bitnet_sequence_shift, bitnet_generation_next_batch and each step of a
+ *                            generation alone, which then ends with BITNET_FINISH_DEADLINE. Looked at where cancelling
+ *                            is; the sequences are as after cancelling
  *   use_mixed_precision      does not exist: the precision is the model file's, and results are the same bits everywhere
  *   device                   the CPU */
 
@@ -868,8 +869,8 @@ typedef struct bitnet_generation_params {
 } bitnet_generation_params;
 BITNET_API void bitnet_generation_params_init(bitnet_generation_params *params, uint32_t struct_size);
 
-/* A text in the making over one sequence of a context. It uses the context only inside bitnet_generation_next, on the
- * caller's thread; several may take turns on one context, each on its own sequence. It may be freed after its context. */
+/* A text in the making over one sequence of a context. It uses the context only inside bitnet_generation_next and _next_batch,
+ * on the caller's thread; several may share one context, each on its own sequence. It may be freed after its context. */
 typedef struct bitnet_generation bitnet_generation;
 
 /* Prepares a generation; nothing is computed yet. When it runs, the sequence keeps what it already holds of the prompt
@@ -899,6 +900,10 @@ typedef struct bitnet_generation_step {
     uint64_t token_us;          /* time this token took; the first one includes the prompt */
     uint64_t cumulative_us;     /* of all tokens so far */
     double tokens_per_second;   /* tokens so far over cumulative_us */
+    uint64_t prompt_tokens_left; /* of the prompt, still to be computed; above 0 the step brought no token. This field and
+                                  * the next two are of interest after bitnet_generation_next_batch */
+    int32_t status;             /* a bitnet_status of this generation alone; BITNET_OK, but for what a batch's step says */
+    const char *error;          /* its message; "" for BITNET_OK */
 } bitnet_generation_step;
 /* Draws one token. Text comes as whole UTF-8 characters, and is held back while it may be the beginning of a stop
  * sequence: no part of one is ever given out. The texts of all steps together are the result's text. A call after the
@@ -906,6 +911,29 @@ typedef struct bitnet_generation_step {
  * Returns  BITNET_E_KV_FULL when the prompt does not fit beside the other sequences, BITNET_E_STATE when the sequence was
  *          changed by others; after any failure the call may be repeated, no token is lost. */
 BITNET_API bitnet_status bitnet_generation_next(bitnet_generation *generation, bitnet_generation_step *out_step);
+
+/* Advances several generations of one context together: one pass through the model for all of them, which reads the weights
+ * once and is faster than one after the other. Each gets the same tokens, text, log-probabilities and receipt, bit for bit,
+ * whatever runs beside it; it may be stepped alone at one time and in a batch at another.
+ * generations  of the same context, each on a sequence of its own, at most n_seq_max; those that have ended may be among them.
+ * max_tokens   computes at most so many tokens, 0: n_batch. Each generation that is past its prompt comes first, with one
+ *              token, however small max_tokens is; what is left goes to prompts, in the order of the array. So no text waits
+ *              longer than for max_tokens of somebody's prompt. Where its prompt becomes complete a generation draws its
+ *              first token in the same call; until then its steps bring none, and prompt_tokens_left falls.
+ * out_steps    n_generations steps, in the same order. out_steps[0].struct_size says how large each of the array's structs
+ *              is; the call sets the others'.
+ * On its first step a generation keeps what its sequence holds of the prompt and forgets what lies behind that. What goes
+ * wrong with one generation is told in its step's status and does not disturb the others: BITNET_E_KV_FULL for a prompt
+ * that does not fit beside the others' tokens and the prompts before it in the array, else as bitnet_generation_next. That
+ * one may be tried again, or freed. Its deadline, looked at when the call begins, ends a generation within its prompt too; a
+ * full context ends those that no cell is left for, the last in the array first.
+ * Times: the whole call counts for each generation that took part, in token_us (the first token's is the sum of all calls
+ *          that computed its prompt), prefill_us up to the end of the prompt, decode_us after it.
+ * Returns  BITNET_E_CANCELLED (bitnet_context_cancel, should_abort, on_progress), BITNET_E_TIMEOUT (the context's timeout_us)
+ *          or what else stops the pass for all: no generation has ended by that, no token is lost, out_steps is as before,
+ *          and the call may be repeated. BITNET_E_ARGUMENT says which entry cannot be. */
+BITNET_API bitnet_status bitnet_generation_next_batch(bitnet_generation *const *generations, size_t n_generations,
+                                                      size_t max_tokens, bitnet_generation_step *out_steps);
 
 /* Log-probabilities of the token that the last step brought (see bitnet_logits_get_top_logprobs).
  * out_logprob  of the token itself; may be NULL.

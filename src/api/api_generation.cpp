@@ -77,8 +77,9 @@ bitnet_generation* create(bitnet_context* context, bitnet_seq_id id, std::vector
                                  us_since(begin), 0};
 }
 
-bitnet_generation_step next_step(bitnet_generation& g) {
-    const GenerationStep& step = g.generation.next(g.context->context, tokenizer_of(*g.state));
+// What the generation's last step brought.
+bitnet_generation_step tell_step(bitnet_generation& g) {
+    const GenerationStep& step = g.generation.last_step();
     g.total_us = us_since(g.begin);
     g.cumulative_us += step.token_us;
     const size_t n_tokens = g.generation.tokens().size();
@@ -91,7 +92,42 @@ bitnet_generation_step next_step(bitnet_generation& g) {
     info.token_us = step.token_us;
     info.cumulative_us = g.cumulative_us;
     info.tokens_per_second = per_second(n_tokens, g.cumulative_us);
+    info.prompt_tokens_left = g.generation.prompt_left().size();
+    info.status = step.status;
+    info.error = step.error.c_str();
+    if (step.status != BITNET_OK && step.error.empty()) info.error = bitnet_status_text(step.status);
     return info;
+}
+
+bitnet_generation_step next_step(bitnet_generation& g) {
+    g.generation.next(g.context->context, tokenizer_of(*g.state));
+    return tell_step(g);
+}
+
+// The list of a batch, which must be of one context.
+void gather(bitnet_generation* const* generations, size_t n, bitnet_context& context) {
+    const size_t n_seq = static_cast<size_t>(context.context.cache().n_seq());
+    if (n > n_seq) {
+        throw Error(BITNET_E_ARGUMENT, "there are " + std::to_string(n) + " generations, the context has " +
+                                           std::to_string(n_seq) + " sequences; create it with a larger n_seq_max")
+            .with_numbers(n_seq, n);
+    }
+    context.batch.clear(context.context);
+    for (size_t i = 0; i < n; ++i) {
+        if (generations[i] == nullptr) throw Error(BITNET_E_ARGUMENT, "generation " + std::to_string(i) + " is NULL");
+        if (generations[i]->context != &context) {
+            throw Error(BITNET_E_ARGUMENT, "generation " + std::to_string(i) +
+                                               " is of another context than generation 0; step it on its own");
+        }
+        context.batch.add(generations[i]->generation);
+    }
+}
+
+// One of an array of structs that are stride bytes apart, whatever that is.
+void write_step(bitnet_generation_step* steps, size_t i, uint32_t stride, const bitnet_generation_step& step) {
+    char* const at = reinterpret_cast<char*>(steps) + i * stride;
+    std::memcpy(at, &step, std::min<size_t>(stride, sizeof step));
+    std::memcpy(at, &stride, sizeof stride);
 }
 
 // On the callback's wish; next() counts all other ends.
@@ -169,6 +205,22 @@ bitnet_status bitnet_generation_next(bitnet_generation* generation, bitnet_gener
         // A size that cannot be is found out before a token is drawn.
         read_params(out_step, init_step);
         write_info(out_step, next_step(*generation));
+    });
+}
+
+bitnet_status bitnet_generation_next_batch(bitnet_generation* const* generations, size_t n_generations,
+                                           size_t max_tokens, bitnet_generation_step* out_steps) {
+    const bitnet_generation* first = generations != nullptr && n_generations > 0 ? generations[0] : nullptr;
+    return api_call(__func__, about(first), [&] {
+        if (n_generations == 0) return;
+        require(generations != nullptr && out_steps != nullptr, "bitnet_generation_next_batch: a pointer is NULL");
+        require(first != nullptr, "generation 0 is NULL");
+        read_params(out_steps, init_step);  // throws for a size that cannot be
+        const uint32_t stride = out_steps->struct_size;
+        bitnet_context& context = *first->context;
+        gather(generations, n_generations, context);
+        context.batch.step(context.context, tokenizer_of(*context.state), max_tokens);
+        for (size_t i = 0; i < n_generations; ++i) write_step(out_steps, i, stride, tell_step(*generations[i]));
     });
 }
 

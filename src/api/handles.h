@@ -8,6 +8,7 @@
 #include "src/api/last_error.h"
 #include "src/context/context.h"
 #include "src/generation/generation.h"
+#include "src/generation/generation_batch.h"
 #include "src/grammar/grammar.h"
 #include "src/model/adapter.h"
 #include "src/model/model.h"
@@ -40,6 +41,7 @@ struct bitnet_model {
 struct bitnet_context {
     std::shared_ptr<const bitnet::ModelState> state;
     bitnet::Context context;
+    bitnet::GenerationBatch batch{};
 };
 
 struct bitnet_adapter {
@@ -60,7 +62,7 @@ struct bitnet_chat_template {
 
 struct bitnet_generation {
     std::shared_ptr<const bitnet::ModelState> state;
-    bitnet_context* context;  // the caller's; only next() looks at it
+    bitnet_context* context;  // the caller's; only steps look at it
     bitnet::Generation generation;
     uint64_t tokenize_us;
     std::chrono::steady_clock::time_point begin;

@@ -110,6 +110,18 @@ public:
         const PromptProgress before_;
     };
 
+    // While it lives, decodes tell the log, where there is one, which kernels ran.
+    class LogScope {
+    public:
+        LogScope(Context& context, KernelLog* log) : context_(context) { context_.log_kernels(log); }
+        ~LogScope() { context_.log_kernels(nullptr); }
+        LogScope(const LogScope&) = delete;
+        LogScope& operator=(const LogScope&) = delete;
+
+    private:
+        Context& context_;
+    };
+
 private:
     void decode_batch(const BatchView& batch, const Deadline& deadline);
     Context(std::shared_ptr<const Model> model, const ContextConfig& config, ContextLayout&& layout);

@@ -7,11 +7,19 @@ namespace bitnet {
 
 void KernelLog::add(const tg::GraphTrace& run) {
     for (const tg::TraceRow& row : run.rows) {
-        // A text with adapters has no receipt (Generation::advance): the room that a context has for them did nothing here.
+        // A text with adapters has no receipt: the room that a context has for them did nothing here, or worked for others
+        // in the same pass.
         if (std::strncmp(row.op, "lora_", 5) == 0) continue;
-        const std::pair pair(row.op, row.kernel);
-        if (row.rows > 0 && std::find(seen_.begin(), seen_.end(), pair) == seen_.end()) seen_.push_back(pair);
+        if (row.rows > 0) add({row.op, row.kernel});
     }
+}
+
+void KernelLog::add(const KernelLog& other) {
+    for (const Pair& pair : other.seen_) add(pair);
+}
+
+void KernelLog::add(const Pair& pair) {
+    if (std::find(seen_.begin(), seen_.end(), pair) == seen_.end()) seen_.push_back(pair);
 }
 
 std::vector<std::string> KernelLog::names() const {

@@ -1,44 +1,16 @@
 #include "src/generation/generation.h"
 
 #include <algorithm>
-#include <chrono>
 #include <span>
 #include <utility>
 
 #include "src/base/error.h"
+#include "src/base/stopwatch.h"
 #include "src/context/prefill.h"
 #include "src/grammar/grammar_filter.h"
 #include "src/sampler/logits_math.h"
 
 namespace bitnet {
-namespace {
-
-class Stopwatch {
-public:
-    uint64_t us() const {
-        return static_cast<uint64_t>(
-            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin_).count());
-    }
-
-private:
-    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-};
-
-// While it lives, the context's decodes tell the record which kernels ran.
-class LogScope {
-public:
-    LogScope(Context& context, std::optional<RunRecord>& record) : context_(context) {
-        if (record) context_.log_kernels(&record->kernels);
-    }
-    ~LogScope() { context_.log_kernels(nullptr); }
-    LogScope(const LogScope&) = delete;
-    LogScope& operator=(const LogScope&) = delete;
-
-private:
-    Context& context_;
-};
-
-}  // namespace
 
 Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitnet_seq_id id,
                        std::vector<bitnet_token> prompt, GenerationConfig config)
@@ -105,103 +77,191 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
     logprobs_.top.resize(static_cast<size_t>(std::min<int64_t>(config_.n_logprobs, context.model().hparams.n_vocab)));
 }
 
+bool Generation::begin_step() noexcept {
+    step_.text.clear();
+    step_.token = -1;
+    step_.token_us = 0;
+    step_.status = BITNET_OK;
+    step_.error.clear();
+    ending_ = BITNET_FINISH_NONE;
+    prompt_us_ = sampling_us_ = detokenize_us_ = 0;
+    return reason_ == BITNET_FINISH_NONE;
+}
+
+void Generation::check_adapters(const Context& context) const {
+    if (!record_ || context.adapters().tag(id_) == 0) return;
+    throw Error(BITNET_E_UNSUPPORTED, "sequence " + std::to_string(id_) +
+                                          " runs with adapters, which a receipt cannot state; generate without a "
+                                          "receipt, or remove the tokens and the adapters");
+}
+
+bool Generation::length_reached() const noexcept {
+    return config_.max_new_tokens >= 0 && tokens_.size() >= static_cast<size_t>(config_.max_new_tokens);
+}
+
+std::span<const bitnet_token> Generation::plan_prompt(Context& context, size_t n_promised) {
+    check_adapters(context);
+    if (config_.deadline.passed()) {
+        ending_ = BITNET_FINISH_DEADLINE;
+        return {};
+    }
+    // What others did to the sequence since the last part is found out here, and computed again.
+    if (begun_ && static_cast<size_t>(context.cache().end(id_)) == n_computed_) {
+        check_room(context, prompt_, n_computed_, n_promised);
+    } else {
+        n_computed_ = keep_prefix(context, id_, prompt_, n_promised);
+        if (!begun_) n_reused_ = n_computed_;
+        begun_ = true;
+    }
+    return prompt_left();
+}
+
+const bitnet_token& Generation::plan_token(Context& context, size_t n_free) {
+    check_adapters(context);
+    if (length_reached()) {  // no token was wanted, and a failure came between the prompt and its end
+        ending_ = BITNET_FINISH_LENGTH;
+        return prompt_.back();
+    }
+    if (n_free == 0) {
+        ending_ = BITNET_FINISH_CONTEXT_FULL;
+    } else if (config_.deadline.passed()) {
+        ending_ = BITNET_FINISH_DEADLINE;
+    } else if (static_cast<size_t>(context.cache().end(id_)) != prompt_.size() + tokens_.size() - 1) {
+        throw Error(BITNET_E_STATE, "sequence " + std::to_string(id_) +
+                                        " was changed while a text is generated on it; "
+                                        "give each generation a sequence of its own");
+    }
+    return tokens_.back();
+}
+
+void Generation::count_prompt(uint64_t us) noexcept {
+    prefill_us_ += us - prompt_us_;
+    prompt_us_ = us;
+}
+
+void Generation::computed(Context& context, size_t n, uint64_t us, const KernelLog& log) {
+    if (record_) {
+        try {
+            record_->kernels.add(log);
+        } catch (...) {  // the kernels are not known: it did not happen
+            context.cache().truncate(id_, context.cache().size(id_) - static_cast<int32_t>(n));
+            throw;
+        }
+    }
+    if (!in_prompt()) {
+        ++n_steps_;
+        return;
+    }
+    n_computed_ += n;
+    count_prompt(us);
+    if (!in_prompt()) context.performance().add_prompt(n_reused_, prompt_.size());
+}
+
+// The prompt at once: unlike its parts, a failure leaves the sequence as it was.
+void Generation::prefill(Context& context) {
+    const Stopwatch time;
+    const size_t n_kept = prefill_sequence(context, id_, prompt_, config_.deadline);
+    if (!begun_) n_reused_ = n_kept;
+    begun_ = true;
+    n_computed_ = prompt_.size();
+    count_prompt(time.us());
+}
+
 // Brings the context to the logits of the next token; false when something ended the text instead.
 bool Generation::advance(Context& context) {
-    const Stopwatch time;
-    if (record_ && context.adapters().tag(id_) != 0) {
-        throw Error(BITNET_E_UNSUPPORTED, "sequence " + std::to_string(id_) +
-                                              " runs with adapters, which a receipt cannot state; generate without a "
-                                              "receipt, or remove the tokens and the adapters");
-    }
-    const LogScope log(context, record_);
+    check_adapters(context);
+    const Context::LogScope log(context, record_ ? &record_->kernels : nullptr);
     try {
-        if (!prompt_done_) {
-            n_reused_ = prefill_sequence(context, id_, prompt_, config_.deadline);
-            prefill_us_ += time.us();
-            prompt_done_ = true;
+        if (in_prompt()) {
+            prefill(context);
             return true;
-        }
-        if (context.cache().n_free() == 0) {
-            finish(BITNET_FINISH_CONTEXT_FULL);
-            return false;
-        }
-        const size_t n_held = prompt_.size() + tokens_.size() - 1;
-        if (static_cast<size_t>(context.cache().end(id_)) != n_held) {
-            throw Error(BITNET_E_STATE, "sequence " + std::to_string(id_) +
-                                            " was changed while a text is generated on it; "
-                                            "give each generation a sequence of its own");
         }
         BatchView batch;
         batch.n_tokens = 1;
-        batch.tokens = &tokens_.back();
+        batch.tokens = &plan_token(context, static_cast<size_t>(context.cache().n_free()));
         batch.seq_id = id_;
+        if (!goes_on()) return false;
         context.decode(batch, config_.deadline);
         ++n_steps_;
         return true;
     } catch (const Error& error) {
         if (error.status() != BITNET_E_CANCELLED && error.status() != BITNET_E_TIMEOUT) throw;
-        finish(error.status() == BITNET_E_TIMEOUT ? BITNET_FINISH_DEADLINE : BITNET_FINISH_CANCELLED);
+        ending_ = error.status() == BITNET_E_TIMEOUT ? BITNET_FINISH_DEADLINE : BITNET_FINISH_CANCELLED;
         return false;
     }
 }
 
 const GenerationStep& Generation::next(Context& context, const Tokenizer& tokenizer) {
-    step_.text.clear();
-    step_.token = -1;
-    step_.token_us = 0;
-    if (reason_ != BITNET_FINISH_NONE) return step_;
+    if (!begin_step()) return step_;
     const Stopwatch time;
-    const uint64_t prefill_before = prefill_us_;
     PerformanceCounters& performance = context.performance();
     const uint64_t forward_before = performance.forward_us();
-    sampling_us_ = detokenize_us_ = 0;
-    draw(context, tokenizer);
+    if (waits() || advance(context)) draw(context, -1);
+    end_step(tokenizer);
     const uint64_t us = time.us();
     const uint64_t forward_us = performance.forward_us() - std::min(forward_before, performance.forward_us());
     performance.add_step(us - std::min(us, forward_us), sampling_us_, detokenize_us_);
-    decode_us_ += us - std::min(us, prefill_us_ - prefill_before);
-    if (step_.token >= 0) {
-        step_.token_us = us;
-        token_us_.push_back(us);
-        performance.count_token();
-        tokens_.size() == 1 ? performance.add_first_token(us) : performance.add_other_token(us);
-    }
-    if (reason_ != BITNET_FINISH_NONE) performance.count_inference();
+    count_step(us, performance);
     return step_;
 }
 
-void Generation::draw(Context& context, const Tokenizer& tokenizer) {
-    if (drawn_ < 0) {
-        if (!advance(context)) return;
-        if (config_.max_new_tokens >= 0 && tokens_.size() >= static_cast<size_t>(config_.max_new_tokens)) {
-            finish(BITNET_FINISH_LENGTH);
-            return;
-        }
-        try {
-            const float* logits = context.logits(-1);
-            const size_t n_vocab = static_cast<size_t>(context.model().hparams.n_vocab);
-            if (record_) record_->logits.push_back(logits_digest(logits, n_vocab));
-            const Stopwatch time;
-            drawn_ = sampler_.sample(logits, n_vocab);
-            sampling_us_ = time.us();
-            context.performance().count_sampled();
-            if (record_) record_->drawn.push_back(drawn_);
-            if (config_.n_logprobs > 0) note_logprobs(logits, n_vocab);
-        } catch (...) {
-            if (record_) record_->logits.resize(record_->drawn.size());
-            // The logits may be another's when this is tried again: back to before the last token, which gives them anew.
-            context.cache().truncate(id_, context.cache().size(id_) - 1);
-            prompt_done_ = prompt_done_ && !tokens_.empty();
-            throw;
-        }
+void Generation::count_step(uint64_t us, PerformanceCounters& performance) {
+    if (goes_on() && step_.token < 0 && prompt_us_ == 0) return;  // its prompt waited for its turn
+    decode_us_ += us - std::min(us, prompt_us_);
+    untold_us_ += us;
+    if (step_.token >= 0) {
+        step_.token_us = std::exchange(untold_us_, 0);
+        token_us_.push_back(step_.token_us);
+        performance.count_detokenized();
+        performance.count_token();
+        tokens_.size() == 1 ? performance.add_first_token(step_.token_us) : performance.add_other_token(step_.token_us);
     }
-    if (tokenizer.is_end(drawn_)) {
+    if (reason_ != BITNET_FINISH_NONE) performance.count_inference();
+}
+
+void Generation::draw(Context& context, int32_t index) {
+    if (waits()) return;
+    if (length_reached()) {
+        ending_ = BITNET_FINISH_LENGTH;
+        return;
+    }
+    try {
+        const float* logits = context.logits(index);
+        const size_t n_vocab = static_cast<size_t>(context.model().hparams.n_vocab);
+        if (record_) record_->logits.push_back(logits_digest(logits, n_vocab));
+        const Stopwatch time;
+        drawn_ = sampler_.sample(logits, n_vocab);
+        sampling_us_ = time.us();
+        context.performance().count_sampled();
+        if (record_) record_->drawn.push_back(drawn_);
+        if (config_.n_logprobs > 0) note_logprobs(logits, n_vocab);
+    } catch (...) {
+        if (record_) record_->logits.resize(record_->drawn.size());
+        // The logits may be another's when this is tried again: back to before the last token, which gives them anew.
+        context.cache().truncate(id_, context.cache().size(id_) - 1);
+        if (tokens_.empty()) --n_computed_;
+        throw;
+    }
+}
+
+void Generation::end_step(const Tokenizer& tokenizer) {
+    if (ending_ != BITNET_FINISH_NONE) {
+        finish(ending_);
+    } else if (waits() && tokenizer.is_end(drawn_)) {
         finish(BITNET_FINISH_END);
-    } else {
+    } else if (waits()) {
         const Stopwatch time;
         take(drawn_, tokenizer);
         detokenize_us_ = time.us();
-        context.performance().count_detokenized();
+    }
+}
+
+void Generation::fail(bitnet_status status, std::string_view message) noexcept {
+    step_.status = status;
+    try {
+        step_.error = message;
+    } catch (...) {
+        step_.error.clear();
     }
 }
 
@@ -226,7 +286,7 @@ void Generation::take(bitnet_token token, const Tokenizer& tokenizer) {
     if (!control) starts_text_ = false;
     if (stopped) {
         reason_ = BITNET_FINISH_STOP_SEQUENCE;
-    } else if (config_.max_new_tokens >= 0 && tokens_.size() >= static_cast<size_t>(config_.max_new_tokens)) {
+    } else if (length_reached()) {
         finish(BITNET_FINISH_LENGTH);
     }
 }

@@ -1,10 +1,12 @@
 """Every header of ours compiles alone: headers_alone.py <c++ compiler> [root]. So a file needs to include only what it uses,
-and the order of includes never matters. Except kernels/**/*_generic.h: kernels written once over the vector type that the file
-including them has just defined."""
+and the order of includes never matters. A header that a source file includes first has been compiled alone by the build; the
+others are compiled here. Except kernels/**/*_generic.h: kernels written once over the vector type that the file including
+them has just defined."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +15,14 @@ from pathlib import Path
 import source_tree
 
 
+FIRST_INCLUDE = re.compile(r'\A(?:\s|//[^\n]*\n|/\*.*?\*/)*#\s*include\s+"([^"]+)"', re.DOTALL)
+
+
 def check(compiler: str, root: Path) -> tuple[list[str], int]:
-    headers = [name for name in source_tree.code_files(root) if name.endswith(".h") and name != "bitnet.h"
+    names = source_tree.code_files(root)
+    firsts = [FIRST_INCLUDE.match(source_tree.read(root, name)) for name in names if name.endswith(".cpp")]
+    compiled = {first.group(1) for first in firsts if first}
+    headers = [name for name in names if name.endswith(".h") and name != "bitnet.h" and name not in compiled
                and not (name.startswith("kernels/") and name.endswith("_generic.h"))]
 
     def compile_alone(name: str) -> str | None:
