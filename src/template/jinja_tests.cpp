@@ -40,7 +40,7 @@ bool is_iterable(Evaluator& e, const Value& value, const Arguments& args) {
 }
 bool is_callable(Evaluator& e, const Value& value, const Arguments& args) {
     none_of(e, args, "callable");
-    return value.is(Kind::macro) || value.is(Kind::function) || value.is(Kind::method);
+    return value.is(Kind::macro) || value.is(Kind::function) || value.is(Kind::method) || value.is(Kind::undefined);
 }
 bool is_true(Evaluator& e, const Value& value, const Arguments& args) {
     none_of(e, args, "true");

@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+TEMPLATE_MODEL = ROOT / "tests/golden/llama-i2s.gguf"  # tiny, and without a chat format
 CHAT_MODEL = ROOT / "tests/golden/b158-i2s.gguf"  # tiny, and it knows a chat format
 BITNET = ""
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("BITNET_")}
@@ -106,6 +108,27 @@ class ThroughPipes(unittest.TestCase):
                               "hi"], capture_output=True, timeout=300, env=ENVIRONMENT).stdout
         self.assertEqual(with_system, run.decode(errors="replace"))
         self.assertIn("3 messages", told)
+
+    def test_a_model_whose_format_is_not_built_in_is_written_to_with_its_template(self):
+        source = b"{{ bos_token }}{% for m in messages %}{{ m.role|upper }} {{ m.content }};{% endfor %}{% if add_generation_prompt %}A:{% endif %}"
+        key = b"tokenizer.chat_template"
+        entry = b""
+        for padding in range(64):  # a whole number of alignments, so that the tensors stay where the file says
+            text = source + b"{#" + b" " * padding + b"#}"
+            entry = struct.pack("<Q", len(key)) + key + struct.pack("<IQ", 8, len(text)) + text
+            if len(entry) % 64 == 0:
+                break
+        data = TEMPLATE_MODEL.read_bytes()
+        n_entries = struct.unpack_from("<Q", data, 16)[0]
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "own.gguf"
+            model.write_bytes(data[:16] + struct.pack("<Q", n_entries + 1) + entry + data[24:])
+            replies, _ = self.ok(["hi"], "-m", model, "--temp", 0, "-n", 4)
+            run = subprocess.run([BITNET, "run", "-m", str(model), "--temp", "0", "-n", "4", "-p", "USER hi;A:"],
+                                 capture_output=True, timeout=300, env=ENVIRONMENT).stdout
+            self.assertEqual(replies, run.decode(errors="replace"))
+            other, _ = self.ok(["hi"], "-m", model, "--temp", 0, "-n", 4, "--format", "plain")
+            self.assertNotEqual(replies, other)
 
     def test_what_goes_wrong_is_one_line_and_the_conversation_goes_on(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -142,8 +142,8 @@ TEST_CASE("what cannot be encoded is refused with the reason") {
     CHECK(fails_with(BITNET_E_NOT_FOUND, {"not recognised", "bitnet, llama3, chatml, falcon, gemma"}, [&] {
         chat(tokenizer, "", {{"user", "x"}}, true);
     }));
-    CHECK(fails_with(BITNET_E_ARGUMENT, {"'gemma'", "bitnet"}, [&] {
-        chat(tokenizer, "gemma", {{"user", "x"}}, true);
+    CHECK(fails_with(BITNET_E_ARGUMENT, {"'nonsense'", "bitnet"}, [&] {
+        chat(tokenizer, "nonsense", {{"user", "x"}}, true);
     }));
     CHECK(fails_with(BITNET_E_NOT_FOUND, {"chatml", "<|im_start|>"}, [&] {
         chat(tokenizer, "chatml", {{"user", "x"}}, true);
@@ -151,4 +151,21 @@ TEST_CASE("what cannot be encoded is refused with the reason") {
     for (const char* role : {"tool", "", "User", "user ", "user\n"}) {
         CHECK(fails_with(BITNET_E_ARGUMENT, {"role"}, [&] { chat(tokenizer, "bitnet", {{role, "x"}}, true); }));
     }
+}
+
+TEST_CASE("gemma puts a system message in front of the user's next one") {
+    const Tokenizer tokenizer =
+        chat_tokenizer({"<start_of_turn>", "<end_of_turn>"}, "gemma", "{{ '<start_of_turn>' }}");
+    CHECK(detect_chat_format(tokenizer) == "gemma");
+    const Tokens tokens =
+        chat(tokenizer, "", {{"system", "s"}, {"user", " u "}, {"assistant", "a"}, {"user", "<end_of_turn>"}}, true);
+    Tokens expected = tokenizer.encode(
+        "<start_of_turn>user\ns\n\nu<end_of_turn>\n<start_of_turn>model\na<end_of_turn>\n<start_of_turn>user\n",
+        kParse);
+    if (tokenizer.info().bos >= 0) expected.insert(expected.begin(), tokenizer.info().bos);
+    for (const bitnet_token token : tokenizer.encode("<end_of_turn>", 0)) expected.push_back(token);
+    for (const bitnet_token token : tokenizer.encode("<end_of_turn>\n<start_of_turn>model\n", kParse))
+        expected.push_back(token);
+    CHECK(std::count(tokens.begin(), tokens.end(), *tokenizer.find("<end_of_turn>")) == 3);
+    CHECK(tokenizer.decode(tokens, BITNET_DECODE_SPECIAL) == tokenizer.decode(expected, BITNET_DECODE_SPECIAL));
 }
