@@ -490,7 +490,7 @@ typedef struct bitnet_chat_message {
     const char *content; /* UTF-8, NUL-terminated */
 } bitnet_chat_message;
 /* Encodes a conversation for the model. Contents are always plain text: they cannot smuggle in control tokens.
- * format   "bitnet", "llama3", "chatml", "falcon", or NULL for the model's own (known by its architecture, vocabulary
+ * format   "bitnet", "llama3", "chatml", "falcon", "gemma", or NULL for the model's own (known by its architecture, vocabulary
  *          and template; BITNET_E_NOT_FOUND when none is recognised).
  * add_reply_header  1: end with the header after which the assistant's reply comes.
  * Sizes as bitnet_tokenizer_encode. */
@@ -498,6 +498,46 @@ BITNET_API bitnet_status bitnet_tokenizer_encode_chat(const bitnet_tokenizer *to
                                                       const bitnet_chat_message *messages, size_t n_messages,
                                                       int32_t add_reply_header, bitnet_token *out_tokens,
                                                       size_t capacity, size_t *out_n);
+
+/* A chat template: how conversations are written for a model, tools included. It never changes: share it freely, also
+ * between threads. It keeps what it needs of the tokenizer alive.
+ * Templates come with model files and are programs, so they run in a sandbox: a subset of Jinja as chat templates use it
+ * (with the settings of Hugging Face transformers), no access to anything but the conversation, every step and byte
+ * counted. Texts of the conversation can never become control tokens, whatever the template does with them: only text
+ * that stands in the template itself can, and the tokenizer's bos_token and its like. */
+typedef struct bitnet_chat_template bitnet_chat_template;
+/* format   a built-in format: "bitnet", "llama3", "chatml", "falcon", "gemma"; or NULL.
+ * source   a Jinja template of n_bytes; or NULL. With both NULL it is the model's own: the template in its file; a built-in
+ *          format where that is known to be wrong (official BitNet-b1.58-2B-4T files) or missing but recognised.
+ * Returns  BITNET_E_NOT_FOUND when the model has no template, or the vocabulary lacks a mark of the format; BITNET_E_CONFIG
+ *          for a template that is no Jinja, with line and column; BITNET_E_SECURITY_INPUT, BITNET_E_SECURITY_EXHAUSTION for
+ *          one that is too large or too deep. */
+BITNET_API bitnet_status bitnet_chat_template_create(const bitnet_tokenizer *tokenizer, const char *format,
+                                                     const char *source, size_t n_bytes,
+                                                     bitnet_chat_template **out_template);
+BITNET_API void bitnet_chat_template_free(bitnet_chat_template *chat_template);
+/* The built-in format's name, or "jinja"; valid as long as the template. "" for NULL. */
+BITNET_API const char *bitnet_chat_template_get_name(const bitnet_chat_template *chat_template);
+/* The Jinja text, NUL-terminated, valid as long as the template; "" for a built-in format and for NULL. */
+BITNET_API const char *bitnet_chat_template_get_source(const bitnet_chat_template *chat_template);
+/* Encodes a conversation: exactly the tokens of the template's text, BOS where the template writes it.
+ * json     an object of the template's variables: "messages" [{"role", "content", ...}], "tools", "add_generation_prompt"
+ *          (end with what the reply follows), and whatever else the template reads ("enable_thinking"). "now", seconds
+ *          since 1970, is the time that strftime_now shows, in UTC; without it, the clock's.
+ *          Built-in formats know the roles system, user and assistant, contents that are text or a list of
+ *          {"type": "text", "text"}, and no tools.
+ * Sizes as bitnet_tokenizer_encode. Any thread.
+ * Returns  BITNET_E_ARGUMENT for what is no such object and for what the template cannot write or refuses itself
+ *          (raise_exception), with its sentence; BITNET_E_UNSUPPORTED for tools in a format without;
+ *          BITNET_E_SECURITY_EXHAUSTION, after some milliseconds, for a template that does too much work;
+ *          BITNET_E_SECURITY_INPUT for JSON that is too large or too deep. */
+BITNET_API bitnet_status bitnet_chat_template_encode(const bitnet_chat_template *chat_template, const char *json,
+                                                     size_t n_bytes, bitnet_token *out_tokens, size_t capacity,
+                                                     size_t *out_n);
+/* The same as text, control tokens as their text, to look at: encoded anew, it would no longer be known which of them stood
+ * in the template. Text and sizes as bitnet_model_get_metadata. */
+BITNET_API bitnet_status bitnet_chat_template_render(const bitnet_chat_template *chat_template, const char *json,
+                                                     size_t n_bytes, char *buffer, size_t capacity, size_t *out_size);
 
 /* ---- 7. Context --------------------------------------------------------------------------------------------------- */
 

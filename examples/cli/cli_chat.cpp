@@ -301,7 +301,7 @@ Command add_chat_command(CLI::App& app) {
     command->add_option("--system", options->system, "system message")->type_name("TEXT");
     command
         ->add_option("--format", options->format,
-                     "bitnet, llama3, chatml, falcon, or plain (running text); without it, the model's own")
+                     "bitnet, llama3, chatml, falcon, gemma, or plain (running text); without it, the model's own")
         ->type_name("NAME");
     command->add_option("--load", options->load_file, "go on with a conversation that /save wrote")->type_name("FILE");
     command->add_option("-n,--predict", options->n_predict, "tokens of a reply at most; -1: no limit")

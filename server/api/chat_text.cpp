@@ -1,6 +1,8 @@
 // The grammar and the tokens are made anew where the model was exchanged between reading and submitting.
 #include "server/api/chat_text.h"
 
+#include <algorithm>
+
 namespace serve {
 
 void check_chat(const ServerState& state, const ChatRequest& chat) {
@@ -23,6 +25,19 @@ void check_chat(const ServerState& state, const ChatRequest& chat) {
                        chat.field);
 }
 
+void fit_to_model(const Engine& engine, GenerationSpec& spec) {
+    const ModelFacts& facts = engine.facts();
+    for (const bitnet_logit_bias& bias : spec.logit_bias)
+        if (bias.token >= facts.n_vocab)
+            throw ApiError(ErrorCode::kValidationFailed,
+                           "logit_bias has the token " + std::to_string(bias.token) + "; the vocabulary has " +
+                               std::to_string(facts.n_vocab),
+                           "logit_bias");
+    const int64_t room = facts.n_ctx - static_cast<int64_t>(spec.prompt.size());
+    if (spec.max_tokens < 0 || spec.max_tokens > room)
+        spec.max_tokens = static_cast<int32_t>(std::max<int64_t>(room, 0));
+}
+
 std::shared_ptr<RunningText> submit_chat(ServerState& state, const HttpRequest& request, const std::string& model_id,
                                          const ChatRequest& chat, const GenerationSpec& spec, SplitOptions& split) {
     return submit_text(state, request, model_id, [&](const Engine& engine) {
@@ -33,6 +48,7 @@ std::shared_ptr<RunningText> submit_chat(ServerState& state, const HttpRequest& 
         if (auto grammar = reply_grammar(engine, chat)) made.grammar = std::move(grammar);
         made.stop.insert(made.stop.end(), prompt.stop.begin(), prompt.stop.end());
         split = std::move(prompt.split);
+        fit_to_model(engine, made);
         return made;
     });
 }

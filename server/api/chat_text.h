@@ -18,6 +18,11 @@ namespace serve {
 // Every text of the conversation through check_prompt_text, with its place in the request.
 void check_chat(const ServerState& state, const ChatRequest& chat);
 
+// What only a model knows of a specification: ids of logit_bias inside its vocabulary, max_tokens no more than its context
+// holds beside the prompt, -1 all that it holds. A client that asks for more than fits gets what fits and finish reason
+// "length", as others do it.
+void fit_to_model(const Engine& engine, GenerationSpec& spec);
+
 // Submits the conversation with spec's sampler, stops and limits; its prompt and, where the chat asks for one, its grammar
 // are set here. split is how to take the reply apart. spec.max_tokens of -1 means as long as the context allows. Of the
 // stop sequences that come up, those from spec.stop.size() on are the format's own: tell them as the natural end.

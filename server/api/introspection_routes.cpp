@@ -1,6 +1,7 @@
 // GET /props and /slots: what the server is and does, in the shapes of llama-server, as far as they mean something here; and
 // /infill, which needs a model that was trained to fill in.
-#include <algorithm>
+#include <cmath>
+#include <string>
 
 #include "server/api/openai_shapes.h"
 #include "server/chat/chat_prompt.h"
@@ -22,7 +23,8 @@ std::string query_value(const HttpRequest& request, const char* name) {
 
 Json default_settings(const Engine& engine) {
     const bitnet_sampler_params sampler = http_sampler_params();
-    const auto number = [](float value) { return Json::parse(Json(value).dump()); };
+    // 0.9, not what a float makes of it.
+    const auto number = [](float value) { return std::round(static_cast<double>(value) * 1e6) / 1e6; };
     return {{"n_ctx", engine.facts().n_ctx},
             {"params",
              {{"temperature", number(sampler.temperature)},

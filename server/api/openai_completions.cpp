@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <mutex>
 
+#include "server/api/chat_text.h"
 #include "server/api/openai_shapes.h"
-#include "server/chat/chat_prompt.h"
+#include "server/api/prompt_scores.h"
 #include "server/core/clock_text.h"
 #include "server/http/sse.h"
 
@@ -86,8 +87,6 @@ CompletionFields read_completion_fields(const ServerState& state, const HttpRequ
     read.n_top = static_cast<int>(fields.integer("logprobs", 0, 20).value_or(-1));
     read.spec.n_logprobs = read.n_top < 0 ? 0 : std::max(read.n_top, 1);
     read.echo = fields.boolean("echo").value_or(false);
-    if (read.echo && read.n_top >= 0)
-        fields.fail("echo", "and logprobs exclude each other: a prompt's own log-probabilities are not computed");
     read_response_format(fields, "response_format", read.format);
     if (const std::optional<std::string> gbnf = fields.text("grammar"); gbnf && !gbnf->empty()) {
         if (read.format.format != ReplyFormat::kText) fields.fail("grammar", "and response_format exclude each other");
@@ -113,55 +112,19 @@ GenerationSpec prompt_spec(const CompletionFields& fields, const Prompt& prompt,
     }
     check_prompt_tokens(engine, spec.prompt, prompt.field);
     spec.grammar = reply_grammar(engine, fields.format);
+    fit_to_model(engine, spec);
     return spec;
-}
-
-struct CompletionAnswer {
-    CompletionFields fields;
-    std::vector<std::shared_ptr<RunningText>> texts;  // n of the first prompt, then n of the next
-    Json head;
-
-    const Engine& engine(size_t i) const { return *texts[i]->engine; }
-    // What stands in front of a text.
-    std::string echoed(size_t i) const {
-        if (!fields.echo) return "";
-        const Prompt& prompt = fields.prompts[i / static_cast<size_t>(fields.n)];
-        return prompt.is_text ? prompt.text : decode_tokens(engine(i).tokenizer(), prompt.tokens, BITNET_DECODE_START);
-    }
-};
-
-CompletionAnswer begin_completion(ServerState& state, const HttpRequest& request) {
-    CompletionAnswer answer;
-    answer.fields = read_completion_fields(state, request);
-    for (const Prompt& prompt : answer.fields.prompts)
-        for (size_t i = 0; i < static_cast<size_t>(answer.fields.n); i++)
-            answer.texts.push_back(submit_text(state, request, answer.fields.model, [&](const Engine& engine) {
-                return prompt_spec(answer.fields, prompt, i, engine);
-            }));
-    answer.head = {{"id", random_id("cmpl-")},
-                   {"object", "text_completion"},
-                   {"created", unix_now()},
-                   {"model", answer.engine(0).facts().id},
-                   {"system_fingerprint", system_fingerprint(answer.engine(0))}};
-    return answer;
 }
 
 // The log-probabilities of a choice so far: tokens, token_logprobs, top_logprobs, text_offset.
 class CompletionLogprobs {
 public:
+    // A token of the prompt: null where nothing stands before it.
+    void add(const Engine& engine, const TokenScore& score, int n_top) {
+        add(engine, score.token, score.known ? Json(json_logprob(score.logprob)) : Json(), score.top, n_top);
+    }
     void add(const Engine& engine, const Step& step, int n_top) {
-        const std::string bytes = token_bytes(engine, step.token);
-        tokens_.push_back(bytes);
-        logprobs_.push_back(json_logprob(step.logprob));
-        offsets_.push_back(offset_);
-        for (const char c : bytes) offset_ += (c & 0xC0) != 0x80;  // characters, not bytes
-        Json top = Json::object();
-        for (int i = 0; i < n_top && i < static_cast<int>(step.top.size()); i++) {
-            const bitnet_token_logprob& best = step.top[static_cast<size_t>(i)];
-            top.emplace(key_of(token_bytes(engine, best.token)), json_logprob(best.logprob));
-        }
-        if (n_top > 0) top.emplace(key_of(bytes), json_logprob(step.logprob));
-        top_.push_back(n_top > 0 ? top : Json());
+        add(engine, step.token, json_logprob(step.logprob), step.top, n_top);
     }
     bool empty() const { return tokens_.empty(); }
     Json take() {
@@ -172,12 +135,85 @@ public:
     }
 
 private:
+    void add(const Engine& engine, bitnet_token token, const Json& logprob,
+             const std::vector<bitnet_token_logprob>& best, int n_top) {
+        const std::string bytes = token_bytes(engine, token);
+        tokens_.push_back(bytes);
+        logprobs_.push_back(logprob);
+        offsets_.push_back(offset_);
+        for (const char c : bytes) offset_ += (c & 0xC0) != 0x80;  // characters, not bytes
+        if (n_top == 0 || logprob.is_null()) {
+            top_.push_back(nullptr);
+            return;
+        }
+        Json top = Json::object();
+        for (int i = 0; i < n_top && i < static_cast<int>(best.size()); i++) {
+            const bitnet_token_logprob& entry = best[static_cast<size_t>(i)];
+            top.emplace(key_of(token_bytes(engine, entry.token)), json_logprob(entry.logprob));
+        }
+        top.emplace(key_of(bytes), Json(logprob));
+        top_.push_back(std::move(top));
+    }
     // Keys must be UTF-8, which one token's bytes need not be.
     static std::string key_of(const std::string& bytes) { return Json::parse(to_text(Json(bytes))).get<std::string>(); }
 
     Json tokens_ = Json::array(), logprobs_ = Json::array(), top_ = Json::array(), offsets_ = Json::array();
     uint64_t offset_ = 0;
 };
+
+struct CompletionAnswer {
+    CompletionFields fields;
+    std::vector<std::shared_ptr<RunningText>> texts;  // n of the first prompt, then n of the next
+    std::vector<std::vector<TokenScore>> scores;      // of each prompt, where echo and logprobs ask for them
+    Json head;
+
+    const Engine& engine(size_t i) const { return *texts[i]->engine; }
+    // What stands in front of a text.
+    std::string echoed(size_t i) const {
+        if (!fields.echo) return "";
+        const Prompt& prompt = fields.prompts[i / static_cast<size_t>(fields.n)];
+        return prompt.is_text ? prompt.text : decode_tokens(engine(i).tokenizer(), prompt.tokens, BITNET_DECODE_START);
+    }
+    // The log-probabilities of what stands in front of a text.
+    CompletionLogprobs echoed_logprobs(size_t i) const {
+        CompletionLogprobs logprobs;
+        if (scores.empty()) return logprobs;
+        for (const TokenScore& score : scores[i / static_cast<size_t>(fields.n)])
+            logprobs.add(engine(i), score, fields.n_top);
+        return logprobs;
+    }
+};
+
+// A text's BOS, which the client did not write, is not among the scores.
+std::vector<TokenScore> prompt_scores(const HttpRequest& request, const CompletionAnswer& answer, size_t i) {
+    const Engine& engine = answer.engine(i * static_cast<size_t>(answer.fields.n));
+    const Prompt& prompt = answer.fields.prompts[i];
+    const GenerationSpec spec = prompt_spec(answer.fields, prompt, 0, engine);
+    std::vector<TokenScore> scores =
+        score_prompt(engine, spec.prompt, static_cast<size_t>(answer.fields.n_top), request.client_gone);
+    if (prompt.is_text && bitnet_tokenizer_get_attribute(engine.tokenizer(), scores[0].token) == BITNET_TOKEN_CONTROL)
+        scores.erase(scores.begin());
+    return scores;
+}
+
+CompletionAnswer begin_completion(ServerState& state, const HttpRequest& request) {
+    CompletionAnswer answer;
+    answer.fields = read_completion_fields(state, request);
+    for (const Prompt& prompt : answer.fields.prompts)
+        for (size_t i = 0; i < static_cast<size_t>(answer.fields.n); i++)
+            answer.texts.push_back(submit_text(state, request, answer.fields.model, [&](const Engine& engine) {
+                return prompt_spec(answer.fields, prompt, i, engine);
+            }));
+    if (answer.fields.echo && answer.fields.n_top >= 0)
+        for (size_t i = 0; i < answer.fields.prompts.size(); i++)
+            answer.scores.push_back(prompt_scores(request, answer, i));
+    answer.head = {{"id", random_id("cmpl-")},
+                   {"object", "text_completion"},
+                   {"created", unix_now()},
+                   {"model", answer.engine(0).facts().id},
+                   {"system_fingerprint", system_fingerprint(answer.engine(0))}};
+    return answer;
+}
 
 Json choice_json(size_t index, const std::string& text, Json logprobs, const char* finish) {
     return {{"text", text},
@@ -188,7 +224,7 @@ Json choice_json(size_t index, const std::string& text, Json logprobs, const cha
 
 Json whole_choice(const ServerState& state, const HttpRequest& request, const CompletionAnswer& answer, size_t index) {
     std::string text = answer.echoed(index);
-    CompletionLogprobs logprobs;
+    CompletionLogprobs logprobs = answer.echoed_logprobs(index);
     const TextEnd end = follow_text(
         state, *answer.texts[index], request.client_gone,
         [&](const Step& step) {
@@ -221,10 +257,10 @@ public:
 
 private:
     void write_choice(size_t index) {
-        CompletionLogprobs logprobs;
+        CompletionLogprobs logprobs = answer_.echoed_logprobs(index);
         const auto taken = [&] { return logprobs.empty() ? Json() : logprobs.take(); };
         if (const std::string echoed = answer_.echoed(index); !echoed.empty())
-            chunk(choice_json(index, echoed, nullptr, nullptr));
+            chunk(choice_json(index, echoed, taken(), nullptr));
         const TextEnd end = follow_text(
             state_, *answer_.texts[index], client_gone_,
             [&](const Step& step) {

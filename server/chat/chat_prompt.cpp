@@ -2,7 +2,11 @@
 // `bitnet chat` gives them, so that a chat page on a story model continues the story.
 #include "server/chat/chat_prompt.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "server/chat/grammar_cache.h"
+#include "server/chat/model_template.h"
 
 namespace serve {
 
@@ -14,14 +18,15 @@ struct PlainMessage {
     std::string text;
 };
 
-std::string call_json(const ToolCall& call) {
+// Templates and models expect an object; what a model once wrote need not be one.
+Json call_json(const ToolCall& call) {
     Json json = {{"name", call.name}};
     try {
         json["arguments"] = parse_object(call.arguments);
     } catch (const ApiError&) {
-        json["arguments"] = call.arguments;  // what a model once wrote need not be JSON
+        json["arguments"] = call.arguments;
     }
-    return to_text(json);
+    return json;
 }
 
 Json tool_json(const Tool& tool) {
@@ -72,7 +77,7 @@ std::vector<PlainMessage> plain_messages(const ChatRequest& request) {
         after_tool = false;
         std::string text = message.text;
         for (const ToolCall& call : message.tool_calls)
-            text += (text.empty() ? "" : "\n") + ("<tool_call>\n" + call_json(call)) + "\n</tool_call>";
+            text += (text.empty() ? "" : "\n") + ("<tool_call>\n" + to_text(call_json(call))) + "\n</tool_call>";
         if (message.role == "system" && list.size() == 1 && list[0].role == "system")
             list[0].text += "\n\n" + text;  // formats have one system message, at the beginning
         else
@@ -112,23 +117,45 @@ std::vector<bitnet_token> running_text(const Engine& engine, const std::vector<P
     return tokens;
 }
 
-// The library's built-in formats. BITNET_E_NOT_FOUND where the model has none of them.
-bitnet_status built_in(const Engine& engine, const std::vector<PlainMessage>& list, bool add_reply_header,
-                       std::vector<bitnet_token>& tokens) {
-    std::vector<bitnet_chat_message> messages;
-    size_t n = 64;
-    for (const PlainMessage& message : list) {
-        messages.push_back({message.role.c_str(), message.text.c_str()});
-        n += message.text.size() / 2 + 16;
+// The messages for a template that writes tools itself.
+Json template_messages(const ChatRequest& request) {
+    Json list = Json::array();
+    for (const ChatMessage& message : request.messages) {
+        Json json = {{"role", message.role}, {"content", message.text}};
+        if (!message.reasoning.empty()) json["reasoning_content"] = message.reasoning;
+        if (!message.name.empty()) json["name"] = message.name;
+        if (!message.tool_call_id.empty()) json["tool_call_id"] = message.tool_call_id;
+        for (const ToolCall& call : message.tool_calls)
+            json["tool_calls"].push_back(Json{{"id", call.id}, {"type", "function"}, {"function", call_json(call)}});
+        list.push_back(std::move(json));
     }
-    for (bitnet_status status = BITNET_E_BUFFER_TOO_SMALL; status == BITNET_E_BUFFER_TOO_SMALL;) {
-        tokens.resize(n);
-        status = bitnet_tokenizer_encode_chat(engine.tokenizer(), nullptr, messages.data(), messages.size(),
-                                              add_reply_header ? 1 : 0, tokens.data(), tokens.size(), &n);
-        if (status != BITNET_OK && status != BITNET_E_BUFFER_TOO_SMALL) return status;
+    return list;
+}
+
+Json template_variables(const ChatRequest& request, bool knows_tools) {
+    Json variables = request.template_variables.is_object() ? request.template_variables : Json::object();
+    Json messages = Json::array(), tools = Json::array();
+    if (knows_tools) {
+        messages = template_messages(request);
+        if (request.uses_tools())
+            for (const Tool& tool : request.tools) tools.push_back(tool_json(tool));
+    } else {
+        for (const PlainMessage& message : plain_messages(request))
+            messages.push_back(Json{{"role", message.role}, {"content", message.text}});
     }
-    tokens.resize(n);
-    return BITNET_OK;
+    variables["messages"] = std::move(messages);
+    variables.erase("tools");
+    if (!tools.empty()) variables["tools"] = std::move(tools);
+    variables["add_generation_prompt"] = request.add_reply_header;
+    return variables;
+}
+
+// Templates of models that always think begin the reply's reasoning themselves.
+bool ends_in_think(const Engine& engine, const std::vector<bitnet_token>& tokens) {
+    const std::vector<bitnet_token> tail(tokens.end() - std::min<std::ptrdiff_t>(std::ssize(tokens), 16), tokens.end());
+    std::string text = decode_tokens(engine.tokenizer(), tail, BITNET_DECODE_SPECIAL);
+    text.erase(text.find_last_not_of(" \n") + 1);
+    return text.ends_with("<think>");
 }
 
 SplitOptions split_options(const ChatRequest& request) {
@@ -198,12 +225,12 @@ ChatPrompt encode_chat(const Engine& engine, const ChatRequest& request) {
     check_texts(request);
     ChatPrompt prompt;
     prompt.split = split_options(request);
-    const std::vector<PlainMessage> list = plain_messages(request);
-    const bitnet_status status = built_in(engine, list, request.add_reply_header, prompt.tokens);
-    if (status == BITNET_E_NOT_FOUND)
-        prompt.tokens = running_text(engine, list);
-    else
-        check(status);
+    if (const auto own = model_template(engine)) {
+        prompt.tokens = own->encode(template_variables(request, own->knows_tools()), request.field);
+        prompt.split.begins_in_reasoning = request.add_reply_header && ends_in_think(engine, prompt.tokens);
+    } else {
+        prompt.tokens = running_text(engine, plain_messages(request));
+    }
     return prompt;
 }
 
@@ -212,8 +239,8 @@ std::string chat_text(const Engine& engine, const ChatRequest& request) {
 }
 
 std::string chat_format_name(const Engine& engine) {
-    std::vector<bitnet_token> tokens;
-    return built_in(engine, {{"user", "x"}}, true, tokens) == BITNET_OK ? "built-in" : "plain";
+    const auto own = model_template(engine);
+    return own ? own->name() : "plain";
 }
 
 std::shared_ptr<const bitnet_grammar> reply_grammar(const Engine& engine, const ChatRequest& request) {

@@ -26,7 +26,7 @@ struct ChatPrompt {
 ChatPrompt encode_chat(const Engine& engine, const ChatRequest& request);
 // The conversation as one text, control tokens written out.
 std::string chat_text(const Engine& engine, const ChatRequest& request);
-// What makes the prompt: "template" (of the model file), "built-in" (a format of the library) or "plain".
+// What makes the prompt: "jinja" (the template of the model file), the name of a built-in format, or "plain".
 std::string chat_format_name(const Engine& engine);
 
 // The grammar the reply must obey: of a required or named tool call, else of the response format; null for free text. From

@@ -1,8 +1,10 @@
 // The least recently used entry goes first. A grammar that is gone from here lives on in the texts that use it.
 #include "server/chat/grammar_cache.h"
 
+#include <algorithm>
 #include <list>
 #include <mutex>
+#include <string_view>
 
 namespace serve {
 
@@ -44,20 +46,39 @@ private:
     size_t n_bytes_ = 0;
 };
 
+ApiError error_at(bitnet_status status, const std::string& field) {
+    ApiError error = error_from_status(status);
+    error.field = field;
+    return error;
+}
+
+// The schema as GBNF with one space at most between its parts: small models, once between two parts, may write white space
+// without end, and nobody misses it.
+std::string compact_gbnf(const std::string& schema, const std::string& field) {
+    constexpr std::string_view kRule = "json-space ::= ";
+    size_t n = 0;
+    bitnet_status status = bitnet_json_schema_to_gbnf(schema.data(), schema.size(), nullptr, 0, &n);
+    std::string text(n + 1, '\0');
+    if (status == BITNET_E_BUFFER_TOO_SMALL)
+        status = bitnet_json_schema_to_gbnf(schema.data(), schema.size(), text.data(), text.size(), &n);
+    if (status != BITNET_OK) throw error_at(status, field);
+    text.resize(n);
+    size_t begin = text.starts_with(kRule) ? 0 : text.find("\n" + std::string(kRule));
+    if (begin == text.npos) return text;
+    if (begin > 0) begin++;
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    return text.replace(begin, end - begin, std::string(kRule) + "\" \"?");
+}
+
 template <typename Compile>
 Grammar compile_once(const Engine& engine, char kind, const std::string& text, const std::string& field,
                      Compile compile) {
     static GrammarCache cache;
-    // A grammar belongs to one vocabulary: the key has the moment of its model's loading, since ids are used again.
-    const ModelFacts& facts = engine.facts();
-    const std::string key = std::to_string(reinterpret_cast<uintptr_t>(engine.tokenizer())) + " " +
-                            std::to_string(facts.loaded_at.time_since_epoch().count()) + " " + kind + text;
+    const std::string key = engine_key(engine) + " " + kind + text;
     if (Grammar found = cache.find(key)) return found;
     bitnet_grammar* grammar = nullptr;
     if (const bitnet_status status = compile(engine.tokenizer(), &grammar); status != BITNET_OK) {
-        ApiError error = error_from_status(status);
-        error.field = field;
-        throw error;
+        throw error_at(status, field);
     }
     Grammar made(grammar,
                  [](const bitnet_grammar* handle) { bitnet_grammar_free(const_cast<bitnet_grammar*>(handle)); });
@@ -67,10 +88,17 @@ Grammar compile_once(const Engine& engine, char kind, const std::string& text, c
 
 }  // namespace
 
+std::string engine_key(const Engine& engine) {
+    const ModelFacts& facts = engine.facts();
+    return facts.instance + " " + std::to_string(facts.loaded_at.time_since_epoch().count()) + " " +
+           std::to_string(reinterpret_cast<uintptr_t>(engine.tokenizer()));
+}
+
 std::shared_ptr<const bitnet_grammar> cached_json_grammar(const Engine& engine, const std::string& schema,
                                                           const std::string& field) {
     return compile_once(engine, 'j', schema, field, [&](const bitnet_tokenizer* tokenizer, bitnet_grammar** out) {
-        return bitnet_grammar_create_from_json_schema(tokenizer, schema.data(), schema.size(), out);
+        const std::string text = compact_gbnf(schema, field);
+        return bitnet_grammar_create_from_gbnf(tokenizer, text.data(), text.size(), nullptr, out);
     });
 }
 

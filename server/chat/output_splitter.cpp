@@ -98,7 +98,8 @@ OutputSplitter::Parts OutputSplitter::run() {
 }
 
 bool OutputSplitter::step(Parts& parts) {
-    if (held_.empty()) return false;
+    const bool open_tag = at_end_ && state_ == State::kTaggedCall;  // with nothing behind it
+    if (held_.empty() && !open_tag) return false;
     switch (state_) {
         case State::kStart: return step_start();
         case State::kReasoning: return step_reasoning(parts);
@@ -169,6 +170,7 @@ bool OutputSplitter::step_text(Parts& parts) {
         const size_t last = std::string_view(held_).substr(0, tag).find_last_not_of(kSpace);
         const size_t n = last == held_.npos ? 0 : last + 1;
         give(parts, OutputPart::Kind::kText, n);
+        space_ = held_.substr(0, tag - n);
         held_.erase(0, tag - n + kCall.size());
         enter_call(State::kTaggedCall);
         return true;
@@ -204,7 +206,7 @@ bool OutputSplitter::step_call(Parts& parts) {
     }
     if (!complete && is_json && (!detects || may_be_call(held_)) && !at_end_) return false;
     // It is no call after all. The tag goes out at once, so that it is not found again.
-    if (tagged) parts.push_back({OutputPart::Kind::kText, std::string(kCall), {}});
+    if (tagged) parts.push_back({OutputPart::Kind::kText, space_ + std::string(kCall), {}});
     state_ = State::kText;
     return true;
 }

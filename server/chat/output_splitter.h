@@ -60,7 +60,8 @@ private:
     SplitOptions options_;
     State state_ = State::kStart;
     bool at_end_ = false;
-    std::string held_;  // not given out yet
+    std::string held_;   // not given out yet
+    std::string space_;  // in front of the tag of the call that is being read
     // Of the JSON in held_, read by scan_json so far; scanning goes on where it stopped.
     size_t scanned_ = 0;
     int depth_ = 0;

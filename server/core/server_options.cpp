@@ -53,7 +53,7 @@ public:
                        ? ""
                        : range;
         };
-        return add(names, value, what)->check(CLI::Validator(check, "N"))->type_name("")->capture_default_str();
+        return add(names, value, what)->check(CLI::Validator(check, ""))->type_name("N")->capture_default_str();
     }
     CLI::Option* flag(const char* names, bool& value, const char* what) {
         return placed(app_.add_flag(names, value, what), names);
@@ -104,12 +104,21 @@ void add_models(Options& options, ServerOptions& values) {
         ->type_name("FOLDER");
     options.seconds("--idle-unload", values.registry.idle_unload_s, 0,
                     "Unload models that were not used for so many seconds; 0: never");
+    options.flag("--unload-default", values.registry.unload_default, "The default model too");
+    options.whole("--max-models", values.registry.max_models, 1, 1000,
+                  "Models in memory; for one more the one not used longest goes");
+    options.whole("--max-model-bytes", values.registry.max_bytes, 0, int64_t{1} << 50,
+                  "Of all models and their contexts; 0: BITNET_MEMORY_LIMIT decides");
     options.add("--kernel", values.registry.kernel, "Use this matrix kernel (see bitnet kernels)")->type_name("NAME");
     options.whole("-c,--ctx-size", engine.n_ctx, 0, kMaxInt, "Tokens that all texts together may hold; 0: the default");
     options.whole("-t,--threads", engine.n_threads, 0, 4096, "Threads that compute; 0: as many as cores");
     options.whole("--parallel", engine.n_parallel, 1, 4096, "Texts that are computed at once");
     options.whole("--max-queue", engine.max_queue, 0, 1'000'000, "Texts that may wait; beyond it 429");
     options.whole("--chunk-tokens", engine.chunk_tokens, 1, 65536, "Tokens of prompts per step");
+    options.whole("--chunk-ms", engine.chunk_ms, 0, 60'000,
+                  "Milliseconds that prompts hold up running texts per step; 0: chunk-tokens alone");
+    options.whole("--cached-texts", engine.n_cached, -1, 2048,
+                  "Finished texts whose beginnings are used again; 0: none; -1: four times --parallel");
 }
 
 void add_limits(Options& options, ServerOptions& values) {
@@ -126,6 +135,8 @@ void add_limits(Options& options, ServerOptions& values) {
     options.seconds("--body-timeout", values.body_timeout_s, 1, "Seconds for a request's body");
     options.seconds("--write-timeout", values.write_timeout_s, 1, "Seconds for a client that does not read");
     options.seconds("--idle-timeout", values.idle_timeout_s, 1, "Seconds between requests of a connection");
+    options.seconds("--stall-timeout", values.stall_timeout_s, 1,
+                    "Seconds without progress after which /health/live says so");
     options.seconds("--drain-timeout", values.drain_timeout_s, 0, "Seconds for running texts after SIGTERM");
 }
 
@@ -142,13 +153,13 @@ void add_access(Options& options, ServerOptions& values) {
         ->type_name("ORIGIN");
     options
         .list("--allowed-host", values.allowed_hosts,
-              "Name of this server besides its addresses and localhost, where it listens on the loopback address "
-              "without keys; may be given again")
+              "A name of this server besides its addresses and localhost, for one that listens on the loopback "
+              "address only and asks for no keys; may be given again")
         ->delimiter(',')
         ->type_name("NAME");
     options.add("--rate-limit", values.rate_limit, "Requests a minute and key; 0: any number")
-        ->check(CLI::Validator(check_rate, "N"))
-        ->type_name("")
+        ->check(CLI::Validator(check_rate, ""))
+        ->type_name("N")
         ->capture_default_str();
     options.whole("--token-quota", values.token_quota, 0, int64_t{1} << 53, "Tokens a day and key; 0: any number");
     options.add("--block-list", values.block_list_file, "Words that prompts and texts may not have, one a line")

@@ -18,12 +18,13 @@ namespace serve {
 struct EngineOptions {
     int32_t n_ctx =
         0;  // KV cells of all texts together; 0: n_parallel of the longest texts, as far as 1 GiB holds them
-    int32_t n_parallel = 16;  // texts computed at once
+    int32_t n_parallel = 32;  // texts computed at once
     int32_t n_cached = -1;    // finished texts whose beginnings may be used again; -1: four times n_parallel; 0: none
     int32_t n_threads = 0;
     int32_t max_queue = 256;     // texts that wait; beyond it SERVER_OVERLOADED
     int32_t chunk_tokens = 512;  // of prompts per step, so that running texts never stall longer
     int32_t chunk_ms = 250;      // nor longer than that, by the measured speed; 0: chunk_tokens alone
+    uint64_t max_bytes = 0;      // of all models and contexts together; 0: $BITNET_MEMORY_LIMIT decides
     int32_t ageing_ms = 5000;    // a text that waits so long is as urgent as the next higher priority
 };
 

@@ -24,6 +24,32 @@ uint64_t microseconds(Clock::duration passed) {
     return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(passed).count());
 }
 
+bitnet_context_params context_params(int32_t n_cells, const EngineOptions& options) {
+    bitnet_context_params params = bitnet_context_default_params();
+    params.n_ctx = n_cells;
+    params.n_seq_max = options.n_parallel + options.n_cached;
+    params.n_batch = options.chunk_tokens + options.n_parallel;
+    params.n_threads = options.n_threads;
+    params.max_bytes = options.max_bytes;
+    return params;
+}
+
+// Of the engine's context with so many cells. The model counts as loaded already.
+bitnet_memory_estimate estimate_context(bitnet_model* model, int32_t n_cells, const EngineOptions& options) {
+    const bitnet_context_params params = context_params(n_cells, options);
+    bitnet_memory_estimate estimate;
+    estimate.struct_size = sizeof estimate;
+    check(bitnet_model_estimate_memory(model, &params, &estimate));
+    return estimate;
+}
+
+uint64_t memory_limit(const EngineOptions& options) {
+    if (options.max_bytes > 0) return options.max_bytes;
+    bitnet_environment_info info;
+    info.struct_size = sizeof info;
+    return bitnet_environment_get_info(&info) == BITNET_OK ? info.memory_limit : 0;
+}
+
 // The options with every default resolved and every value in range.
 EngineOptions resolve(EngineOptions options, bitnet_model* model, int32_t longest) {
     options.n_parallel = std::clamp(options.n_parallel, 1, 1024);
@@ -31,17 +57,24 @@ EngineOptions resolve(EngineOptions options, bitnet_model* model, int32_t longes
     options.max_queue = std::max(options.max_queue, 1);
     options.chunk_tokens = std::clamp(options.chunk_tokens, 1, 1 << 16);
     if (options.n_ctx <= 0) {
-        // As many texts of full length as may run, as long as keys and values stay below 1 GiB: a promise of memory that
-        // every machine keeps.
-        bitnet_context_params params = bitnet_context_default_params();
-        params.n_ctx = longest;
-        bitnet_memory_estimate estimate;
-        estimate.struct_size = sizeof estimate;
-        check(bitnet_model_estimate_memory(model, &params, &estimate));
-        const uint64_t per_text = std::max<uint64_t>(estimate.kv_bytes, 1);
-        const uint64_t n_texts = std::clamp<uint64_t>((uint64_t{1} << 30) / per_text, 1, options.n_parallel);
+        // As many texts of full length as may run, as long as keys and values stay below 1 GiB and the memory limit.
+        const bitnet_memory_estimate one = estimate_context(model, longest, options);
+        const uint64_t per_text = std::max<uint64_t>(one.kv_bytes, 1);
+        uint64_t room = uint64_t{1} << 30;
+        if (const uint64_t limit = memory_limit(options)) {
+            const uint64_t taken = bitnet_memory_get_used() + one.scratch_bytes;
+            room = std::min(room, limit - std::min(limit, taken + taken / 64));
+        }
+        const uint64_t n_texts = std::clamp<uint64_t>(room / per_text, 1, static_cast<uint64_t>(options.n_parallel));
         options.n_ctx = static_cast<int32_t>(std::min<uint64_t>(n_texts * static_cast<uint64_t>(longest), 1 << 20));
     }
+    const bitnet_memory_estimate all = estimate_context(model, options.n_ctx, options);
+    const uint64_t needed = bitnet_memory_get_used() + all.kv_bytes + all.scratch_bytes;
+    if (options.max_bytes > 0 && needed > options.max_bytes)
+        throw ApiError(ErrorCode::kUnavailable,
+                       "the model's context would bring memory to " + std::to_string(needed) + " bytes; the limit is " +
+                           std::to_string(options.max_bytes),
+                       "", "Unload a model, or start the server with a smaller context");
     return options;
 }
 
@@ -68,11 +101,7 @@ public:
         facts_.n_ctx = options.n_ctx <= 0       ? std::min(trained, options_.n_ctx)
                        : facts_.n_ctx_train > 0 ? std::min(options_.n_ctx, facts_.n_ctx_train)
                                                 : options_.n_ctx;
-        bitnet_context_params params = bitnet_context_default_params();
-        params.n_ctx = options_.n_ctx;
-        params.n_seq_max = options_.n_parallel + options_.n_cached;
-        params.n_batch = options_.chunk_tokens + options_.n_parallel;
-        params.n_threads = options_.n_threads;
+        const bitnet_context_params params = context_params(options_.n_ctx, options_);
         bitnet_context* context = nullptr;
         check(bitnet_context_create(model_.get(), &params, &context));
         context_.reset(context, bitnet_context_free);
@@ -290,18 +319,25 @@ private:
         return std::min(chunk, n_drawing + bearable);
     }
 
+    static int64_t prompt_turn(const EngineText& text) {
+        return static_cast<int64_t>(text.number) - 8 * static_cast<int64_t>(text.spec.priority);
+    }
+
     // One pass through the model for all running texts.
     void pass() {
         std::vector<EngineText*> texts;
-        std::vector<bitnet_generation*> generations;
         size_t n_drawing = 0;
         for (const TextHandle& text : running_) {
             if (!text->generation) continue;
             texts.push_back(text.get());
-            generations.push_back(text->generation.get());
             if (!text->in_prompt()) n_drawing++;
         }
         if (texts.empty()) return;
+        // Prompts are computed in this order. Urgent ones overtake, but only so many that began before them: none starves.
+        std::stable_sort(texts.begin(), texts.end(),
+                         [](const EngineText* a, const EngineText* b) { return prompt_turn(*a) < prompt_turn(*b); });
+        std::vector<bitnet_generation*> generations;
+        for (const EngineText* text : texts) generations.push_back(text->generation.get());
         std::vector<bitnet_generation_step> steps(texts.size());
         for (bitnet_generation_step& step : steps) step.struct_size = sizeof step;
         const SteadyTime began = Clock::now();

@@ -41,7 +41,7 @@ struct LoadRequest {
 struct SwapRequest {
     std::string path;
     std::string target_id;
-    bool rollback_on_failure = true;
+    bool rollback_on_failure = true;  // false: a model that loads is exchanged even where it fails validation or canary
     int32_t validation_timeout_s = 30;
     double canary_share = 0;   // of the live requests that the new model also answers, silently, before the exchange
     int32_t canary_texts = 8;  // so many answers decide, or those that validation_timeout_s brings
@@ -55,9 +55,9 @@ struct SwapResult {
 };
 
 struct ModelEntry {
-    std::shared_ptr<Engine> engine;
-    std::string status;  // "active", "loading", "unloading", "available" (on disk, loaded on demand)
-    ModelFacts facts;    // of "available" ones only id and path
+    std::shared_ptr<Engine> engine;  // null unless active or unloading
+    std::string status;              // "active", "loading", "unloading", "available" (on disk, loaded on demand)
+    ModelFacts facts;                // of "available" ones only id and path
     bool is_default = false;
     double accuracy = -1;  // of its last validation; -1: not validated
 };

@@ -122,7 +122,12 @@ HttpResponse Router::answer(HttpRequest request) const {
     response.stream = [this, inner = std::move(response.stream), route, request = std::move(request),
                        status = response.status](ByteSink& sink) {
         CountingSink counted(sink);
-        inner(counted);
+        try {
+            inner(counted);
+        } catch (...) {
+            report(request, route, status, counted.n_bytes);
+            throw;
+        }
         report(request, route, status, counted.n_bytes);
     };
     return response;

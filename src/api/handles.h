@@ -14,6 +14,7 @@
 #include "src/model/model.h"
 #include "src/receipt/model_hash.h"
 #include "src/sampler/sampler.h"
+#include "src/template/chat_template.h"
 #include "src/tokenizer/tokenizer.h"
 
 struct bitnet_tokenizer {
@@ -53,6 +54,10 @@ struct bitnet_sampler {
 
 struct bitnet_grammar {
     std::shared_ptr<const bitnet::Grammar> grammar;
+};
+
+struct bitnet_chat_template {
+    bitnet::ChatTemplate chat_template;  // keeps its tokenizer alive
 };
 
 struct bitnet_generation {

@@ -3,6 +3,7 @@
 #include "src/tokenizer/chat_format.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/base/error.h"
 #include "src/base/utf8.h"
@@ -27,10 +28,13 @@ public:
     void token(bitnet_token id) { out_.push_back(id); }
     const Tokenizer& tokenizer() const { return tokenizer_; }
     std::vector<bitnet_token>& tokens() { return out_; }
+    // Text that goes before the next user message, for formats without a system turn.
+    std::string& pending() { return pending_; }
 
 private:
     const Tokenizer& tokenizer_;
     std::vector<bitnet_token> out_;
+    std::string pending_;
 };
 
 std::string_view trim(std::string_view text) {
@@ -113,6 +117,25 @@ void falcon_message(ChatWriter& out, const ChatMessage& message) {
     out.text("\n");
 }
 
+// ---- gemma: <start_of_turn> role "\n" content <end_of_turn> "\n"; a system message begins the user's next one ----
+
+void gemma_header(ChatWriter& out, std::string_view role) {
+    out.mark("<start_of_turn>");
+    out.text(role == "assistant" ? "model\n" : "user\n");
+}
+void gemma_message(ChatWriter& out, const ChatMessage& message) {
+    if (message.role == "system") {
+        out.pending().append(message.content).append("\n\n");
+        return;
+    }
+    out.mark("<start_of_turn>");
+    std::string text(message.role == "assistant" ? "model\n" : "user\n");
+    if (message.role == "user") text += std::exchange(out.pending(), std::string());
+    out.text(text.append(trim(message.content)));
+    out.mark("<end_of_turn>");
+    out.text("\n");
+}
+
 struct ChatFormat {
     std::string_view name;
     std::vector<std::string_view> marks;  // must be in the vocabulary
@@ -127,6 +150,7 @@ const std::vector<ChatFormat>& chat_formats() {
         {"llama3", {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"}, true, llama3_message, llama3_header},
         {"chatml", {"<|im_start|>", "<|im_end|>"}, false, chatml_message, chatml_header},
         {"falcon", {}, false, falcon_message, falcon_header},
+        {"gemma", {"<start_of_turn>", "<end_of_turn>"}, true, gemma_message, gemma_header},
     };
     return formats;
 }
@@ -151,20 +175,26 @@ bool has_marks(const Tokenizer& tokenizer, std::string_view name) {
 
 }  // namespace
 
+bool has_wrong_template(const Tokenizer& tokenizer) noexcept {
+    // The template in the official BitNet file is not the one the model was trained with; its architecture decides.
+    const bool is_bitnet = tokenizer.architecture() == "bitnet-b1.58" || tokenizer.architecture() == "bitnet-25";
+    return is_bitnet && has_marks(tokenizer, "bitnet");
+}
+
 std::string_view detect_chat_format(const Tokenizer& tokenizer) noexcept {
     const std::string& text = tokenizer.chat_template();
     const auto in_template = [&](std::string_view part) { return text.find(part) != std::string::npos; };
-    // The template in the official BitNet file is not the one the model was trained with; its architecture decides.
-    const bool is_bitnet = tokenizer.architecture() == "bitnet-b1.58" || tokenizer.architecture() == "bitnet-25";
-    if (is_bitnet && has_marks(tokenizer, "bitnet")) return "bitnet";
+    if (has_wrong_template(tokenizer)) return "bitnet";
     if (in_template("<|im_start|>") && has_marks(tokenizer, "chatml")) return "chatml";
     if (in_template("<|start_header_id|>") && has_marks(tokenizer, "llama3")) return "llama3";
+    if (in_template("<start_of_turn>") && has_marks(tokenizer, "gemma")) return "gemma";
     if (in_template("<|user|>") && in_template("<|assistant|>") && !in_template("<|end|>")) return "falcon";
     // The true template of BitNet 2B-4T: {{ message['role'] | capitalize }}: ... <|eot_id|>
     if (in_template("capitalize") && in_template("<|eot_id|>") && has_marks(tokenizer, "bitnet")) return "bitnet";
     if (!text.empty()) return {};
     if (has_marks(tokenizer, "chatml")) return "chatml";
     if (has_marks(tokenizer, "llama3")) return "llama3";
+    if (has_marks(tokenizer, "gemma")) return "gemma";
     return {};
 }
 

@@ -19,7 +19,9 @@ struct ChatMessage {
 
 // The name of the model's own format, known by its architecture, vocabulary and template; "" when none is recognised.
 std::string_view detect_chat_format(const Tokenizer& tokenizer) noexcept;
-// "bitnet, llama3, chatml, falcon".
+// True where the template in the file is not what the model was trained with (the official BitNet file).
+bool has_wrong_template(const Tokenizer& tokenizer) noexcept;
+// "bitnet, llama3, chatml, falcon, gemma".
 std::string known_chat_formats();
 
 // format: a name, or "" for the model's own. Begins with BOS where the model has one (chatml: where it wants one).

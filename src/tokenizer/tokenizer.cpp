@@ -169,12 +169,15 @@ void Tokenizer::build_tries(const Vocabulary& vocabulary) {
     using Texts = std::vector<std::pair<std::string, int32_t>>;
     Texts raw[2];
     Texts normalized[2];
+    Texts stored;
     for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
         const uint8_t attribute = attributes_[id];
         const bool special = is_special(attribute);
         if (!special && attribute != BITNET_TOKEN_USER_DEFINED) continue;
         std::string text = vocabulary.tokens[id];
         const bool wants_normalized = !token_flags_.empty() && (token_flags_[id] & kTokenNormalized) != 0;
+        has_stored_trie_ |= wants_normalized;
+        if (!text.empty()) stored.emplace_back(text, static_cast<int32_t>(id));
         if (wants_normalized && vocabulary.normalize_added) text = spm_->normalize(text, true);
         if (text.empty()) continue;
         Texts* const kind = wants_normalized ? normalized : raw;
@@ -185,6 +188,7 @@ void Tokenizer::build_tries(const Vocabulary& vocabulary) {
         raw_tries_[parse_special].build(std::move(raw[parse_special]));
         normalized_tries_[parse_special].build(std::move(normalized[parse_special]));
     }
+    if (has_stored_trie_) stored_trie_.build(std::move(stored));
 }
 
 void Tokenizer::encode_plain(std::string_view text, bool at_start, Call& call) const {
@@ -228,6 +232,44 @@ std::vector<bitnet_token> Tokenizer::encode(std::string_view text, uint32_t flag
         [&](bitnet_token token) { call.out.push_back(token); });
     if (n_before == 1 && call.out.size() > 1 && call.out[1] == info_.bos) call.out.erase(call.out.begin());
     if (by_file && info_.add_eos) call.out.push_back(info_.eos);
+    return std::move(call.out);
+}
+
+void Tokenizer::encode_unmarked(std::string_view text, bool at_start, Call& call) const {
+    split_added(
+        raw_tries_[0], token_flags_, text,
+        [&](std::string_view fragment, bool is_first) { encode_fragment(fragment, at_start && is_first, call); },
+        [&](bitnet_token token) { call.out.push_back(token); });
+}
+
+std::vector<bitnet_token> Tokenizer::encode_marked(std::string_view text, std::span<const Range> trusted) const {
+    if (text.size() > kMaxTextBytes) {
+        throw Error(BITNET_E_LIMIT, "the text is longer than 1 GiB; encode it in smaller parts")
+            .with_numbers(kMaxTextBytes, text.size());
+    }
+    Call call;
+    const TokenTrie& trie = has_stored_trie_ ? stored_trie_ : raw_tries_[1];
+    size_t done = 0;
+    std::pair<size_t, size_t> space(1, 0);
+    for (const Range& range : trusted) {
+        // The search sees this range alone, so nothing outside can be part of a control token or hide one.
+        const std::string_view part = text.substr(range.begin, range.end - range.begin);
+        TokenTrie::Match match;
+        for (size_t search = 0; trie.find(part, search, match); search = match.end) {
+            size_t begin = range.begin + match.begin;
+            size_t end = range.begin + match.end;
+            const auto id = static_cast<size_t>(match.token);
+            if (!is_special(attributes_[id]) || begin < done) continue;  // others are found in any text
+            const uint8_t flags = token_flags_.empty() ? uint8_t{0} : token_flags_[id];
+            if ((flags & kTokenSingleWord) != 0 && touches_word(text, begin, end)) continue;
+            if ((flags & kTokenLstrip) != 0) begin = space_before(text, begin, done);
+            if ((flags & kTokenRstrip) != 0) end = space_after(text, end, space);
+            if (begin > done) encode_unmarked(text.substr(done, begin - done), done == 0, call);
+            call.out.push_back(match.token);
+            done = end;
+        }
+    }
+    if (done < text.size()) encode_unmarked(text.substr(done), done == 0, call);
     return std::move(call.out);
 }
 
@@ -299,6 +341,7 @@ size_t Tokenizer::bytes_used() const noexcept {
                token_flags_.capacity() + chat_template_.capacity();
     for (const TokenTrie& trie : raw_tries_) n += trie.bytes_used();
     for (const TokenTrie& trie : normalized_tries_) n += trie.bytes_used();
+    n += stored_trie_.bytes_used();
     if (bpe_) n += bpe_->bytes_used();
     if (spm_) n += spm_->bytes_used();
     return n;

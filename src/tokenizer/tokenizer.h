@@ -45,6 +45,14 @@ public:
     // flags: BITNET_ENCODE_*. BOS is not added when the text, read with PARSE_SPECIAL, begins with it.
     // Throws BITNET_E_ARGUMENT for unknown flags, BITNET_E_LIMIT above 1 GiB, BITNET_E_TEXT.
     std::vector<bitnet_token> encode(std::string_view text, uint32_t flags) const;
+    // Bytes [begin, end) of a text.
+    struct Range {
+        size_t begin;
+        size_t end;
+    };
+    // Reads control tokens only where all of their bytes lie in one of the trusted ranges (rising, apart from each other).
+    // What is between two control tokens is encoded as one text, whatever of it is trusted. Adds neither BOS nor EOS.
+    std::vector<bitnet_token> encode_marked(std::string_view text, std::span<const Range> trusted) const;
     // flags: BITNET_DECODE_*. Throws BITNET_E_TOKEN for an id outside the vocabulary.
     std::string decode(std::span<const bitnet_token> tokens, uint32_t flags) const;
 
@@ -80,6 +88,7 @@ private:
     void build_tries(const Vocabulary& vocabulary);
     void find_ends(const Vocabulary& vocabulary);
     void encode_fragment(std::string_view fragment, bool at_start, Call& call) const;
+    void encode_unmarked(std::string_view text, bool at_start, Call& call) const;
     void encode_plain(std::string_view text, bool at_start, Call& call) const;
 
     TokenizerInfo info_;
@@ -94,6 +103,8 @@ private:
     // Added tokens by [parse_special]: matched in the text as it is, then in what is left after normalization.
     TokenTrie raw_tries_[2];
     TokenTrie normalized_tries_[2];
+    TokenTrie stored_trie_;  // all of them as stored, where some want normalized text; else raw_tries_[1] is that
+    bool has_stored_trie_ = false;
     bool escape_after_added_;
     bool has_space_prefix_;
     std::unique_ptr<BpeEncoder> bpe_;

@@ -127,6 +127,8 @@ public:
                                       &Worker::step,
                                       &Worker::step,
                                       &Worker::step,
+                                      &Worker::step_together,
+                                      &Worker::step_together,
                                       &Worker::branch,
                                       &Worker::save,
                                       &Worker::load,
@@ -339,6 +341,27 @@ private:
         seen_.bytes(result.text, result.n_bytes);
         seen_.bytes(result.tokens, result.n_tokens * sizeof(bitnet_token));
         seen_.number(result.reused_tokens);
+    }
+
+    // Some of a context's generations; those that share a sequence are refused.
+    void step_together() {
+        Context* context = pick(contexts_);
+        if (context == nullptr) return;
+        std::vector<bitnet_generation*> list;
+        for (const Generation& generation : generations_) {
+            if (generation.context == context->handle && random_.below(3) != 0) list.push_back(generation.handle);
+        }
+        std::vector<bitnet_generation_step> steps(list.size() + 1);
+        steps[0].struct_size = sizeof steps[0];
+        const size_t max_tokens = static_cast<size_t>(random_.below(6));
+        if (!seen_.status(bitnet_generation_next_batch(list.data(), list.size(), max_tokens, steps.data()))) return;
+        for (size_t i = 0; i < list.size(); ++i) {
+            seen_.number(steps[i].status);
+            seen_.number(steps[i].finish_reason);
+            seen_.number(steps[i].prompt_tokens_left);
+            seen_.bytes(steps[i].text, steps[i].n_bytes);
+            seen_.bytes(steps[i].tokens, steps[i].n_tokens * sizeof(bitnet_token));
+        }
     }
 
     void branch() {

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "server/api/generation_request.h"
 #include "server/auth/access_guard.h"
 #include "tests/server/handler_fixture.h"
 #include "tests/support/temp_dir.h"
@@ -123,11 +124,25 @@ TEST_CASE("each of the ten codes of the specification is reached by one request"
     // By bytes, before anything is tokenized.
     ServerOptions short_options = handler_options();
     short_options.max_prompt_bytes = 10;
-    short_options.registry.engine.max_queue = 0;
+    short_options.registry.engine.n_parallel = 1;
+    short_options.registry.engine.max_queue = 1;
     HandlerFixture crowded(short_options);
     CHECK(crowded.post("/v1/inference", {{"prompt", "12345678901"}}).code() == "PROMPT_TOO_LONG");
 
     // The remaining two: no place to wait, and a limit of one request a minute.
+    std::vector<std::shared_ptr<RunningText>> others;
+    for (int i = 0; i < 3; i++) {
+        try {
+            others.push_back(submit_text(crowded.state, HttpRequest(), "", [](const Engine&) {
+                GenerationSpec spec;
+                spec.prompt = {1};
+                spec.max_tokens = 500;
+                return spec;
+            }));
+        } catch (const ApiError& error) {
+            CHECK(error.code == ErrorCode::kServerOverloaded);
+        }
+    }
     const HandlerAnswer overloaded = crowded.post("/v1/inference", {{"prompt", "a"}});
     CHECK(overloaded.status == 429);
     CHECK(overloaded.code() == "SERVER_OVERLOADED");

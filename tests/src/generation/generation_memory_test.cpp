@@ -1,0 +1,153 @@
+// Memory that runs out at any point of a step, alone or in a batch, loses no token and changes none. This test program's
+// operator new fails on demand; all forms that free with plain delete are replaced together, or AddressSanitizer would
+// rightly complain.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "tests/support/api_fixture.h"
+
+namespace {
+
+std::atomic<long> n_until_failure{-1};  // allocations; below 0: none fails
+
+bool fails_now() noexcept { return n_until_failure.load() >= 0 && n_until_failure.fetch_sub(1) == 0; }
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+    if (fails_now()) throw std::bad_alloc();
+    if (void* memory = std::malloc(size != 0 ? size : 1)) return memory;
+    throw std::bad_alloc();
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return fails_now() ? nullptr : std::malloc(size != 0 ? size : 1);
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+constexpr int kTexts = 3;
+
+struct Texts {
+    test::ContextHandle context;
+    bitnet_generation* generations[kTexts] = {};
+
+    Texts(const test::ModelHandle& model, const bitnet_grammar* grammar) {
+        context = test::make_context(model, [](bitnet_context_params& p) {
+            p.n_ctx = 128;
+            p.n_seq_max = kTexts;
+            p.n_batch = 4;
+            p.n_threads = 1;
+        });
+        for (int i = 0; i < kTexts; ++i) {
+            bitnet_sampler_params sampler = bitnet_sampler_default_params();
+            sampler.has_seed = 1;
+            sampler.seed = static_cast<uint64_t>(i);
+            sampler.repetition_penalty = 1.1f;
+            const char* const stops[] = {"never that"};
+            bitnet_generation_params params = bitnet_generation_default_params();
+            params.sampler = &sampler;
+            params.max_new_tokens = 9;
+            params.stop_sequences = stops;
+            params.n_stop_sequences = 1;
+            params.n_logprobs = 2;
+            params.receipt = i == 1;
+            params.grammar = i == 2 ? grammar : nullptr;
+            test::Tokens prompt;
+            for (int k = 0; k < 3 + 2 * i; ++k) prompt.push_back(20 + 7 * k + i);
+            test::must(bitnet_generation_create_from_tokens(context.get(), i, prompt.data(), prompt.size(), &params,
+                                                            &generations[i]));
+        }
+    }
+    ~Texts() {
+        for (bitnet_generation* generation : generations) bitnet_generation_free(generation);
+    }
+    Texts(const Texts&) = delete;
+    Texts& operator=(const Texts&) = delete;
+
+    bool step(bool together, std::vector<bitnet_status>& statuses) {
+        bitnet_generation_step steps[kTexts];
+        bool over = true;
+        if (together) {
+            steps[0].struct_size = sizeof steps[0];
+            statuses.push_back(bitnet_generation_next_batch(generations, kTexts, 5, steps));
+            if (statuses.back() != BITNET_OK) return false;
+        }
+        for (int i = 0; i < kTexts; ++i) {
+            if (!together) {
+                steps[i].struct_size = sizeof steps[i];
+                statuses.push_back(bitnet_generation_next(generations[i], &steps[i]));
+            } else {
+                statuses.push_back(static_cast<bitnet_status>(steps[i].status));
+            }
+            over = over && statuses.back() == BITNET_OK && steps[i].finish_reason != BITNET_FINISH_NONE;
+        }
+        return over;
+    }
+
+    std::vector<std::string> made() const {
+        std::vector<std::string> made;
+        for (bitnet_generation* generation : generations) {
+            bitnet_generation_result result = {};
+            result.struct_size = sizeof result;
+            test::must(bitnet_generation_get_result(generation, &result));
+            std::string all = std::string(result.text, result.n_bytes) + "|" + std::to_string(result.finish_reason);
+            for (size_t i = 0; i < result.n_tokens; ++i) all += " " + std::to_string(result.tokens[i]);
+            made.push_back(all);
+        }
+        return made;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("memory that runs out anywhere in a step, alone or in a batch, loses no token and changes none") {
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
+    const std::string text = "root ::= ([a-z] [0-9])*";
+    bitnet_grammar* grammar = nullptr;
+    test::must(bitnet_grammar_create_from_gbnf(bitnet_model_get_tokenizer(model.get()), text.data(), text.size(),
+                                               nullptr, &grammar));
+    std::vector<bitnet_status> statuses;
+    statuses.reserve(10000);
+    std::vector<std::string> expected;
+    {
+        Texts texts(model, grammar);
+        while (!texts.step(false, statuses)) {
+        }
+        expected = texts.made();
+    }
+    for (const bool together : {true, false}) {
+        int n_failures = 0;
+        for (const int failing_step : {0, 1, 2, 5}) {
+            bool failed = true;
+            for (long n = 0; failed; ++n) {
+                CAPTURE(together);
+                CAPTURE(failing_step);
+                CAPTURE(n);
+                Texts texts(model, grammar);
+                statuses.clear();
+                bool over = false;
+                for (int i = 0; !over; ++i) {
+                    n_until_failure = i == failing_step ? n : -1;
+                    over = texts.step(together, statuses);
+                    if (i == failing_step) failed = n_until_failure < 0;
+                    n_until_failure = -1;
+                }
+                for (const bitnet_status status : statuses) {
+                    CHECK((status == BITNET_OK || status == BITNET_E_OUT_OF_MEMORY));
+                    n_failures += status != BITNET_OK;
+                }
+                CHECK(texts.made() == expected);
+                if (n >= 2000) break;  // no step allocates so much
+            }
+        }
+        CHECK(n_failures > 20);
+    }
+    bitnet_grammar_free(grammar);
+}
