@@ -51,7 +51,7 @@ def run_schemathesis(server: server_fixture.Server, phases: str, examples: str, 
         command = [sys.executable, "-m", "schemathesis.cli", "run", path, "--url", server.url, "--checks", CHECKS,
                    "--phases", phases, "--max-examples", examples, "--seed", "1",
                    "--generation-deterministic", "--no-shrink", "--continue-on-failure", "--request-timeout", "60",
-                   "--suppress-health-check", "all", "--workers", "2", "--warnings", "off", "--no-color",
+                   "--suppress-health-check", "all", "--workers", "1", "--warnings", "off", "--no-color",
                    "-H", f"Authorization: Bearer {KEY}", "--exclude-path-regex", LEFT_OUT]
         if only:
             command += ["--include-path-regex", only]
