@@ -123,8 +123,14 @@ Json parameters(const std::string& pattern, const Json& brief) {
 Json success(const Json& brief, ErrorStyle style) {
     Json response = {{"description", "The answer"}};
     if (brief.contains("response")) response["content"] = json_content(brief["response"].get<std::string>());
-    if (brief.contains("stream"))
-        response["content"][brief["stream"].get<std::string>()] = {{"schema", {{"type", "string"}}}};
+    if (brief.contains("stream")) {
+        const std::string media = brief["stream"].get<std::string>();
+        // Of one event or line.
+        Json schema = {{"type", "object"}};
+        if (media == "text/event-stream")
+            schema["properties"] = {{"event", {{"type", "string"}}}, {"data", {{"type", "string"}}}};
+        response["content"][media] = {{"schema", std::move(schema)}};
+    }
     if (brief.contains("text"))
         response["content"][brief["text"].get<std::string>()] = {{"schema", {{"type", "string"}}}};
     if (brief.value("status", 200) >= 400) response["content"] = json_content(error_schema(style));

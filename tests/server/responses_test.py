@@ -63,7 +63,7 @@ def test_a_response_whole_and_streamed_is_the_same(program: str) -> None:
 def test_tools_and_formats(program: str) -> None:
     with server_fixture.Server(program) as server:
         client = connect(server)
-        forced = {"tools": [TOOL], "tool_choice": "required", "max_output_tokens": 120}
+        forced = {"tools": [TOOL], "tool_choice": "required", "max_output_tokens": 400}
         called = ask(client, **forced)
         call = called.output[-1]
         assert call.type == "function_call" and call.name == "get_weather" and called.status == "completed"
