@@ -51,8 +51,8 @@ def test_a_response_whole_and_streamed_is_the_same(program: str) -> None:
         assert [event.sequence_number for event in events] == list(range(len(events)))
         text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
         assert text == whole.output_text == events[-1].response.output_text
-        with client.responses.stream(model="stories", input="Once upon a time", temperature=0,
-                                     max_output_tokens=40) as stream:
+        # Without a limit the story comes to its own end, as this helper of the client wants it.
+        with client.responses.stream(model="stories", input="Once upon a time", temperature=0) as stream:
             for _ in stream:
                 pass
             final = stream.get_final_response()
