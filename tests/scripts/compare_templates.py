@@ -203,7 +203,7 @@ class Expressions:
         return self.pick(
             lambda: f"({inner()} + {inner()})", lambda: f"({inner()} ~ {self.anything(depth - 1)})",
             lambda: f"({inner()} * {self.pick('0', '2', '3', 'm')})",
-            lambda: f"{inner()}|{self.pick('trim', 'upper', 'lower', 'title', 'capitalize', 'string', 'reverse', 'e')}",
+            lambda: f"{inner()}|{self.pick('trim', 'upper', 'lower', 'title', 'capitalize', 'string', 'reverse')}",
             lambda: f"{inner()}.{self.pick('strip', 'lstrip', 'rstrip', 'upper', 'lower', 'title', 'capitalize')}()",
             lambda: f"{inner()}.{self.pick('strip', 'lstrip', 'rstrip', 'removeprefix', 'removesuffix')}({self.text(0)})",
             lambda: f"{inner()}.replace({self.text(0)}, {self.text(0)})",
