@@ -35,10 +35,17 @@ Conversation::Conversation(const bitnet_tokenizer* tokenizer, const std::string&
     if (!plain_) {
         const bitnet_chat_message probe = {"user", "x"};
         size_t n = 0;
-        const bitnet_status status = bitnet_tokenizer_encode_chat(tokenizer, format_.empty() ? nullptr : format_.c_str(), &probe, 1,
-                                                                  1, nullptr, 0, &n);
-        plain_ = status == BITNET_E_NOT_FOUND && format_.empty();
-        if (!plain_ && status != BITNET_E_BUFFER_TOO_SMALL) check(status);
+        const bitnet_status status = bitnet_tokenizer_encode_chat(
+            tokenizer, format_.empty() ? nullptr : format_.c_str(), &probe, 1, 1, nullptr, 0, &n);
+        if (status == BITNET_E_NOT_FOUND && format_.empty()) {
+            bitnet_chat_template* own = nullptr;
+            const bitnet_status found = bitnet_chat_template_create(tokenizer, nullptr, nullptr, 0, &own);
+            template_.reset(own);
+            plain_ = found == BITNET_E_NOT_FOUND;
+            if (!plain_) check(found);
+        } else if (status != BITNET_E_BUFFER_TOO_SMALL) {
+            check(status);
+        }
     }
     set_system(std::move(system));
 }
@@ -69,7 +76,8 @@ bool Conversation::drop_oldest() {
     size_t end = begin + 1;
     while (end < messages_.size() && messages_[end].role != "user") ++end;
     if (end >= messages_.size()) return false;
-    messages_.erase(messages_.begin() + static_cast<std::ptrdiff_t>(begin), messages_.begin() + static_cast<std::ptrdiff_t>(end));
+    messages_.erase(messages_.begin() + static_cast<std::ptrdiff_t>(begin),
+                    messages_.begin() + static_cast<std::ptrdiff_t>(end));
     return true;
 }
 
@@ -96,7 +104,19 @@ std::vector<bitnet_token> Conversation::chat_tokens() const {
     });
 }
 
-std::vector<bitnet_token> Conversation::tokens() const { return plain_ ? plain_tokens() : chat_tokens(); }
+std::vector<bitnet_token> Conversation::template_tokens() const {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Message& message : messages_) list.push_back({{"role", message.role}, {"content", message.content}});
+    const nlohmann::ordered_json variables = {{"messages", list}, {"add_generation_prompt", true}};
+    const std::string json = dump(variables);
+    return fetch<bitnet_token>(json.size() / 2 + 64, [&](bitnet_token* out, size_t capacity, size_t* n) {
+        return bitnet_chat_template_encode(template_.get(), json.data(), json.size(), out, capacity, n);
+    });
+}
+
+std::vector<bitnet_token> Conversation::tokens() const {
+    return plain_ ? plain_tokens() : template_ ? template_tokens() : chat_tokens();
+}
 
 void Conversation::save(const std::string& path) const {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
@@ -111,7 +131,8 @@ void Conversation::load(const std::string& path) {
         !file.contains("messages") || !file["messages"].is_array()) {
         throw refused(path, "not a conversation that /save wrote");
     }
-    if (file["messages"].size() > kMostMessages) throw refused(path, "more than " + std::to_string(kMostMessages) + " messages");
+    if (file["messages"].size() > kMostMessages)
+        throw refused(path, "more than " + std::to_string(kMostMessages) + " messages");
     std::vector<Message> messages;
     for (const nlohmann::json& item : file["messages"]) messages.push_back(read_message(item, path));
     messages_ = std::move(messages);

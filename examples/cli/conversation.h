@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "bitnet.h"
+#include "cli_common.h"
 
 namespace cli {
 
@@ -46,10 +48,12 @@ public:
 private:
     std::vector<bitnet_token> plain_tokens() const;
     std::vector<bitnet_token> chat_tokens() const;
+    std::vector<bitnet_token> template_tokens() const;
     size_t first_turn() const noexcept { return !messages_.empty() && messages_[0].role == "system" ? 1 : 0; }
 
     const bitnet_tokenizer* tokenizer_;
     std::string format_;  // "" : the model's own
+    std::unique_ptr<bitnet_chat_template, Freer<bitnet_chat_template_free>> template_;  // where no built-in format is the model's
     bool plain_ = false;
     std::vector<Message> messages_;
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "server/api/embedding_pooling.h"
 #include "server/api/openai_shapes.h"
 
 namespace serve {
@@ -30,14 +31,10 @@ std::string metadata(const Engine& engine, const std::string& key) {
     return text;
 }
 
-// pooling: "last" or "mean"; else as the model file says; else the mean, because the last token of a text says little in a
-// model that was not trained to embed.
 bitnet_pooling read_pooling(const JsonFields& fields, const Engine& engine) {
     if (const std::optional<size_t> choice = fields.choice("pooling", {"last", "mean"}))
         return *choice == 0 ? BITNET_POOLING_LAST : BITNET_POOLING_MEAN;
-    // llama.cpp's numbers: 3 is the last token.
-    return metadata(engine, engine.facts().architecture + ".pooling_type") == "3" ? BITNET_POOLING_LAST
-                                                                                  : BITNET_POOLING_MEAN;
+    return default_pooling(engine);
 }
 
 std::vector<bitnet_token> token_list(const Json& array, const std::string& place) {
@@ -172,6 +169,12 @@ HttpResponse rerank(ServerState& state, const HttpRequest& request) {
 }
 
 }  // namespace
+
+bitnet_pooling default_pooling(const Engine& engine) {
+    // llama.cpp's numbers: 3 is the last token.
+    return metadata(engine, engine.facts().architecture + ".pooling_type") == "3" ? BITNET_POOLING_LAST
+                                                                                  : BITNET_POOLING_MEAN;
+}
 
 void add_embedding_routes(ServerState& state) {
     for (const char* path : {"/v1/embeddings", "/embeddings"})

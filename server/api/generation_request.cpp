@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "server/auth/access_guard.h"
+#include "server/core/server_log.h"
 #include "server/metrics/server_metrics.h"
 
 namespace serve {
@@ -307,6 +308,9 @@ TextEnd follow_text(const ServerState& state, const RunningText& text, const std
         return true;
     };
     follow(*text.job, client_gone, filtered, idle);
+    const Usage usage = text.job->usage();
+    note_for_access_line("prompt_tokens", static_cast<int64_t>(usage.prompt_tokens));
+    note_for_access_line("tokens", static_cast<int64_t>(usage.generated_tokens));
     return end;
 }
 

@@ -39,10 +39,11 @@ Json model_object(const ModelEntry& entry) {
     model["status"] = entry.status;
     model["default"] = entry.is_default;
     if (!entry.engine) return model;
+    model["instance"] = facts.instance;
     model["quantization_format"] = quantization_name(facts.quantization);
     model["device"] = device_name(facts.device);
     model["load_time"] = iso_time(facts.loaded_at);
-    model["load_duration_ms"] = static_cast<double>(facts.load_us) / 1000;
+    if (facts.load_us > 0) model["load_duration_ms"] = static_cast<double>(facts.load_us) / 1000;
     model["performance_metrics"] = performance(entry);
     model["model_info"] = {{"parameter_count", facts.n_parameters},
                            {"tensor_count", facts.n_tensors},
@@ -70,16 +71,19 @@ ApiError not_found(const std::string& id) {
             "GET /v1/models lists those that are"};
 }
 
+bool is_called(const ModelEntry& entry, const std::string& id) {
+    return !id.empty() && (entry.facts.id == id || entry.facts.instance == id);
+}
+
 HttpResponse get_model(const ServerState& state, const std::string& id) {
     for (const ModelEntry& entry : state.models->list())
-        if (entry.facts.id == id) return json_response(model_object(entry));
+        if (is_called(entry, id)) return json_response(model_object(entry));
     throw not_found(id);
 }
 
 HttpResponse delete_model(ServerState& state, const std::string& id) {
-    // By its own name only: "" and aliases stand for a model that is not named here.
     bool known = false;
-    for (const ModelEntry& entry : state.models->list()) known = known || entry.facts.id == id;
+    for (const ModelEntry& entry : state.models->list()) known = known || is_called(entry, id);
     if (!known) throw not_found(id);
     state.models->unload(id);
     HttpResponse response;

@@ -25,17 +25,18 @@ Json distribution(const std::map<std::string, uint64_t>& counts) {
 HttpResponse stats(const ServerState& state) {
     const Totals totals = state.metrics->totals();
     EngineStats sum;
-    int64_t n_engines = 0;
+    int64_t n_places = 0;   // of texts that are computed or wait
+    double most_texts = 0;  // that could have shared the passes
     for (const ModelEntry& entry : state.models->list()) {
         if (!entry.engine) continue;
         const EngineStats one = entry.engine->stats();
-        n_engines++;
+        n_places += int64_t{one.n_parallel} + state.options.registry.engine.max_queue;
+        most_texts += static_cast<double>(one.batches) * one.n_parallel;
         sum.batches += one.batches;
         sum.batched_texts += one.batched_texts;
         sum.active += one.active;
         sum.waiting += one.waiting;
     }
-    const EngineOptions& engine = state.options.registry.engine;
     const double batch_size = share(static_cast<double>(sum.batched_texts), static_cast<double>(sum.batches));
     const auto uptime = std::chrono::steady_clock::now() - state.started;
     const double n_requests = static_cast<double>(totals.requests), n_texts = static_cast<double>(totals.texts);
@@ -53,13 +54,12 @@ HttpResponse stats(const ServerState& state) {
                                {"device_distribution", distribution(totals.texts_by_device)}};
     body["batch_engine_stats"] = {{"total_batches", sum.batches},
                                   {"avg_batch_size", batch_size},
-                                  {"batch_utilization", share(batch_size, engine.n_parallel)},
+                                  {"batch_utilization", share(static_cast<double>(sum.batched_texts), most_texts)},
                                   {"queue_depth", sum.waiting}};
-    body["concurrency_stats"] = {
-        {"active_requests", sum.active},
-        {"max_concurrent_requests", n_engines * (int64_t{engine.n_parallel} + engine.max_queue)},
-        {"rate_limited_requests", state.access ? state.access->n_rate_limited() : 0},
-        {"avg_queue_time_ms", share(static_cast<double>(totals.queue_us) / 1000, n_texts)}};
+    body["concurrency_stats"] = {{"active_requests", sum.active},
+                                 {"max_concurrent_requests", n_places},
+                                 {"rate_limited_requests", state.access ? state.access->n_rate_limited() : 0},
+                                 {"avg_queue_time_ms", share(static_cast<double>(totals.queue_us) / 1000, n_texts)}};
     HttpResponse response;
     response.body = to_text(body);
     return response;
@@ -142,9 +142,6 @@ void add_stats_routes(ServerState& state) {
     state.router.add_observer(
         [metrics = state.metrics](const HttpRequest& request, const Route* route, int status, uint64_t,
                                   uint64_t total_us) { metrics->observe_request(request, route, status, total_us); });
-    // Models that were loaded before anyone could be told.
-    for (const ModelEntry& entry : state.models->list())
-        if (entry.engine && entry.facts.load_us > 0) state.metrics->observe_load(entry.facts);
     state.models->set_load_observer(
         [metrics = state.metrics](const ModelFacts& facts) { metrics->observe_load(facts); });
     const auto add = [&](const char* path, Handler handler) {

@@ -133,7 +133,6 @@ void restrict_all_threads() {
     sigaction(SIGUSR2, &action, &before);
     restrict_this_thread();
     std::set<pid_t> done = {static_cast<pid_t>(syscall(SYS_gettid))};
-    int expected = g_restricted;
     bool found_new = true;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     while (found_new) {
@@ -147,7 +146,6 @@ void restrict_all_threads() {
                 if (std::chrono::steady_clock::now() > deadline) fail("a thread does not answer", ETIMEDOUT);
                 std::this_thread::sleep_for(std::chrono::microseconds(100));
             }
-            expected++;
         }
     }
     sigaction(SIGUSR2, &before, nullptr);

@@ -139,6 +139,11 @@ void log_line(LogLevel level, std::string_view message, std::initializer_list<Lo
 
 void note_for_access_line(const char* name, int64_t value) noexcept {
     try {
+        for (auto& [known, sum] : notes)
+            if (std::string_view(known) == name) {
+                sum += value;
+                return;
+            }
         if (notes.size() < 16) notes.emplace_back(name, value);
     } catch (const std::exception&) {  // out of memory: the line will lack it
     }

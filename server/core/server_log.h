@@ -34,7 +34,7 @@ bool log_wants(LogLevel level) noexcept;
 // Never throws; control characters are escaped, bytes that are no UTF-8 replaced, long texts cut.
 void log_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) noexcept;
 
-// Adds a field to the access line of the request that this thread is answering ("prompt_tokens", 12).
+// Adds a figure to the access line of the request that this thread is answering ("tokens", 12); figures of one name are summed.
 void note_for_access_line(const char* name, int64_t value) noexcept;
 // The access line of a complete answer, with the notes of this thread.
 void log_access(const HttpRequest& request, int status, uint64_t n_bytes, uint64_t total_us) noexcept;

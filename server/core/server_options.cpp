@@ -104,12 +104,21 @@ void add_models(Options& options, ServerOptions& values) {
         ->type_name("FOLDER");
     options.seconds("--idle-unload", values.registry.idle_unload_s, 0,
                     "Unload models that were not used for so many seconds; 0: never");
+    options.flag("--unload-default", values.registry.unload_default, "The default model too");
+    options.whole("--max-models", values.registry.max_models, 1, 1000,
+                  "Models in memory; for one more the one not used longest goes");
+    options.whole("--max-model-bytes", values.registry.max_bytes, 0, int64_t{1} << 50,
+                  "Of all models and their contexts; 0: BITNET_MEMORY_LIMIT decides");
     options.add("--kernel", values.registry.kernel, "Use this matrix kernel (see bitnet kernels)")->type_name("NAME");
     options.whole("-c,--ctx-size", engine.n_ctx, 0, kMaxInt, "Tokens that all texts together may hold; 0: the default");
     options.whole("-t,--threads", engine.n_threads, 0, 4096, "Threads that compute; 0: as many as cores");
     options.whole("--parallel", engine.n_parallel, 1, 4096, "Texts that are computed at once");
     options.whole("--max-queue", engine.max_queue, 0, 1'000'000, "Texts that may wait; beyond it 429");
     options.whole("--chunk-tokens", engine.chunk_tokens, 1, 65536, "Tokens of prompts per step");
+    options.whole("--chunk-ms", engine.chunk_ms, 0, 60'000,
+                  "Milliseconds that prompts hold up running texts per step; 0: chunk-tokens alone");
+    options.whole("--cached-texts", engine.n_cached, -1, 2048,
+                  "Finished texts whose beginnings are used again; 0: none; -1: four times --parallel");
 }
 
 void add_limits(Options& options, ServerOptions& values) {

@@ -44,5 +44,10 @@ void add_embedding_routes(ServerState& state);
 void add_tokenize_routes(ServerState& state);
 void add_introspection_routes(ServerState& state);
 void add_page_routes(ServerState& state);
+void add_anthropic_routes(ServerState& state);
+void add_ollama_routes(ServerState& state);
+void add_responses_routes(ServerState& state);
+// The last one: it describes the routes that are there.
+void add_openapi_routes(ServerState& state);
 
 }  // namespace serve

@@ -36,9 +36,20 @@ std::vector<std::vector<float>> Embedder::embed(const std::vector<std::vector<bi
                                std::to_string(n_ctx_),
                            "input");
     }
-    std::unique_lock lock(mutex_, std::defer_lock);
-    while (!lock.try_lock_for(std::chrono::milliseconds(50)))
+    // Not the mutex itself: who waits for it could not look whether the client is still there.
+    std::unique_lock lock(mutex_);
+    while (!free_.wait_for(lock, std::chrono::milliseconds(50), [&] { return !busy_; }))
         if (client_gone()) throw gone();
+    busy_ = true;
+    lock.unlock();
+    struct Ending {
+        Embedder& embedder;
+        ~Ending() {
+            const std::lock_guard guard(embedder.mutex_);
+            embedder.busy_ = false;
+            embedder.free_.notify_one();
+        }
+    } ending{*this};
     make_context();
     std::vector<std::vector<float>> vectors(texts.size());
     for (size_t first = 0; first < texts.size();) {

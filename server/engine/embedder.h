@@ -2,6 +2,7 @@
 // made when first needed.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -28,7 +29,9 @@ private:
 
     bitnet_model* const model_;
     const int32_t n_ctx_, n_threads_;
-    std::timed_mutex mutex_;
+    std::mutex mutex_;
+    std::condition_variable free_;
+    bool busy_ = false;  // somebody uses what is below
     std::shared_ptr<bitnet_context> context_;
     size_t n_embd_ = 0;
 };

@@ -319,18 +319,25 @@ private:
         return std::min(chunk, n_drawing + bearable);
     }
 
+    static int64_t prompt_turn(const EngineText& text) {
+        return static_cast<int64_t>(text.number) - 8 * static_cast<int64_t>(text.spec.priority);
+    }
+
     // One pass through the model for all running texts.
     void pass() {
         std::vector<EngineText*> texts;
-        std::vector<bitnet_generation*> generations;
         size_t n_drawing = 0;
         for (const TextHandle& text : running_) {
             if (!text->generation) continue;
             texts.push_back(text.get());
-            generations.push_back(text->generation.get());
             if (!text->in_prompt()) n_drawing++;
         }
         if (texts.empty()) return;
+        // Prompts are computed in this order. Urgent ones overtake, but only so many that began before them: none starves.
+        std::stable_sort(texts.begin(), texts.end(),
+                         [](const EngineText* a, const EngineText* b) { return prompt_turn(*a) < prompt_turn(*b); });
+        std::vector<bitnet_generation*> generations;
+        for (const EngineText* text : texts) generations.push_back(text->generation.get());
         std::vector<bitnet_generation_step> steps(texts.size());
         for (bitnet_generation_step& step : steps) step.struct_size = sizeof step;
         const SteadyTime began = Clock::now();
@@ -483,6 +490,9 @@ private:
 }  // namespace
 
 std::shared_ptr<Engine> start_engine(ModelHandle model, ModelFacts facts, const EngineOptions& options) {
+    // Caches of what was made for an engine tell engines apart by this.
+    static std::atomic<uint64_t> n_unnamed = 0;
+    if (facts.instance.empty()) facts.instance = "engine_" + std::to_string(++n_unnamed);
     return std::make_shared<EngineThread>(std::move(model), std::move(facts), options);
 }
 

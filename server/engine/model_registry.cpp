@@ -108,7 +108,9 @@ public:
         SteadyTime deadline;
         std::shared_ptr<Engine> engine = load_engine(id, source, [&](bitnet_model* model) {
             deadline = Clock::now() + std::chrono::seconds(std::clamp(request.validation_timeout_s, 1, 86400));
-            tolerate(request, [&] { accuracy = loader_.validate(source, model, {true, 0.99, kSwapSamples}, deadline); });
+            tolerate(request, [&] {
+                accuracy = loader_.validate(source, model, {true, 0.99, kSwapSamples}, deadline);
+            });
         });
         tolerate(request, [&] { try_out(*engine, deadline); });
         if (request.canary_share > 0) tolerate(request, [&] { run_canary(*old, *engine, request, deadline); });
@@ -262,10 +264,14 @@ private:
         spec.prompt.push_back(info.bos >= 0 ? info.bos : 0);
         spec.max_tokens = std::min(4, engine.facts().n_ctx - 1);
         spec.deadline = deadline;
-        const std::shared_ptr<Job> job = engine.submit(std::move(spec));
-        while (true) {
-            const std::optional<Step> step = job->wait(1s);
-            if (step && step->finish != BITNET_FINISH_NONE) return;
+        try {
+            const std::shared_ptr<Job> job = engine.submit(std::move(spec));
+            while (true) {
+                const std::optional<Step> step = job->wait(1s);
+                if (step && step->finish != BITNET_FINISH_NONE) return;
+            }
+        } catch (const ApiError& error) {
+            throw ApiError(ErrorCode::kValidationFailed, "the new model wrote no text: " + error.message);
         }
     }
 
@@ -304,13 +310,14 @@ private:
         ModelFacts facts;
         ModelHandle model = loader_.load(source, "", &facts);
         facts.id = id;
-        facts.instance = "model_" + std::to_string(++n_instances_);
+        static std::atomic<uint64_t> n_instances = 0;  // of the process: caches tell models apart by it
+        facts.instance = "model_" + std::to_string(++n_instances);
         if constexpr (!std::is_same_v<Check, std::nullptr_t>) check_model(model.get());
         std::shared_ptr<Engine> engine = start_engine(std::move(model), std::move(facts), options_.engine);
         const std::lock_guard lock(observer_mutex_);
         if (observer_)
             observer_(engine->facts());
-        else
+        else if (loaded_.size() < 1000)
             loaded_.push_back(engine->facts());
         return engine;
     }
@@ -417,7 +424,6 @@ private:
     const RegistryOptions options_;
     const ModelFolder folder_;
     const ModelLoader loader_;
-    std::atomic<uint64_t> n_instances_ = 0;
     std::mutex loading_mutex_;
 
     mutable std::mutex mutex_;

@@ -111,7 +111,7 @@ private:
     static void add_engines(Gauges& gauges, const ServerState& state) {
         std::map<std::pair<std::string, std::string>, double> rates;  // by device and quantisation
         std::map<std::string, double> accuracies;                     // by quantisation: the worst of the models
-        double active = 0, waiting = 0, loaded = 0;
+        double active = 0, waiting = 0, loaded = 0, cells = 0, free_cells = 0;
         for (const ModelEntry& entry : state.models->list()) {
             if (!entry.engine) continue;
             const EngineStats stats = entry.engine->stats();
@@ -119,6 +119,8 @@ private:
             rates[{device_label(entry.facts.device), quantization}] += stats.tokens_per_second;
             active += stats.active;
             waiting += stats.waiting;
+            cells += stats.cells;
+            free_cells += stats.free_cells;
             loaded++;
             if (entry.accuracy < 0) continue;
             const auto [worst, is_new] = accuracies.try_emplace(quantization, entry.accuracy);
@@ -130,6 +132,8 @@ private:
         gauges.add("bitnet_active_requests", "Current number of active requests", {}, active);
         gauges.add("bitnet_queue_depth", "Requests that wait for their turn", {}, waiting);
         gauges.add("bitnet_models_loaded", "Models that are loaded", {}, loaded);
+        gauges.add("bitnet_kv_cells", "Tokens that the KV caches of all models hold at most", {}, cells);
+        gauges.add("bitnet_kv_free_cells", "Of these, free ones", {}, free_cells);
         for (const auto& [quantization, accuracy] : accuracies)
             gauges.add("bitnet_quantization_accuracy_ratio", "Quantization accuracy vs reference",
                        {{"quantization_type", quantization}}, accuracy);

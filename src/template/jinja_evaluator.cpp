@@ -295,17 +295,22 @@ Value Evaluator::item(const Value& value, const Value& key) {
     return Value::undefined(key.is(Kind::text) ? "key " + quote_text(key.bytes(), 40) : "an element");
 }
 
-Value Evaluator::path(const Value& value, const Value& path) {
-    if (path.is_integral()) return item(value, path);
+Value Evaluator::path(const Value& value, const Value& path, const Value* missing) {
+    const auto or_missing = [&](Value found) {
+        return found.is(Kind::undefined) && missing != nullptr && !missing->is(Kind::none) ? *missing : found;
+    };
+    if (path.is_integral()) return or_missing(item(value, path));
     if (!path.is(Kind::text)) fail("an attribute's name must be a text");
     Value at = value;
     std::string_view rest = path.bytes();
     while (true) {
+        budget_.charge(kStepCost);
         const size_t dot = rest.find('.');
         const std::string_view part = rest.substr(0, dot);
         const bool is_index =
             !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string_view::npos;
-        at = item(at, is_index ? Value::integer(std::stoll(std::string(part))) : Value::plain(std::string(part)));
+        at = or_missing(
+            item(at, is_index ? Value::integer(std::stoll(std::string(part))) : Value::plain(std::string(part))));
         if (dot == std::string_view::npos) return at;
         rest.remove_prefix(dot + 1);
     }

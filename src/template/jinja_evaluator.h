@@ -61,8 +61,9 @@ public:
     // value.name and value[key]; undefined where there is none.
     Value attribute(const Value& value, std::string_view name);
     Value item(const Value& value, const Value& key);
-    // A path like "function.name" or "items.0", as filters take it; a number is an index.
-    Value path(const Value& value, const Value& path);
+    // A path like "function.name" or "items.0", as filters take it; a number is an index. missing: stands for every
+    // part that is undefined.
+    Value path(const Value& value, const Value& path, const Value* missing = nullptr);
     // The elements that a for loop would see.
     std::vector<Value> elements(const Value& value);
     bool contains(const Value& container, const Value& value);

@@ -140,8 +140,10 @@ Value int_filter(Evaluator& e, const Value& input, const Arguments& args) {
         if (error == std::errc() && end == digits.data() + digits.size()) return Value::integer(value);
         if (!read_real(digits, real)) real = std::nan("");
     }
-    const bool is_valid = (input.is(Kind::text) || input.is_number()) && std::fabs(real) < 9.2e18;
-    if (is_valid) return Value::integer(static_cast<int64_t>(real));
+    if (input.is(Kind::text) || input.is_number()) {
+        if (std::fabs(real) < 9.2e18) return Value::integer(static_cast<int64_t>(real));
+        if (!std::isnan(real) && !input.is(Kind::text)) e.fail("int: a whole number beyond 64 bits");
+    }
     return missing != nullptr ? *missing : Value::integer(0);
 }
 

@@ -51,7 +51,8 @@ public:
 
 private:
     size_t find_tag() const {
-        for (size_t i = source_.find('{', at_); i + 1 < source_.size(); i = source_.find('{', i + 1)) {
+        for (size_t i = source_.find('{', at_); i != std::string_view::npos; i = source_.find('{', i + 1)) {
+            if (i + 1 == source_.size()) break;
             const char next = source_[i + 1];
             if (next == '{' || next == '%' || next == '#') return i;
         }

@@ -199,8 +199,7 @@ Value map(Evaluator& e, const Value& input, const Arguments& args) {
         const Value* missing = args.get(1, "default");
         if (attribute == nullptr) e.fail("map: takes a filter's name or attribute=");
         for (const Value& item : e.elements(input)) {
-            Value value = e.path(item, *attribute);
-            out.push_back(value.is(Kind::undefined) && missing != nullptr ? *missing : std::move(value));
+            out.push_back(e.path(item, *attribute, missing));
         }
     } else {
         const std::string name = e.text(args.positional[0]).bytes();

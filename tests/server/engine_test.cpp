@@ -384,5 +384,14 @@ TEST_CASE("embeddings are the same alone and together, and disturb no text") {
     CHECK(code_of([&] { engine->embed(texts, BITNET_POOLING_MEAN, true, [] { return true; }); }) ==
           "SERVICE_UNAVAILABLE");
     CHECK(engine->embed({}, BITNET_POOLING_MEAN, true, never).empty());
+    std::vector<std::thread> askers;  // at once: one after the other, and each gets its own
+    const auto expected = engine->embed(texts, BITNET_POOLING_MEAN, false, never);
+    std::atomic<int> n_right = 0;
+    for (size_t i = 0; i < 4; i++)
+        askers.emplace_back([&, i] {
+            n_right += engine->embed({texts[i]}, BITNET_POOLING_MEAN, false, never)[0] == expected[i] ? 1 : 0;
+        });
+    for (std::thread& asker : askers) asker.join();
+    CHECK(n_right == 4);
     CHECK(outcome_of(*job).usage.generated_tokens == 300);
 }

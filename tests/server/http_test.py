@@ -228,7 +228,7 @@ def test_slow_clients_are_cut_off(program: str) -> None:
                 with connect(server) as client:
                     scene(client)
                     assert client.ended() or name == "greedy", client.rest
-                assert time.monotonic() - began < 8, f"{name} lasted too long"
+                assert time.monotonic() - began < 30, f"{name} lasted too long"
             except Exception as error:  # told by the test's own thread
                 failures.append(f"{name}: {error!r}")
 
@@ -266,6 +266,7 @@ def test_slow_clients_are_cut_off(program: str) -> None:
 
         def greedy(client) -> None:
             """Asks and asks and reads nothing."""
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.sock.settimeout(0.2)
             try:
                 while True:
@@ -285,7 +286,7 @@ def test_slow_clients_are_cut_off(program: str) -> None:
             thread.start()
         # Nobody waits for them.
         began = time.monotonic()
-        assert server.get("/health/live").status == 200 and time.monotonic() - began < 1
+        assert server.get("/health/live").status == 200 and time.monotonic() - began < 5
         for thread in threads:
             thread.join()
         assert not failures, failures
@@ -521,15 +522,26 @@ def test_the_log(program: str) -> None:
 def test_a_client_that_is_gone_is_not_computed_for(program: str) -> None:
     body = json.dumps({"prompt": "Once upon a time", "max_tokens": 200, "temperature": 0})
 
-    def request(name: str) -> str:
-        return f"POST /v1/inference HTTP/1.1\r\n{HOST}X-Request-Id: {name}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    def request(name: str, path: str = "/v1/inference") -> str:
+        return f"POST {path} HTTP/1.1\r\n{HOST}X-Request-Id: {name}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
 
     with server_fixture.Server(program, "--threads", "1") as server:
-        assert exchange(server, request("whole")).status == 200
-        with connect(server) as client:
-            client.send(request("gone"))
-        whole, gone = access_line(server, "whole"), access_line(server, "gone")
-        assert gone["bytes"] < whole["bytes"] / 2, (whole, gone)
+        whole = exchange(server, request("whole"))
+        n_whole = access_line(server, "whole")["tokens"]
+        assert whole.status == 200 and n_whole == whole.json["tokens_generated"] > 100
+
+        def stops_early(attempt: int, path: str, begin: bytes) -> bool:
+            name = f"left-{attempt}-{len(path)}"
+            with connect(server) as client:
+                client.send(request(name, path))
+                while begin not in client.rest:
+                    assert client.more(), client.rest
+            line = access_line(server, name)
+            return line["tokens"] < n_whole / 2 and line["prompt_tokens"] > 2
+
+        # The whole takes a tenth of a second: on a busy machine this script may be too late, but not every time.
+        for path, begin in (("/v1/inference", b""), ("/v1/inference/stream", b"data: ")):
+            assert any(stops_early(attempt, path, begin) for attempt in range(30)), path
 
 
 def test_signals(program: str) -> None:
@@ -551,6 +563,8 @@ def test_signals(program: str) -> None:
         answer = idle.answer()
         check_error(answer, 503, "SERVICE_UNAVAILABLE")
         assert answer.headers["retry-after"] and answer.headers["connection"] == "close"
+        assert exchange(server, f"GET /health/ready HTTP/1.1\r\n{HOST}\r\n").status == 503
+        assert exchange(server, LIVE).status == 200
         for client in clients:
             answer = client.answer()
             assert answer.status == 200 and answer.json["tokens_generated"] > 0

@@ -2,6 +2,7 @@
 #include "server/engine/model_registry.h"
 
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -147,6 +148,23 @@ TEST_CASE("a validated model tells its accuracy; below the least it does not loa
     request.validation.min_accuracy = 1.5;
     CHECK(code_of([&] { registry->load(request); }) == "VALIDATION_FAILED");
     CHECK(code_of([&] { registry->find("b"); }) == "MODEL_NOT_FOUND");
+}
+
+TEST_CASE("models of every ternary format load, validate and run") {
+    const std::string golden =
+        (std::filesystem::path(__FILE__).parent_path() / "../golden").lexically_normal().string();
+    const auto registry = make_model_registry(options_for(golden), {});
+    for (const char* name : {"b158-i2s", "b158-tq1", "b158-tq2", "b25-i2s-untied"}) {
+        LoadRequest request = load_of(std::string(name) + ".gguf");
+        request.validation = {true, 1.0, 8};
+        CHECK(registry->load(request) == name);
+    }
+    GenerationSpec spec;
+    spec.prompt = {1};
+    spec.max_tokens = 1;
+    CHECK(outcome_of(*registry->find("b158-i2s")->submit(spec)).usage.generated_tokens <= 1);
+    CHECK(registry->find("b158-i2s")->embed({{1, 2, 3}}, BITNET_POOLING_MEAN, false, [] { return false; })[0].size() >
+          0);
 }
 
 TEST_CASE("fifty swaps under load, and no request fails or changes its text") {

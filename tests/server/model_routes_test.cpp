@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <set>
+#include <tuple>
 
+#include "examples/stories/default_model.h"
 #include "server/api/generation_request.h"
 #include "tests/server/handler_fixture.h"
 
@@ -127,6 +129,85 @@ TEST_CASE("an accuracy that was measured is shown, and a model on disk shows no 
     CHECK(models[1]["status"] == "available");
     CHECK(server.get("/metrics").body.find("bitnet_quantization_accuracy_ratio{quantization_type=\"i2s\"} 0.995") !=
           std::string::npos);
+}
+
+namespace {
+
+// The same weights twice, called by what they could be: on another device, in another layout.
+class Replicas final : public ModelRegistry {
+public:
+    Replicas() {
+        size_t size = 0;
+        const void* bytes = default_model_bytes(&size);
+        bitnet_model* model = nullptr;
+        check(bitnet_model_load_from_memory(bytes, size, nullptr, &model));
+        const ModelHandle handle(model, bitnet_model_free);
+        for (const auto& [id, device, quantization] :
+             {std::tuple("first", "cpu", "i2_s"), std::tuple("second", "cpu", "tq2_0"),
+              std::tuple("third", "cuda:0", "i2_s")}) {
+            ModelFacts facts;
+            facts.id = id;
+            facts.name = "Stories";
+            facts.device = device;
+            facts.quantization = quantization;
+            facts.n_vocab = 2048;
+            EngineOptions options;
+            options.n_threads = 1;
+            entries_.push_back({start_engine(handle, facts, options), "active", facts, entries_.empty(), -1});
+        }
+    }
+    std::shared_ptr<Engine> find(const std::string& id) override {
+        for (const ModelEntry& entry : entries_)
+            if (entry.facts.id == (id.empty() ? "first" : id)) return entry.engine;
+        throw ApiError(ErrorCode::kModelNotFound, "no such model", "model");
+    }
+    std::string load(const LoadRequest&) override { return ""; }
+    SwapResult swap(const SwapRequest&) override { return {}; }
+    void unload(const std::string&) override {}
+    std::vector<ModelEntry> list() const override { return entries_; }
+    bool drain(std::chrono::milliseconds) override { return true; }
+    void set_load_observer(std::function<void(const ModelFacts&)>) override {}
+
+private:
+    std::vector<ModelEntry> entries_;
+};
+
+}  // namespace
+
+TEST_CASE("a hint and a device choose among loaded layouts of the same weights; a hint never fails") {
+    HandlerFixture server;
+    server.state.models = std::make_unique<Replicas>();
+    const struct {
+        const char* device;
+        const char* hint;
+        const char* model;
+        const char* device_used;
+        const char* quantization;
+    } cases[] = {
+        {"auto", "auto", "first", "Cpu", "i2s"},     {"auto", "i2s", "first", "Cpu", "i2s"},
+        {"auto", "tq2_0", "second", "Cpu", "tq2_0"}, {"auto", "tl1", "first", "Cpu", "i2s"},
+        {"cpu", "tq2_0", "second", "Cpu", "tq2_0"},  {"gpu", "auto", "third", "Cuda", "i2s"},
+        {"cuda:0", "i2s", "third", "Cuda", "i2s"},   {"cuda", "tq2_0", "third", "Cuda", "i2s"},
+    };
+    for (const auto& one : cases) {
+        CAPTURE(std::string(one.device));
+        CAPTURE(std::string(one.hint));
+        const HandlerAnswer answer = server.post("/v1/inference", {{"prompt", "Once"},
+                                                                   {"max_tokens", 1},
+                                                                   {"device_preference", one.device},
+                                                                   {"quantization_hint", one.hint}});
+        REQUIRE(answer.status == 200);
+        CHECK(answer.json()["model"] == one.model);
+        CHECK(answer.json()["device_used"] == one.device_used);
+        CHECK(answer.json()["quantization_type"] == one.quantization);
+    }
+    for (const char* device : {"cuda:1", "metal"})
+        CHECK(server.post("/v1/inference", {{"prompt", "Once"}, {"device_preference", device}}).code() ==
+              "DEVICE_UNAVAILABLE");
+    // By name: the one that was named, even where another would do as well.
+    CHECK(server.post("/v1/inference", {{"prompt", "Once"}, {"max_tokens", 1}, {"model", "second"}}).json()["model"] ==
+          "second");
+    CHECK(server.post("/v1/inference", {{"prompt", "Once"}, {"model", "fourth"}}).code() == "MODEL_NOT_FOUND");
 }
 
 TEST_CASE("a text that waits gives a sign of life about every second") {

@@ -249,6 +249,29 @@ TEST_CASE("a stream has tokens, metrics and one last event, and its texts are th
     CHECK(text == server.post("/v1/inference", body).json()["text"]);
 }
 
+TEST_CASE("a stream whose time is over ends in one error event, with the standard body") {
+    HandlerFixture server;
+    HttpRequest request;
+    request.method = "POST";
+    request.path = "/v1/inference/stream";
+    request.request_id = "req_late";
+    request.body = to_text({{"prompt", "Once upon a time"}, {"max_tokens", 400}, {"timeout_ms", 1}});
+    request.received = std::chrono::steady_clock::now() - std::chrono::seconds(1);
+    const HttpResponse response = server.state.router.answer(request);
+    REQUIRE(response.stream);
+    TextSink sink;
+    response.stream(sink);
+    const std::vector<Json> events = HandlerAnswer{200, sink.text, {}}.events();
+    REQUIRE(events.size() == 1);
+    CHECK(keys(events[0]) == std::set<std::string>{"type", "error", "error_code", "request_id", "details"});
+    CHECK(events[0]["type"] == "error");
+    CHECK(events[0]["error_code"] == "TIMEOUT");
+    CHECK(events[0]["request_id"] == "req_late");
+    // Without a stream it is a status.
+    request.path = "/v1/inference";
+    CHECK(server.state.router.answer(request).status == 504);
+}
+
 TEST_CASE("a client that goes away ends its text within a step") {
     HandlerFixture server;
     const std::shared_ptr<Engine> engine = server.state.models->find("");

@@ -52,6 +52,8 @@ class Browser:
         self.driver.get(url + "/")
         self.until(lambda: self.run("return document.querySelectorAll('#model option[value]:not([value=\"\"])').length"
                                     " || document.querySelectorAll('.failure').length"))
+        self.until(lambda: self.run("return document.querySelector('input[value=story]').checked"
+                                    " || document.querySelectorAll('.failure').length"))
 
     def run(self, script: str, *arguments):
         return self.driver.execute_script(script, *arguments)
@@ -174,8 +176,10 @@ def test_the_policy_holds_in_the_browser(browser: Browser, server) -> None:
 
 def test_a_story_streams_into_the_page(browser: Browser, server) -> None:
     browser.open(server.url)
+    browser.until(lambda: browser.find("input[value=story]").is_selected())  # the model inside cannot chat
+    assert browser.run("return [window.bitnetPage.canChat({id: 'a', chat_format: 'template'}), "
+                       "window.bitnetPage.canChat({id: 'a', chat_format: 'plain'})]") == [True, False]
     browser.screenshot("story-empty")
-    assert browser.find("input[value=story]").is_selected(), "the model inside cannot chat"
     browser.set(temperature=0, max_tokens=100)
     browser.run("window.seen = new Set(); new MutationObserver(() => window.seen.add(document.querySelector('.story')?.textContent.length))"
                 ".observe(document.getElementById('log'), {subtree: true, childList: true, characterData: true})")
@@ -517,9 +521,9 @@ def test_everybody_can_use_it_in_light_dark_and_narrow(browser: Browser, server)
         browser.screenshot(f"{scheme}-settings")
         browser.click("Done")
         browser.size(360, 740, True)
+        browser.until(lambda: not browser.find("#side").is_displayed())
         check_everybody(browser, f"{scheme} narrow")
         browser.screenshot(f"{scheme}-narrow")
-        browser.until(lambda: not browser.find("#side").is_displayed())
         browser.find("#menu").click()
         browser.until(lambda: browser.run("return document.getElementById('side').getAnimations().length === 0"))
         check_everybody(browser, f"{scheme} narrow list")
