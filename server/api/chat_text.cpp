@@ -18,6 +18,11 @@ void check_chat(const ServerState& state, const ChatRequest& chat) {
             n_bytes += call.arguments.size();
         }
     }
+    for (size_t i = 0; i < chat.tools.size(); i++) {
+        const std::string place = "tools." + std::to_string(i);
+        check_prompt_text(state, chat.tools[i].description, place + ".description");
+        check_prompt_text(state, to_text(chat.tools[i].parameters), place + ".parameters");
+    }
     if (n_bytes > static_cast<size_t>(state.options.max_prompt_bytes))
         throw ApiError(ErrorCode::kPromptTooLong,
                        "the conversation has " + std::to_string(n_bytes) + " bytes; at most " +

@@ -15,7 +15,7 @@
 
 namespace serve {
 
-// Every text of the conversation through check_prompt_text, with its place in the request.
+// Every text of the conversation and its tools through check_prompt_text, with its place in the request.
 void check_chat(const ServerState& state, const ChatRequest& chat);
 
 // What only a model knows of a specification: ids of logit_bias inside its vocabulary, max_tokens no more than its context

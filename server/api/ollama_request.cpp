@@ -178,6 +178,9 @@ OllamaRequest read_ollama_chat(const ServerState& state, const HttpRequest& requ
             if (entry.is_object() && (!entry.contains("content") || entry["content"].is_null())) entry["content"] = "";
     const JsonFields fields(body);
     OllamaRequest read = read_common(state, request, fields);
+    if (const Json* tools = fields.array("tools", kMaxTools))
+        for (size_t i = 0; i < tools->size(); i++)
+            read.chat.tools.push_back(read_tool((*tools)[i], "tools." + std::to_string(i)));
     const Json& list = body["messages"];
     if (list.is_array() && list.empty()) return read;
     read.chat.messages = read_messages(fields, "messages");
@@ -189,9 +192,6 @@ OllamaRequest read_ollama_chat(const ServerState& state, const HttpRequest& requ
             target.reasoning = entry.text("thinking").value_or("");
         if (target.role == "tool" && target.name.empty()) target.name = entry.text("tool_name").value_or("");
     }
-    if (const Json* tools = fields.array("tools", kMaxTools))
-        for (size_t i = 0; i < tools->size(); i++)
-            read.chat.tools.push_back(read_tool((*tools)[i], "tools." + std::to_string(i)));
     return read;
 }
 

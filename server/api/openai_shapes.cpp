@@ -55,6 +55,9 @@ GenerationSpec choice_spec(const GenerationSpec& spec, size_t i) {
 
 const char* openai_finish(const TextEnd& end) {
     if (end.blocked) return "content_filter";
+    if (end.finish == BITNET_FINISH_DEADLINE)
+        throw ApiError(ErrorCode::kTimeout, "the text was not ready within timeout_ms", "timeout_ms");
+    if (end.finish == BITNET_FINISH_CANCELLED) throw ApiError(ErrorCode::kUnavailable, "the text was given up");
     return end.finish == BITNET_FINISH_END || end.finish == BITNET_FINISH_STOP_SEQUENCE ? "stop" : "length";
 }
 

@@ -35,7 +35,8 @@ StreamFields read_stream_fields(const JsonFields& fields);
 // The specification of choice i: another seed for each, where one was given.
 GenerationSpec choice_spec(const GenerationSpec& spec, size_t i);
 
-// "stop", "length", "content_filter".
+// "stop", "length", "content_filter". Throws where the text was not written to its end: TIMEOUT past its deadline,
+// SERVICE_UNAVAILABLE where the server gave it up.
 const char* openai_finish(const TextEnd& end);
 // prompt_tokens, completion_tokens, total_tokens and prompt_tokens_details. The texts of one prompt stand together, n of
 // each; the prompt counts once.

@@ -159,6 +159,10 @@ Json operation(const Route& route, const std::string& method, const std::string&
         op["requestBody"] = {{"required", true}, {"content", json_content(brief["request"].get<std::string>())}};
     Json responses = error_responses(route, brief.contains("request"));
     responses[std::to_string(brief.value("status", 200))] = success(brief, route.style);
+    // A query that cannot be read is refused before anyone knows whose it is.
+    if (brief.contains("query") && route.style != ErrorStyle::kNative)
+        responses["400"]["content"]["application/json"]["schema"] = {
+            {"anyOf", {reference(error_schema(route.style)), reference("NativeError")}}};
     if (brief.contains("also"))
         for (const auto& [status, schema] : brief["also"].items())
             responses[status]["content"]["application/json"]["schema"] = {

@@ -74,7 +74,7 @@ const char* openapi_openai_part() {
     {"type": "object", "request": true, "required": ["type"], "properties": {"type": {"const": "json_object"},
       "schema": {"type": "object"}}},
     {"type": "object", "required": ["type", "json_schema"], "properties": {"type": {"const": "json_schema"},
-      "json_schema": {"type": "object", "required": ["schema"], "properties": {"name": {"type": "string"},
+      "json_schema": {"type": "object", "required": ["schema"], "properties": {
         "schema": {"type": "object"}}}}}]},
   "ChatFields": {"type": "object", "properties": {
     "messages": {"type": "array", "minItems": 1, "maxItems": 4096,

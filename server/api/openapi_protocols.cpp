@@ -44,7 +44,7 @@ const char* openapi_responses_part() {
         {"type": "object", "request": true, "required": ["type"], "properties": {"type": {"const": "json_object"},
           "schema": {"type": "object"}}},
         {"type": "object", "required": ["type", "schema"], "properties": {"type": {"const": "json_schema"},
-          "name": {"type": "string"}, "schema": {"type": "object"}}}]}}},
+          "schema": {"type": "object"}}}]}}},
     "reasoning": {"type": "object", "request": true, "properties": {
       "effort": {"enum": ["none", "minimal", "low", "medium", "high", "xhigh"]}}},
     "metadata": {"type": "object", "maxProperties": 16, "additionalProperties": {"type": "string", "maxLength": 512}},

@@ -88,11 +88,7 @@ Grammar compile_once(const Engine& engine, char kind, const std::string& text, c
 
 }  // namespace
 
-std::string engine_key(const Engine& engine) {
-    const ModelFacts& facts = engine.facts();
-    return facts.instance + " " + std::to_string(facts.loaded_at.time_since_epoch().count()) + " " +
-           std::to_string(reinterpret_cast<uintptr_t>(engine.tokenizer()));
-}
+std::string engine_key(const Engine& engine) { return engine.facts().instance; }
 
 std::shared_ptr<const bitnet_grammar> cached_json_grammar(const Engine& engine, const std::string& schema,
                                                           const std::string& field) {

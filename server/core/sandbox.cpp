@@ -55,8 +55,8 @@ namespace serve {
 namespace {
 
 [[noreturn]] void fail(const std::string& what, int error) {
-    throw ApiError(ErrorCode::kUnavailable, "the sandbox cannot be entered: " + what + ": " + std::strerror(error), "",
-                   "Start without --sandbox, or on a kernel with seccomp filters");
+    throw ApiError(ErrorCode::kUnavailable, "the sandbox cannot be entered: " + what + ": " + std::strerror(error) +
+                                                "; start without --sandbox, or on a kernel with seccomp filters");
 }
 
 // --- Landlock. Version 1 knows the first 13 rights on files, later ones add to them; Debian 12's header ends at version 1,
@@ -268,8 +268,9 @@ std::string enter_sandbox(const SandboxPolicy& policy) {
 namespace serve {
 
 std::string enter_sandbox(const SandboxPolicy&) {
-    throw ApiError(ErrorCode::kUnavailable, "this build has no sandbox", "",
-                   "Install libseccomp-dev and configure again (Linux only), or start without --sandbox");
+    throw ApiError(ErrorCode::kUnavailable,
+                   "this build has no sandbox; install libseccomp-dev and configure again (Linux only), "
+                   "or start without --sandbox");
 }
 
 }  // namespace serve

@@ -490,6 +490,9 @@ private:
 }  // namespace
 
 std::shared_ptr<Engine> start_engine(ModelHandle model, ModelFacts facts, const EngineOptions& options) {
+    // Caches of what was made for an engine tell engines apart by this.
+    static std::atomic<uint64_t> n_unnamed = 0;
+    if (facts.instance.empty()) facts.instance = "engine_" + std::to_string(++n_unnamed);
     return std::make_shared<EngineThread>(std::move(model), std::move(facts), options);
 }
 

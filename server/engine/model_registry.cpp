@@ -310,7 +310,8 @@ private:
         ModelFacts facts;
         ModelHandle model = loader_.load(source, "", &facts);
         facts.id = id;
-        facts.instance = "model_" + std::to_string(++n_instances_);
+        static std::atomic<uint64_t> n_instances = 0;  // of the process: caches tell models apart by it
+        facts.instance = "model_" + std::to_string(++n_instances);
         if constexpr (!std::is_same_v<Check, std::nullptr_t>) check_model(model.get());
         std::shared_ptr<Engine> engine = start_engine(std::move(model), std::move(facts), options_.engine);
         const std::lock_guard lock(observer_mutex_);
@@ -423,7 +424,6 @@ private:
     const RegistryOptions options_;
     const ModelFolder folder_;
     const ModelLoader loader_;
-    std::atomic<uint64_t> n_instances_ = 0;
     std::mutex loading_mutex_;
 
     mutable std::mutex mutex_;

@@ -1,3 +1,4 @@
+// The mirror runs on the threads of the live requests; the watch on that of the swap.
 #include "server/engine/swap_canary.h"
 
 #include <algorithm>
@@ -11,6 +12,8 @@ namespace {
 
 // A new model may take so many times as long for a pass as the old one beside it, whose passes hold more texts.
 constexpr double kMostSlower = 3;
+// Fewer passes say nothing of speed: one that the system put aside for a moment would decide.
+constexpr uint64_t kLeastPasses = 64;
 
 // The copies under way; shared with the mirror, which may still run when the watch is over.
 struct Shadow {
@@ -40,7 +43,7 @@ GenerationSpec translate(const GenerationSpec& spec, const Engine& live, const E
 
 double us_per_pass(const EngineStats& before, const EngineStats& after) {
     const uint64_t n = after.batches - before.batches;
-    return n > 0 ? static_cast<double>(after.decode_us - before.decode_us) / static_cast<double>(n) : 0;
+    return n >= kLeastPasses ? static_cast<double>(after.decode_us - before.decode_us) / static_cast<double>(n) : 0;
 }
 
 }  // namespace

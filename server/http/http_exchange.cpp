@@ -4,6 +4,7 @@
 #include <httplib.h>
 
 #include <cstring>
+#include <ctime>
 #include <string_view>
 
 #include "server/core/server_log.h"
@@ -61,6 +62,19 @@ private:
     bool at_once_ = false;
     bool broken_ = false;
 };
+
+// The Date field of an answer (RFC 9110, 6.6.1); made anew once a second.
+const char* http_date() {
+    thread_local std::time_t made = 0;
+    thread_local char text[40];
+    const std::time_t now = std::time(nullptr);
+    if (now == made) return text;
+    made = now;
+    std::tm parts = {};
+    gmtime_r(&now, &parts);
+    std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    return text;
+}
 
 class ProviderSink final : public ByteSink {
 public:
@@ -162,6 +176,9 @@ private:
     static void tidy(const httplib::Request& in, httplib::Response& out) {
         out.headers.erase("Keep-Alive");
         out.headers.erase("Connection");
+        out.set_header("Date", http_date());
+        // JSON with a page's text in it stays JSON, whatever a browser makes of its beginning.
+        if (!out.has_header("X-Content-Type-Options")) out.set_header("X-Content-Type-Options", "nosniff");
         out.set_header("Connection", current.exchange->close ? "close" : "keep-alive");
         if (in.method == "HEAD") out.headers.erase("Accept-Ranges");
         if (out.status == 204) {

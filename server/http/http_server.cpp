@@ -1,5 +1,5 @@
-// One thread accepts; each connection has a thread of its own, with a small stack and within a limit. Beyond the limit a client
-// gets an answer at once, from the accepting thread, which never waits for anybody.
+// One thread accepts; each connection has a thread of its own, within a limit. Beyond the limit a client gets an answer at once,
+// from the accepting thread, which never waits for anybody.
 #include "server/http/http_server.h"
 
 #include <fcntl.h>
@@ -32,9 +32,9 @@ using Clock = std::chrono::steady_clock;
 
 // Sanitizers' frames are several times as large.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr size_t kStackBytes = 8u << 20;
+constexpr size_t kStackBytes = 32u << 20;
 #else
-constexpr size_t kStackBytes = 1u << 20;  // address space; memory only where it is touched
+constexpr size_t kStackBytes = 4u << 20;  // address space, memory only where it is touched: chat templates nest deeply
 #endif
 constexpr int kSendBufferBytes = 256 << 10;  // what a client that reads nothing can make the system hold
 constexpr int kSpareDescriptors = 64;        // models, logs, the listening sockets

@@ -60,7 +60,7 @@ def test_a_message_whole_and_streamed_is_the_same(program: str) -> None:
 
 
 def test_system_blocks_sampling_and_stops(program: str) -> None:
-    with server_fixture.Server(program) as server:
+    with server_fixture.Server(program, "--ctx-size", "128") as server:
         client = connect(server)
         plain = ask(client).content[0].text
         stop = plain.split()[-1]

@@ -20,6 +20,8 @@ std::shared_ptr<Engine> engine_of(bitnet_model* model) {
     options.n_threads = 1;
     ModelFacts facts;
     facts.id = "test";
+    static int n_loaded = 0;  // as the registry has it: what is kept for one loading is not another's
+    facts.instance = "test_" + std::to_string(n_loaded++);
     return start_engine(ModelHandle(model, bitnet_model_free), facts, options);
 }
 std::shared_ptr<Engine> chat_engine() {

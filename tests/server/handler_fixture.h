@@ -1,8 +1,11 @@
 // Handlers with the embedded model, asked through the router with requests written by hand: no socket, no HTTP library.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -54,6 +57,15 @@ inline ServerOptions handler_options() {
     ServerOptions options;
     options.registry.engine.n_threads = 1;
     return options;
+}
+
+// False when it does not hold within ten seconds.
+inline bool wait_until(const std::function<bool()>& holds) {
+    for (int i = 0; i < 10000; i++) {
+        if (holds()) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return false;
 }
 
 struct HandlerFixture {

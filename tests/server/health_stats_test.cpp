@@ -92,8 +92,8 @@ TEST_CASE("health has the fields of the specification, and no figure of a GPU wi
     CHECK(ready["checks"] ==
           Json({{"models_loaded", true}, {"devices_available", true}, {"request_processing", true}}));
     server.state.models->unload("stories");
-    CHECK(server.get("/health").status == 503);
     CHECK(server.get("/health/ready").status == 503);
+    CHECK(wait_until([&] { return server.get("/health").status == 503; }));  // listed until its texts have ended
     CHECK(server.get("/health/ready").json()["checks"]["models_loaded"] == false);
 }
 
@@ -227,7 +227,9 @@ TEST_CASE("models are listed in both shapes at once, one by one, and are gone af
     CHECK(gone.status == 204);
     CHECK(gone.body == "");
     CHECK(server.ask("DELETE", "/v1/models/stories").status == 404);
-    CHECK(server.get("/v1/models/stories").code() == "MODEL_NOT_FOUND");
+    CHECK(server.post("/v1/inference", {{"prompt", "a"}, {"model", "stories"}}).code() == "MODEL_NOT_FOUND");
+    // Listed as "unloading" until its texts have ended.
+    CHECK(wait_until([&] { return server.get("/v1/models/stories").status == 404; }));
     CHECK(server.get("/v1/models").json()["models"].empty());
 }
 

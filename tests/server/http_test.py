@@ -174,6 +174,8 @@ def test_what_cannot_be_understood_is_refused_and_ends_the_connection(program: s
         answer = exchange(server, f"GET /health/live HTTP/1.1\r\n{HOST}Range: bytes=0-1,0-1\r\nRemote_Addr: 1.2.3.4\r\n"
                                   "REMOTE_ADDR: 1.2.3.4\r\nAccept-Encoding: gzip, br\r\nX-Request-Id: two\r\n\r\n")
         assert answer.status == 200 and answer.json["status"] == "live"
+        assert time.strptime(answer.headers["date"], "%a, %d %b %Y %H:%M:%S GMT")
+        assert answer.headers["x-content-type-options"] == "nosniff"
         line = access_line(server, "two")
         assert line["peer"] == "127.0.0.1" and line["path"] == "/health/live" and line["status"] == 200, line
 

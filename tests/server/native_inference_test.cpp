@@ -2,7 +2,6 @@
 #include <cmath>
 #include <fstream>
 #include <set>
-#include <thread>
 
 #include <doctest/doctest.h>
 
@@ -18,14 +17,6 @@ std::set<std::string> keys(const Json& object) {
     std::set<std::string> names;
     for (const auto& [name, value] : object.items()) names.insert(name);
     return names;
-}
-
-bool wait_until(const std::function<bool()>& holds) {
-    for (int i = 0; i < 10000; i++) {
-        if (holds()) return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return false;
 }
 
 }  // namespace

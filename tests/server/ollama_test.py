@@ -111,6 +111,8 @@ def test_errors_are_the_clients_class(program: str) -> None:
             expect(501, call, "not available")
         image = server.post("/api/chat", {"model": "stories", "messages": [{**ASK[0], "images": ["aGk="]}]})
         assert image.status == 400 and "text only" in image.json["error"]
+        tool = {"type": "function", "function": {"name": "f", "strict": {}}}
+        assert server.post("/api/chat", {"model": "stories", "messages": [], "tools": [tool]}).status == 400
         assert server.get("/api/nothing").json["error"]
 
 

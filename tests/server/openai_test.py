@@ -48,6 +48,17 @@ def refusal(call, kind: type[openai.APIStatusError]) -> openai.APIStatusError:
     raise AssertionError(f"no {kind.__name__}")
 
 
+def check_models(client: openai.OpenAI) -> None:
+    [model] = client.models.list().data
+    assert model.id == "stories" and model.object == "model" and model.created > 1.7e9 and model.owned_by
+    assert client.models.retrieve("stories").id == "stories"
+    try:
+        client.models.retrieve("gpt-4o")
+    except openai.NotFoundError:
+        return
+    raise AssertionError("a model that is not there was found")
+
+
 def check_chat(client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(model="", messages=ONCE, temperature=0, max_tokens=5)
     assert answer.object == "chat.completion" and answer.id.startswith("chatcmpl-") and answer.created > 1.7e9
@@ -348,6 +359,9 @@ def check_errors(client: openai.OpenAI, server: server_fixture.Server) -> None:
         assert set(inner) == {"message", "type", "param", "code"} and inner["type"] == "invalid_request_error", inner
         assert param is None or inner["param"] == param, (path, str(body)[:80], inner)
     assert server.request("GET", "/v1/chat/completions").status == 405
+    late = refusal(lambda: client.chat.completions.create(model="", messages=ONCE, extra_body={"timeout_ms": 1}),
+                   openai.InternalServerError)
+    assert late.status_code == 504 and late.code == "TIMEOUT"
 
 
 def check_disconnect(server: server_fixture.Server, client: openai.OpenAI) -> None:
@@ -368,6 +382,7 @@ def check_disconnect(server: server_fixture.Server, client: openai.OpenAI) -> No
 
 def test_embedded_model(program: str) -> None:
     with server_fixture.Server(program) as server, client_of(server) as client:
+        check_models(client)
         check_chat(client)
         check_stream(client)
         check_stream_bytes(server)

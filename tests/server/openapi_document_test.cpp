@@ -76,8 +76,7 @@ TEST_CASE("references, operation ids and credentials of /openapi.json hold") {
     std::set<std::string> references, ids;
     collect_references(document, references);
     CHECK(references.size() > 30);
-    for (const std::string& name : references)
-        CHECK(document.contains(Json::json_pointer(name.substr(1))));
+    for (const std::string& name : references) CHECK(document.contains(Json::json_pointer(name.substr(1))));
     for (const auto& [path, operations] : document["paths"].items())
         for (const auto& [method, operation] : operations.items()) {
             CHECK(ids.insert(operation["operationId"].get<std::string>()).second);

@@ -1,6 +1,7 @@
-"""/openapi.json against the running server, by schemathesis: openapi_test.py <server> [examples] [operation regex].
+"""/openapi.json against the running server, by schemathesis: openapi_test.py <server> [phases examples regex].
 Every operation gets requests that fit its schema and requests that do not: nothing may be a failure of the server, and statuses,
-media types, headers and bodies must be those that the document promises.
+media types, headers and bodies must be those that the document promises. The phase "coverage", which goes through every
+constraint of every field, takes minutes: `openapi_test.py build/release/bin/server coverage 1 '^/v1/inference$'` for one path.
 # needs: schemathesis
 """
 
@@ -28,7 +29,7 @@ CONTEXT = "64"
 LEFT_OUT = r"^/v1/models/swap$"
 
 
-def run_schemathesis(server: server_fixture.Server, examples: str, only: str) -> subprocess.CompletedProcess:
+def run_schemathesis(server: server_fixture.Server, phases: str, examples: str, only: str) -> subprocess.CompletedProcess:
     document = server.get("/openapi.json").json
     # So that a good part of the requests gets as far as a text: models are named as they are, or not at all.
     for schema in document["components"]["schemas"].values():
@@ -48,24 +49,25 @@ def run_schemathesis(server: server_fixture.Server, examples: str, only: str) ->
         with open(path, "w", encoding="utf-8") as file:
             json.dump(document, file)
         command = [sys.executable, "-m", "schemathesis.cli", "run", path, "--url", server.url, "--checks", CHECKS,
-                   "--phases", "examples,coverage,fuzzing", "--max-examples", examples, "--seed", "1",
+                   "--phases", phases, "--max-examples", examples, "--seed", "1",
                    "--generation-deterministic", "--no-shrink", "--continue-on-failure", "--request-timeout", "60",
-                   "--suppress-health-check", "all", "--workers", "2", "--warnings", "off", "--no-color",
+                   "--suppress-health-check", "all", "--workers", "1", "--warnings", "off", "--no-color",
                    "-H", f"Authorization: Bearer {KEY}", "--exclude-path-regex", LEFT_OUT]
         if only:
             command += ["--include-path-regex", only]
         return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=580)
 
 
-def test_the_server_keeps_what_its_document_says(program: str, examples: str = "4", only: str = "") -> None:
+def test_the_server_keeps_what_its_document_says(program: str, phases: str = "examples,fuzzing", examples: str = "6",
+                                                only: str = "") -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".keys") as keys:
         keys.write(f"{KEY} alice admin\n")
         keys.flush()
         with server_fixture.Server(program, "--api-key-file", keys.name, "--ctx-size", CONTEXT) as server:
-            run = run_schemathesis(server, examples, only)
+            run = run_schemathesis(server, phases, examples, only)
             assert run.returncode == 0, run.stdout[-20000:] + run.stderr[-4000:]
             tested = re.search(r"(\d+) generated", run.stdout)
-            assert tested and int(tested.group(1)) > 300 or only, run.stdout[-2000:]
+            assert tested and int(tested.group(1)) > 200 or only, run.stdout[-2000:]
             assert server.get("/health/live").status == 200
             print(run.stdout[-400:] if only else tested.group(0))
 

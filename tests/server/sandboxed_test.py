@@ -66,11 +66,14 @@ def test_models_are_loaded_from_their_folder_and_nowhere_else(program: str) -> N
         with sandboxed(program, "--models-dir", folder) as server:
             answer = server.post("/v1/models/load", {"model_path": str(Path(folder) / "first.gguf")})
             assert answer.status == 200, answer.body
-            for path in (str(Path(folder) / "link.gguf"), f"{folder}/../{Path(elsewhere).name}/second.gguf", str(Path(elsewhere) / "second.gguf"), "/etc/passwd"):
+            for path in ("link.gguf", str(Path(folder) / "link.gguf"), f"{folder}/../{Path(elsewhere).name}/second.gguf", str(Path(elsewhere) / "second.gguf"), "/etc/passwd"):
                 assert server.post("/v1/models/load", {"model_path": path}).status in (400, 403, 404), path
             # One that came after the start is found as well.
             shutil.copy(MODEL, Path(folder) / "third.gguf")
-            assert server.post("/v1/models/load", {"model_path": str(Path(folder) / "third.gguf")}).status == 200
+            assert server.post("/v1/models/load", {"model_path": "third.gguf"}).status == 200
+            # Exchanged and asked, it answers.
+            assert server.post("/v1/models/swap", {"new_model_path": "first.gguf", "target_model_id": "third"}).status == 200
+            assert server.post("/v1/inference", {"prompt": "Once", "max_tokens": 2, "model": "third"}).status == 200
 
 
 def test_tls_serves_and_its_files_are_read_again(program: str) -> None:
