@@ -114,7 +114,7 @@ class InstallTest:
     def static(self) -> None:
         build = self.work / "library"
         run("cmake", "-G", "Ninja", "-S", self.source, "-B", build, *self.defines, "-DBITNET_SHARED=OFF",
-            "-DBITNET_TESTS=OFF", "-DBITNET_EXAMPLES=OFF")
+            "-DBITNET_TESTS=OFF", "-DBITNET_EXAMPLES=OFF", "-DBITNET_SERVER=OFF")
         run("cmake", "--build", build, "--target", "bitnet", "--parallel", "2")
         prefix = self.install(build)
         archives = [path.name for path in prefix.rglob("*.a")]
