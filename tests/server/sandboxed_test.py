@@ -21,11 +21,11 @@ import server_fixture
 MODEL = Path(__file__).parents[2] / "examples" / "stories" / "stories.gguf"
 
 
-def sandboxed(program: str, *options: str) -> server_fixture.Server:
+def sandboxed(program: str, *options: str, wait: bool = True) -> server_fixture.Server:
     # Leaks cannot be looked for in the sandbox: the sanitizer would have to stop its own process from another one.
     sanitizer = os.environ.get("ASAN_OPTIONS", "")
     env = {**os.environ, "ASAN_OPTIONS": f"{sanitizer}{':' if sanitizer else ''}detect_leaks=0"}
-    return server_fixture.Server(program, "--sandbox", *options, env=env)
+    return server_fixture.Server(program, "--sandbox", *options, env=env, wait=wait)
 
 
 def limits(server: server_fixture.Server) -> str:
@@ -131,7 +131,7 @@ def test_the_socket_file_goes_when_the_server_goes(program: str) -> None:
 
 
 if __name__ == "__main__":
-    first = server_fixture.Server(sys.argv[1], "--sandbox", wait=False)
+    first = sandboxed(sys.argv[1], wait=False)
     try:
         first.wait_until_listening()
     except AssertionError:
