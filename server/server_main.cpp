@@ -126,16 +126,7 @@ void serve_models(const ServerOptions& options, const sigset_t& signals) {
     add_health_routes(state);
     add_native_routes(state);
     add_model_routes(state);
-    add_openai_chat_routes(state);
-    add_openai_completion_routes(state);
-    add_embedding_routes(state);
-    add_tokenize_routes(state);
-    add_introspection_routes(state);
-    add_page_routes(state);
-    add_anthropic_routes(state);
-    add_ollama_routes(state);
-    add_responses_routes(state);
-    add_openapi_routes(state);
+    add_client_routes(state);
     if (options.sandbox) log_line(LogLevel::kInfo, "sandbox", {{"limits", enter_sandbox(sandbox_policy(options))}});
     log_line(LogLevel::kInfo, "listening on " + server->address(),
              {{"version", bitnet_version_string()}, {"pid", static_cast<int64_t>(getpid())}});

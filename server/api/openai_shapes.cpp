@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "server/api/reply_blocks.h"
 #include "server/http/sse.h"
 
 namespace serve {
@@ -142,18 +143,9 @@ void run_side_by_side(size_t n, const std::function<void(size_t)>& work) {
 }
 
 void write_or_tell(ByteSink& sink, const std::string& request_id, const std::function<void()>& write) {
-    const auto tell = [&](const ApiError& error) {
+    tell_failures(write, [&](const ApiError& error) {
         write_event_text(sink, error_body(error, ErrorStyle::kOpenAi, request_id));
-    };
-    try {
-        write();
-    } catch (const ApiError& error) {
-        tell(error);
-    } catch (const std::bad_alloc&) {
-        tell(ApiError(ErrorCode::kUnavailable, "out of memory"));
-    } catch (const std::exception& error) {
-        tell(ApiError(ErrorCode::kInternal, std::string("internal error: ") + error.what()));
-    }
+    });
 }
 
 }  // namespace serve

@@ -49,5 +49,7 @@ void add_ollama_routes(ServerState& state);
 void add_responses_routes(ServerState& state);
 // The last one: it describes the routes that are there.
 void add_openapi_routes(ServerState& state);
+// The page and the protocols besides the native one: the ten above, in their order.
+void add_client_routes(ServerState& state);
 
 }  // namespace serve

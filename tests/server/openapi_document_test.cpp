@@ -13,16 +13,7 @@ namespace {
 // All routes that server_main adds.
 struct WholeServer : HandlerFixture {
     explicit WholeServer(const ServerOptions& options = handler_options()) : HandlerFixture(options) {
-        add_openai_chat_routes(state);
-        add_openai_completion_routes(state);
-        add_embedding_routes(state);
-        add_tokenize_routes(state);
-        add_introspection_routes(state);
-        add_page_routes(state);
-        add_anthropic_routes(state);
-        add_ollama_routes(state);
-        add_responses_routes(state);
-        add_openapi_routes(state);
+        add_client_routes(state);
     }
 };
 
