@@ -1,4 +1,4 @@
-// Q8_0 and Q4_0: 32 weights and one half-precision scale a block. Rounding follows ggml's reference quantiser, so a
+// Q8_0, Q4_0 and Q4_1: 32 weights and one half-precision scale (Q4_1: and minimum) a block. Rounding follows ggml's reference quantiser, so a
 // file written here equals one written there: codes come from the unrounded scale, the stored scale is its half.
 #include <cstring>
 
@@ -78,6 +78,40 @@ void encode_q4_0(const float* src, float, int64_t n, void* dst) {
         };
         BlockQ4_0 block;
         block.d = f32_to_f16_value(d);
+        for (int i = 0; i < 16; ++i) block.q[i] = static_cast<uint8_t>(code(src[i]) | code(src[16 + i]) << 4);
+        store_block(dst, b, block);
+    }
+}
+
+void decode_q4_1(const void* src, float, int64_t n, float* dst) {
+    for (int64_t b = 0; b < n / kQ4_1Block; ++b, dst += kQ4_1Block) {
+        const BlockQ4_1 block = load_block<BlockQ4_1>(src, b);
+        const float d = f16_to_f32_value(block.d), m = f16_to_f32_value(block.m);
+        for (int i = 0; i < 16; ++i) {
+            dst[i] = d * static_cast<float>(block.q[i] & 15) + m;
+            dst[16 + i] = d * static_cast<float>(block.q[i] >> 4) + m;
+        }
+    }
+}
+
+// m = the smallest value, d = (largest - smallest) / 15; code = floor((x - m) / d + 0.5), at most 15.
+void encode_q4_1(const float* src, float, int64_t n, void* dst) {
+    for (int64_t b = 0; b < n / kQ4_1Block; ++b, src += kQ4_1Block) {
+        float low = finite_or_zero(src[0]), high = low;
+        for (int i = 1; i < kQ4_1Block; ++i) {
+            low = std::fmin(low, finite_or_zero(src[i]));
+            high = std::fmax(high, finite_or_zero(src[i]));
+        }
+        const float d = (high - low) / 15.0f;
+        const float inverse = inverse_or_zero(d);
+        const auto code = [=](float x) {
+            const float shifted = (finite_or_zero(x) - low) * inverse + 0.5f;
+            if (!(shifted > 0.0f)) return 0u;
+            return shifted >= 15.0f ? 15u : static_cast<unsigned>(shifted);
+        };
+        BlockQ4_1 block;
+        block.d = f32_to_f16_value(d);
+        block.m = f32_to_f16_value(low);
         for (int i = 0; i < 16; ++i) block.q[i] = static_cast<uint8_t>(code(src[i]) | code(src[16 + i]) << 4);
         store_block(dst, b, block);
     }

@@ -20,9 +20,18 @@ void decode_q8_0(const void* src, float tensor_scale, int64_t n, float* dst);
 void encode_q8_0(const float* src, float tensor_scale, int64_t n, void* dst);
 void decode_q4_0(const void* src, float tensor_scale, int64_t n, float* dst);
 void encode_q4_0(const float* src, float tensor_scale, int64_t n, void* dst);
+void decode_q4_1(const void* src, float tensor_scale, int64_t n, float* dst);
+void encode_q4_1(const float* src, float tensor_scale, int64_t n, void* dst);
+// codec_low_bit.cpp
+void decode_q1_0(const void* src, float tensor_scale, int64_t n, float* dst);
+void decode_q2_0(const void* src, float tensor_scale, int64_t n, float* dst);
+void decode_q2_0_g128(const void* src, float tensor_scale, int64_t n, float* dst);
 // codec_q6_k.cpp
 void decode_q6_k(const void* src, float tensor_scale, int64_t n, float* dst);
 void encode_q6_k(const float* src, float tensor_scale, int64_t n, void* dst);
+
+// codec_iq2_s.cpp
+void decode_iq2_s(const void* src, float tensor_scale, int64_t n, float* dst);
 
 // codec_ternary.cpp
 void decode_tq1_0(const void* src, float tensor_scale, int64_t n, float* dst);

@@ -40,6 +40,16 @@ struct MulMatArgs {
     int64_t row_end;        // likewise, or n_rows
 };
 
+// How an I2_S matrix lies in memory once it is loaded. None of these is a type that a file can have; pictures of all but
+// the first are in packed_layouts.h. Other types know `stored` only.
+enum class WeightLayout : uint8_t {
+    stored,  // as in the file, or in a form of its own that the kernel of the type has
+    t5,      // five weights in a byte
+    tl1,     // pairs of weights look their sum up
+    tl2      // triples of weights do
+};
+inline constexpr int kWeightLayoutCount = 4;
+
 struct MulMatKernel {
     const char* name;       // "i2s_avx2"
     const char* level;      // "avx2": what forcing this level selects
@@ -53,6 +63,7 @@ struct MulMatKernel {
     size_t (*packed_bytes)(int64_t n_rows, int64_t k);
     void (*pack)(const void* file_weights, int64_t n_rows, int64_t k, int64_t row_begin, int64_t row_end, void* packed);
     void (*run)(const MulMatArgs& args);  // any n_cols >= 1
+    WeightLayout layout = WeightLayout::stored;  // that pack makes
 };
 
 }  // namespace kern

@@ -6,8 +6,30 @@
 
 namespace kern {
 
-enum class QuantType : uint8_t { f32, f16, bf16, q8_0, q4_0, q6_k, tq1_0, tq2_0, i2_s };
-inline constexpr int kQuantTypeCount = 9;
+enum class QuantType : uint8_t {
+    f32,
+    f16,
+    bf16,
+    q8_0,
+    q4_0,
+    q6_k,
+    tq1_0,
+    tq2_0,
+    i2_s,
+    iq2_s,
+    // Dialects, repacked as i2_s at load: ternary_dialects.h.
+    tl1,
+    tl2,
+    iq1_bn,
+    iq2_bn,
+    iq2_bn_r4,
+    // Read as floats.
+    q4_1,
+    q1_0,
+    q2_0,
+    q2_0_g128
+};
+inline constexpr int kQuantTypeCount = 19;
 
 struct QuantTypeInfo {
     QuantType type;
@@ -19,8 +41,11 @@ struct QuantTypeInfo {
     bool ternary;           // multiplied with int8-quantised activations
     // Decodes / encodes n weights (a multiple of block_length) at a block border, scalar code.
     // tensor_scale: the I2_S tail scale; other types ignore it. encode is null where this build cannot write the type.
+    // Both are null for dialects, which are read and written by whole tensors.
     void (*decode)(const void* src, float tensor_scale, int64_t n, float* dst);
     void (*encode)(const float* src, float tensor_scale, int64_t n, void* dst);
+    bool dialect = false;         // see ternary_dialects.h; no kernel multiplies it
+    uint32_t row_head_bytes = 0;  // before the blocks of each row: its scale
 };
 
 const QuantTypeInfo& quant_type_info(QuantType type);
@@ -30,7 +55,7 @@ const QuantTypeInfo* find_quant_type_by_name(const char* name);     // nullptr i
 // Bytes of a tensor of n_rows rows of k weights, tail included. False on overflow or when k is not a multiple of the
 // block length; *out is then untouched.
 bool quant_tensor_bytes(QuantType type, int64_t k, int64_t n_rows, uint64_t* out);
-// Bytes of one row, without the tail (k a multiple of the block length).
+// Bytes of one row, without the tail (k a multiple of the block length). Rows of tl1, tl2 and iq2_bn_r4 do not lie apart.
 uint64_t quant_row_bytes(QuantType type, int64_t k);
 
 }  // namespace kern

@@ -16,6 +16,9 @@ namespace kern {
 inline constexpr int kI2sBlock = 128;
 inline constexpr int kI2sBlockBytes = 32;
 inline constexpr int kI2sTailBytes = 32;
+// Weights of a row as kernels read it: whole blocks, what lies behind the row is code 1. Rows of files that are no whole
+// blocks (see ternary_dialects.h) become such rows at load.
+constexpr int64_t i2s_padded(int64_t k) { return (k + kI2sBlock - 1) / kI2sBlock * kI2sBlock; }
 // The same on files written by an ARM build of bitnet.cpp ("64/16"): 64 weights in 16 bytes, p = 0..15:
 //             bits 7:6    bits 5:4    bits 3:2    bits 1:0
 //   byte p:   w[p]        w[16+p]     w[32+p]     w[48+p]

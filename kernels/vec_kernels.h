@@ -10,22 +10,42 @@
 
 namespace kern {
 
-// Attention of n_q queries that see the same cells (the query heads of one KV head at one token).
+// How a cache keeps the head_dim numbers of a head. q8_0 and q4_0 divide them into blocks of 32: the codes of all blocks come
+// first, then an F16 scale for each block, so that codes lie side by side.
+//   q8_0: int8 codes; number = code * scale
+//   q4_0: 16 bytes a block, number i in the low half of byte i, number 16 + i in the high half; number = (code - 8) * scale
+enum class KvType : uint8_t { f16, q8_0, q4_0 };
+inline constexpr int64_t kKvBlock = 32;
+inline constexpr int64_t kMaxQuantizedHead = 1024;  // the widest head that may be quantised: a multiple of kKvBlock
+
+constexpr int64_t kv_head_bytes(KvType type, int64_t head_dim) {
+    const int64_t scales = head_dim / kKvBlock * 2;
+    return type == KvType::f16 ? head_dim * 2 : (type == KvType::q8_0 ? head_dim : head_dim / 2) + scales;
+}
+
+// Attention of the query heads of one KV head at one token, or at several in a row, each of which sees one cell more than
+// the token before it.
 struct AttendArgs {
     const float* q;  // query i at q + i * q_stride, head_dim floats
     int64_t q_stride;
-    int64_t n_q;        // 1 .. any
-    const uint16_t* k;  // F16; cell c at k + c * cell_stride, head_dim values
-    const uint16_t* v;
-    int64_t cell_stride;   // in values
+    int64_t n_q;     // 1 .. any
+    const void* k;   // cell c at k + c * k_stride
+    const void* v;
+    int64_t k_stride;      // in bytes
+    int64_t v_stride;
     const int32_t* cells;  // cells in the order of their positions
-    int64_t n_cells;       // >= 1
+    int64_t n_cells;       // >= 1, of the first token
     int64_t head_dim;
     float scale;            // scores are (k . q) * scale
-    float* scores;          // scratch: n_q * scores_stride floats
-    int64_t scores_stride;  // >= n_cells rounded up to 16
+    float* scores;          // scratch: n_tokens * n_q * scores_stride floats
+    int64_t scores_stride;  // >= n_cells + n_tokens - 1 rounded up to 16
     float* out;             // output i at out + i * out_stride
     int64_t out_stride;
+    KvType k_type;
+    KvType v_type;
+    int64_t n_tokens;        // 1 .. any
+    int64_t q_token_stride;  // token t's queries begin at q + t * q_token_stride, its outputs likewise
+    int64_t out_token_stride;
 };
 
 struct VecKernels {
@@ -48,15 +68,28 @@ struct VecKernels {
     void (*rope_pairs)(float* x, const float* cos_sin, int64_t n_dims);            // pairs (2i, 2i+1), "NORM"
     void (*relu2_mul)(const float* gate, const float* up, float* out, int64_t n);  // max(g,0)^2 * u; NaN stays NaN
     void (*silu_mul)(const float* gate, const float* up, float* out, int64_t n);   // g / (1 + exp(-g)) * u
+    // GELU in its form with tanh: g / (1 + exp(-g * (a + b * g^2))) * u = 0.5 g (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))) * u
+    void (*gelu_mul)(const float* gate, const float* up, float* out, int64_t n);
     void (*add)(const float* a, const float* b, float* out, int64_t n);
     void (*scale)(const float* x, float factor, float* out, int64_t n);
     float (*dot)(const float* a, const float* b, int64_t n);
     // Half to even; overflow gives infinity. Both keep the payload of a NaN as far as it fits and make it quiet.
     void (*f32_to_f16)(const float* x, uint16_t* out, int64_t n);
     void (*f16_to_f32)(const uint16_t* x, float* out, int64_t n);
+    // One head of n numbers as a cache keeps it. q8_0: code = x * (127 / m) rounded half to even, m the largest |x| (at
+    // least 1e-5), scale = 1 / (127 / m) as F16; q4_0: scale = x0 / -8 as F16, x0 the first x of the largest |x|, code - 8 =
+    // x / scale rounded half to even, within -8..7. A NaN becomes 0; a block that holds an infinity has an infinite scale and codes that make NaN of it.
+    void (*f32_to_kv)(KvType type, const float* x, int64_t n, void* out);
     // score[j] = dot(k[j], q) * scale; e = exp(score - max); out[d] = (sum of e[j] * v[j][d]) * (1 / sum of e), the
-    // first sum cell by cell, the second in 16 lanes. A query's output does not depend on n_q. NaN as in softmax.
+    // first sum cell by cell, the second in 16 lanes. A query's output depends on neither n_q nor n_tokens. NaN as in softmax.
+    // Quantised keys: the query is quantised as quantize_i8 does 32 numbers at a time, s its scales; dot(k[j], q) is the
+    // sum over the blocks b, one by one, of float(sum of codes times codes) * ((1 / s[b]) * (scale of k[j], b)).
+    // Quantised values: v[j][d] = code * scale, rounded.
     void (*attend)(const AttendArgs& args);
+    // out[r * out_stride + c] = the sum over t < depth of w[4 * t + r] * x[t * x_stride + c], for four rows and n columns
+    // (a multiple of 16): added one by one in rising t, from +0.
+    void (*product4)(const float* w, const float* x, int64_t x_stride, int64_t depth, int64_t n, float* out,
+                     int64_t out_stride);
 };
 
 // The platform-independent functions behind the kernels, for single values; the vector forms give the same bits.

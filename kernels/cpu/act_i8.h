@@ -42,6 +42,8 @@ extern constinit const ActFormat act_i8_scalar;
 #if defined(__x86_64__)
 extern constinit const ActFormat act_i8_avx2;
 extern constinit const ActFormat act_i8x64_avx512;
+#elif defined(__aarch64__)
+extern constinit const ActFormat act_i8_neon;
 #endif
 
 // What every pack does around its level's quantiser: columns [col_begin, col_end) of x go to dst. finish(q, n_blocks,

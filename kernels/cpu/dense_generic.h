@@ -150,6 +150,81 @@ struct BlockQ4 {
 using RowsQ8_0 = RowsOf32<sizeof(BlockQ8_0), BlockQ8>;
 using RowsQ4_0 = RowsOf32<sizeof(BlockQ4_0), BlockQ4>;
 
+// w = d * code + m: the product is exact (an 11-bit scale times 4 bits), the sum one rounding, the same at every level.
+struct RowsQ4_1 {
+    static constexpr int64_t kWeights = kQ4_1Block;
+    static constexpr int64_t kBytes = sizeof(BlockQ4_1);
+
+    static inline int64_t row_bytes(int64_t k) { return k / kWeights * kBytes; }
+
+    template <class Use>
+    KERN_INLINE static inline void step(const uint8_t* p, Use use) {
+        float d[4];
+        four_halves(half_at(p) | half_at(p + offsetof(BlockQ4_1, m)) << 16, d);
+        keep_in_memory(d);
+        // Nibbles as q - 8 with scale 1, then 8 more: small integers all.
+        V16 low, high;
+        v16_q4_codes(p + offsetof(BlockQ4_1, q), 1.0f, &low, &high);
+        const V16 eight = v16_set1(8.0f), scale = v16_set1(d[0]), least = v16_set1(d[1]);
+        use(0, v16_add(v16_mul(v16_add(low, eight), scale), least));
+        use(16, v16_add(v16_mul(v16_add(high, eight), scale), least));
+    }
+
+    template <class Use>
+    KERN_INLINE static inline void rest(const uint8_t*, int64_t, Use) {}  // a row is whole blocks
+};
+
+// Every byte of the low-bit types as the weights it stands for, before the scale: one load instead of shifts.
+struct LowBitTables {
+    uint64_t signs[256];     // eight int8 of -1, 1: bit i of the byte set or not
+    uint32_t two_bits[256];  // four int8 of code - 1
+};
+
+constexpr LowBitTables make_low_bit_tables() {
+    LowBitTables t = {};
+    for (unsigned byte = 0; byte < 256; ++byte) {
+        for (unsigned i = 0; i < 8; ++i) t.signs[byte] |= uint64_t{(byte >> i & 1) != 0 ? 1u : 0xffu} << (8 * i);
+        for (unsigned i = 0; i < 4; ++i) t.two_bits[byte] |= (((byte >> (2 * i) & 3) + 255u) & 255u) << (8 * i);
+    }
+    return t;
+}
+
+constexpr LowBitTables kLowBits = make_low_bit_tables();
+
+// An f16 scale d and n_bytes bytes of kPerByte weights each.
+template <int n_bytes, int kPerByte>
+struct RowsLowBit {
+    static constexpr int64_t kWeights = n_bytes * kPerByte;
+    static constexpr int64_t kBytes = 2 + n_bytes;
+
+    static inline int64_t row_bytes(int64_t k) { return k / kWeights * kBytes; }
+
+    template <class Use>
+    KERN_INLINE static inline void step(const uint8_t* p, Use use) {
+        float d[4];
+        four_halves(half_at(p), d);
+        keep_in_memory(d);
+        alignas(64) int8_t q[kWeights];
+        for (int i = 0; i < n_bytes; ++i) {
+            if constexpr (kPerByte == 8) {
+                __builtin_memcpy(q + 8 * i, &kLowBits.signs[p[2 + i]], 8);
+            } else {
+                __builtin_memcpy(q + 4 * i, &kLowBits.two_bits[p[2 + i]], 4);
+            }
+        }
+        keep_in_memory(q);
+        unrolled<static_cast<int>(kWeights / 16)>(
+            [&](int i) KERN_INLINE { use(16 * i, v16_mul(v16_from_i8(q + 16 * i), v16_set1(d[0]))); });
+    }
+
+    template <class Use>
+    KERN_INLINE static inline void rest(const uint8_t*, int64_t, Use) {}  // a row is whole blocks
+};
+
+using RowsQ1_0 = RowsLowBit<sizeof(BlockQ1_0::q), 8>;
+using RowsQ2_0 = RowsLowBit<sizeof(BlockQ2_0::q), 4>;
+using RowsQ2_0_G128 = RowsLowBit<sizeof(BlockQ2_0G128::q), 4>;
+
 // ql[128], qh[64], int8 scales[16], f16 d: w = d * scales[i / 16] * (q - 32).
 struct RowsQ6_K {
     static constexpr int64_t kWeights = kQ6KBlock;
@@ -167,6 +242,41 @@ struct RowsQ6_K {
         keep_in_memory(scales);
         alignas(64) int8_t q[256];
         q6_codes(p, p + offsetof(BlockQ6K, qh), q);
+        keep_in_memory(q);
+        unrolled<16>([&](int i) KERN_INLINE { use(16 * i, v16_mul(v16_from_i8(q + 16 * i), v16_set1(scales[i]))); });
+    }
+
+    template <class Use>
+    KERN_INLINE static inline void rest(const uint8_t*, int64_t, Use) {}  // a row is whole blocks
+};
+
+// d * (0.5 + scale) * 0.25 * signed magnitude: 11, 5 and 6 significant bits, so every product is exact.
+struct RowsIq2_S {
+    static constexpr int64_t kWeights = kIq2SBlock;
+    static constexpr int64_t kBytes = sizeof(BlockIq2S);
+
+    static inline int64_t row_bytes(int64_t k) { return k / kWeights * kBytes; }
+
+    template <class Use>
+    KERN_INLINE static inline void step(const uint8_t* p, Use use) {
+        float d[4];
+        four_halves(half_at(p), d);
+        float scales[16];  // of sixteen weights each
+        alignas(64) int8_t q[256];
+        for (int g = 0; g < 32; ++g) {
+            const int high = p[offsetof(BlockIq2S, qh) + g / 4] >> (g % 4 * 2) & 3;
+            const uint64_t negative = kIq2STables.signs[p[offsetof(BlockIq2S, signs) + g]];
+            // -m = ~m + 1 in every byte: magnitudes are not 0, so no byte carries into the next.
+            const uint64_t ones = negative & 0x0101010101010101u;
+            const uint64_t row = kIq2STables.magnitudes[p[offsetof(BlockIq2S, qs) + g] | high << 8];
+            const uint64_t eight = (row ^ negative) + ones;
+            __builtin_memcpy(q + 8 * g, &eight, 8);
+            if (g % 2 == 0) {
+                const int scale = p[offsetof(BlockIq2S, scales) + g / 4] >> (g % 4 * 2) & 15;
+                scales[g / 2] = d[0] * (0.5f + static_cast<float>(scale)) * 0.25f;
+            }
+        }
+        keep_in_memory(scales);
         keep_in_memory(q);
         unrolled<16>([&](int i) KERN_INLINE { use(16 * i, v16_mul(v16_from_i8(q + 16 * i), v16_set1(scales[i]))); });
     }

@@ -20,5 +20,10 @@ DENSE_KERNEL(bf16, scalar, CPU_BASE, RowsBf16);
 DENSE_KERNEL(q8_0, scalar, CPU_BASE, RowsQ8_0);
 DENSE_KERNEL(q4_0, scalar, CPU_BASE, RowsQ4_0);
 DENSE_KERNEL(q6_k, scalar, CPU_BASE, RowsQ6_K);
+DENSE_KERNEL(iq2_s, scalar, CPU_BASE, RowsIq2_S);
+DENSE_KERNEL(q4_1, scalar, CPU_BASE, RowsQ4_1);
+DENSE_KERNEL(q1_0, scalar, CPU_BASE, RowsQ1_0);
+DENSE_KERNEL(q2_0, scalar, CPU_BASE, RowsQ2_0);
+DENSE_KERNEL(q2_0_g128, scalar, CPU_BASE, RowsQ2_0_G128);
 
 }  // namespace kern

@@ -1,6 +1,6 @@
 // I2_S times many columns: strips of rows, pieces of k, tiles of columns (ternary_tiles.h), int32 sums over all of k.
 // The sums of a strip wait on the stack from one piece of k to the next, not in the output, whose columns lie pages
-// apart. That bounds the columns met between two expansions of the same codes: about a hundred.
+// apart. That bounds the columns met between two expansions of the same codes: 264 where a register has 64 bytes.
 #pragma once
 
 #include "kernels/cpu/ternary_tiles.h"
@@ -8,8 +8,8 @@
 namespace kern {
 namespace {
 
-// One strip: kRegs * kLanes rows, tiles of up to kMax columns. Measured on a core with 48 KiB of first-level cache:
-// 32 + 24 KiB beat every neighbour; more codes at a time push the activations out.
+// One strip: kRegs * kLanes rows, tiles of up to kMax columns. Measured on cores with 48 KiB of first-level cache:
+// with 16 KiB of codes the activations stay beside them; the sums are touched once a piece and may lie further away.
 template <class V, int kRegs, int kMax>
 class I2sStrip {
 public:
@@ -29,8 +29,8 @@ public:
 
 private:
     using Int = typename V::Int;
-    static constexpr int kCodeBytes = 32 * 1024;
-    static constexpr int kSumBytes = 24 * 1024;
+    static constexpr int kCodeBytes = 16 * 1024;
+    static constexpr int kSumBytes = 66 * 1024;
     static constexpr int kGroupWeights = 4 * V::kBytes;
     static constexpr int64_t kGroups = kCodeBytes / (kGroupWeights * kRows);  // expanded at a time
     static constexpr int kCols = kSumBytes / (kRegs * V::kBytes) / kMax * kMax;
@@ -52,41 +52,9 @@ private:
                 Int* tile = sums_ + done * kRegs;
                 const TileInput in = {codes_, steps, columns_.values(first) + group * kGroupWeights, columns_.stride};
                 if (last) prefetch_outputs(first, kN);
-                add_tile<kN>(in, group == 0, tile);
-                if (last) write_tile(first, kN, tile);
+                add_tile<V, kRegs, kN>(in, group == 0, tile);
+                if (last) write_tile<V, kRegs>(args_, columns_, row_, first, kN, tile);
             });
-        }
-    }
-
-    // tile[r * kN + c]: the sums so far; in the first piece they begin at 0.
-    template <int kN>
-    [[gnu::noinline]] static void add_tile(const TileInput& in, bool first, Int* tile) {
-        Int sums[kRegs][kN];
-#pragma GCC unroll 8
-        for (int r = 0; r < kRegs; ++r) {
-#pragma GCC unroll 32
-            for (int c = 0; c < kN; ++c) sums[r][c] = first ? V::zero() : tile[r * kN + c];
-        }
-        tile_dots<V, kRegs, kN>(in, sums);
-#pragma GCC unroll 8
-        for (int r = 0; r < kRegs; ++r) {
-#pragma GCC unroll 32
-            for (int c = 0; c < kN; ++c) tile[r * kN + c] = sums[r][c];
-        }
-    }
-
-    void write_tile(int64_t col, int n, const Int* tile) {
-        for (int c = 0; c < n; ++c) {
-            const ActColumn& header = columns_.header(col + c);
-            const Int sum = V::set32(header.sum);
-            const typename V::Float scale = V::set_float(args_.weight_scale / header.act_scale);
-            float* out = args_.out + (col + c) * args_.out_stride + row_;
-            for (int r = 0; r < kRegs; ++r) {
-                const int64_t left = args_.row_end - row_ - r * V::kLanes;
-                if (left <= 0) break;
-                V::store_lanes(out + r * V::kLanes, V::mul(V::to_float(V::sub32(tile[r * n + c], sum)), scale),
-                               left < V::kLanes ? left : V::kLanes);
-            }
         }
     }
 

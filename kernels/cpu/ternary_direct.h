@@ -5,11 +5,10 @@
 //    prefetcher;
 //  - every stream prefetches 2 KiB ahead (into the rows that follow; past the end a prefetch does nothing);
 //  - codes are masked in place where that saves shifts (the vocabulary's Dot).
-// Vocabulary V: ternary_simd_avx2.h, _avxvnni.h, _avx512vnni.h. Many columns: ternary_tiles.h.
+// Vocabulary V: ternary_simd_avx2.h, _avxvnni.h, _avx512vnni.h, _neon.h, _dotprod.h. Many columns: ternary_tiles.h.
 #pragma once
 
 #include "kernels/cpu/ternary_layout_fields.h"
-#include "kernels/cpu/x86_intrinsics.h"
 
 namespace kern {
 namespace {
@@ -17,7 +16,7 @@ namespace {
 constexpr int64_t kPrefetchAhead = 2048;
 
 inline void prefetch_ahead(const uint8_t* p) {
-    _mm_prefetch(reinterpret_cast<const char*>(p + kPrefetchAhead), _MM_HINT_T0);
+    __builtin_prefetch(p + kPrefetchAhead);
 }
 
 // One register of codes of kRows rows times kCols columns. Where there are registers enough (V::kShareActs) the
@@ -31,6 +30,23 @@ inline __attribute__((always_inline)) void step_field(Dot (&dots)[kRows][kCols],
         const typename V::Int a = V::load(acts + c * act_stride + kField * V::kBytes);
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; ++r) dots[r][c].template step<kField>(fields[r], a);
+    }
+}
+
+// The same for four rows, whose fields are taken out one at a time: codes, one field of each, sixteen sums and a register
+// of activations are all in registers at once.
+template <class V, int kField, int kRows, int kCols, class Dot>
+inline __attribute__((always_inline)) void step_one_field(Dot (&dots)[kRows][kCols],
+                                                          const typename V::Int (&packed)[kRows], const int8_t* acts,
+                                                          int64_t act_stride) {
+    typename V::Int fields[kRows];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) fields[r] = Dot::template field<kField>(packed[r]);
+#pragma GCC unroll 8
+    for (int c = 0; c < kCols; ++c) {
+        const typename V::Int a = V::load(acts + c * act_stride + kField * V::kBytes);
+#pragma GCC unroll 4
+        for (int r = 0; r < kRows; ++r) dots[r][c].template add<kField>(fields[r], a);
     }
 }
 
@@ -51,7 +67,12 @@ inline __attribute__((always_inline)) void step_row(Dot (&dots)[kCols], typename
 template <class V, int kRows, int kCols, class Dot>
 inline __attribute__((always_inline)) void step_rows(Dot (&dots)[kRows][kCols], const typename V::Int (&packed)[kRows],
                                                      const int8_t* acts, int64_t act_stride) {
-    if constexpr (V::kShareActs && kRows == 2 && kCols > 2) {
+    if constexpr (V::kShareActs && kRows == 4 && kCols > 1) {
+        step_one_field<V, 0>(dots, packed, acts, act_stride);
+        step_one_field<V, 1>(dots, packed, acts, act_stride);
+        step_one_field<V, 2>(dots, packed, acts, act_stride);
+        step_one_field<V, 3>(dots, packed, acts, act_stride);
+    } else if constexpr (V::kShareActs && kRows == 2 && kCols > 2) {
         const typename Dot::Fields fields[2] = {typename Dot::Fields(packed[0]), typename Dot::Fields(packed[1])};
         step_field<V, 0>(dots, fields, acts, act_stride);
         step_field<V, 1>(dots, fields, acts, act_stride);
@@ -106,6 +127,7 @@ inline void i2s_dots(const uint8_t* const (&rows)[kRows], const int8_t* acts, in
         }
     }
     constexpr int kTotals = power_of_two_from(kRows * kCols);
+    static_assert(kTotals <= 16, "add_lanes takes no more");
     typename V::Int totals[kTotals];
 #pragma GCC unroll 16
     for (int i = 0; i < kTotals; ++i) totals[i] = i < kRows * kCols ? dots[i / kCols][i % kCols].total() : V::zero();
@@ -223,7 +245,7 @@ inline void tq2_direct_rows(const MulMatArgs& args, const ActColumns& columns, i
 
 template <class V, int kCols>
 void tq2_direct(const MulMatArgs& args, int64_t col) {
-    constexpr int kStreams = V::direct_streams(kCols);
+    constexpr int kStreams = V::block_streams(kCols);
     const ActColumns columns(args);
     float scales[kCols];
     for (int c = 0; c < kCols; ++c) scales[c] = 1.0f / columns.header(col + c).act_scale;
@@ -259,9 +281,9 @@ constexpr int64_t kTq2DirectCols = 7;
 
 template <class V>
 void i2s_direct_any(const MulMatArgs& args) {
-    direct_passes<8>(args, I2sFields::row_bytes(args.k), [](auto count, const MulMatArgs& part, int64_t col) {
-        i2s_direct<V, decltype(count)::value>(part, col);
-    });
+    direct_passes<V::kDirectCols>(
+        args, I2sFields::row_bytes(args.k),
+        [](auto count, const MulMatArgs& part, int64_t col) { i2s_direct<V, decltype(count)::value>(part, col); });
 }
 
 template <class V>

@@ -46,7 +46,9 @@ struct Avx2 : Ymm {
     };
     template <class Layout, int kCols>
     using DotFor = Dot<Layout>;
+    static constexpr int kDirectCols = 8;  // of I2_S at once
     static constexpr int direct_streams(int cols) { return cols == 1 ? 4 : 2; }
+    static constexpr int block_streams(int cols) { return cols == 1 ? 4 : 2; }  // of TQ2_0
 
     // A TQ2_0 block takes 8 maddubs a lane before its fold: |sum| <= 6096.
     static constexpr int kBlockRegs = 2;

@@ -145,13 +145,21 @@ struct Zmm {
         }
         template <int kField>
         void step(const Fields& fields, Int acts) {
-            sums[kField % kChains] = dot32(sums[kField % kChains], fields.f[kField], acts);
+            add<kField>(fields.f[kField], acts);
+        }
+        template <int kField>
+        static Int field(Int packed) {
+            return Zmm::field<Layout::shift(kField)>(packed);
+        }
+        template <int kField>
+        void add(Int codes, Int acts) {
+            sums[kField % kChains] = dot32(sums[kField % kChains], codes, acts);
         }
         void fold() {}
         Int total() const { return kChains == 1 ? sums[0] : add32(sums[0], sums[kChains - 1]); }
     };
 
-    // For one or two columns the codes are masked where they stand and the sums shifted once per row. A field at bit s
+    // For one column the codes are masked where they stand and the sums shifted once per row. A field at bit s
     // holds code * 2^s, all its sums are multiples of 2^s, and shifting them back is exact. Bound: a lane takes at most
     // 4 * 192 * 127 = 97,536 a step, so int32 holds 22,017 steps of 256 weights: k <= 5.6 million.
     template <class Layout>
@@ -184,19 +192,17 @@ struct Zmm {
     };
     template <class Layout, int kCols>
     struct DotChoice {
-        using Type = Dot<Layout, kCols == 3 ? 2 : 1>;
+        using Type = Dot<Layout, 1>;
     };
     template <class Layout>
     struct DotChoice<Layout, 1> {
         using Type = MaskedDot<Layout>;
     };
-    template <class Layout>
-    struct DotChoice<Layout, 2> {
-        using Type = MaskedDot<Layout>;
-    };
     template <class Layout, int kCols>
     using DotFor = typename DotChoice<Layout, kCols>::Type;
-    static constexpr int direct_streams(int cols) { return cols == 1 ? 4 : 2; }
+    static constexpr int kDirectCols = 4;  // of I2_S at once: with four rows that is sixteen sums
+    static constexpr int direct_streams(int) { return 4; }
+    static constexpr int block_streams(int cols) { return cols == 1 ? 4 : 2; }  // of TQ2_0
 
     // The registers of codes of one TQ2_0 block.
     static constexpr int kBlockRegs = 1;

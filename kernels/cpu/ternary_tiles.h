@@ -132,5 +132,40 @@ inline __attribute__((always_inline)) void tile_dots(const TileInput& in, typena
     }
 }
 
+// tile[r * kN + c]: the sums of a tile so far; with first they begin at 0.
+template <class V, int kRegs, int kN>
+[[gnu::noinline]] void add_tile(const TileInput& in, bool first, typename V::Int* tile) {
+    typename V::Int sums[kRegs][kN];
+#pragma GCC unroll 8
+    for (int r = 0; r < kRegs; ++r) {
+#pragma GCC unroll 32
+        for (int c = 0; c < kN; ++c) sums[r][c] = first ? V::zero() : tile[r * kN + c];
+    }
+    tile_dots<V, kRegs, kN>(in, sums);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRegs; ++r) {
+#pragma GCC unroll 32
+        for (int c = 0; c < kN; ++c) tile[r * kN + c] = sums[r][c];
+    }
+}
+
+// The outputs of kRegs registers of rows from `row` on and n columns from col on, whose weights share one scale.
+template <class V, int kRegs>
+void write_tile(const MulMatArgs& args, const ActColumns& columns, int64_t row, int64_t col, int n,
+                const typename V::Int* tile) {
+    for (int c = 0; c < n; ++c) {
+        const ActColumn& header = columns.header(col + c);
+        const typename V::Int sum = V::set32(header.sum);
+        const typename V::Float scale = V::set_float(args.weight_scale / header.act_scale);
+        float* out = args.out + (col + c) * args.out_stride + row;
+        for (int r = 0; r < kRegs; ++r) {
+            const int64_t left = args.row_end - row - r * V::kLanes;
+            if (left <= 0) break;
+            V::store_lanes(out + r * V::kLanes, V::mul(V::to_float(V::sub32(tile[r * n + c], sum)), scale),
+                           left < V::kLanes ? left : V::kLanes);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace kern

@@ -38,7 +38,7 @@ private:
     using Float = typename V::Float;
     static constexpr int kGroupsPerBlock = kTqBlock / (4 * V::kBytes);
     static constexpr int kDepth = 5;  // values waiting: one per level of the tree over 16 lanes, and the newest
-    static constexpr int kCols = 32 * 1024 / kDepth / (kRegs * V::kBytes) / kMax * kMax;
+    static constexpr int kCols = 80 * 1024 / kDepth / (kRegs * V::kBytes) / kMax * kMax;
     static_assert(kCols > 0);
 
     void run_columns(int64_t col, int64_t n) {

@@ -248,5 +248,34 @@ inline void q6_codes(const uint8_t* ql, const uint8_t* qh, int8_t* q) {
     }
 }
 
+// |k| times the query with the sign of k: pairs stay within 2 * 128 * 127, which int16 holds.
+template <int queries>
+inline void i8_scores4(const int8_t* const* k, const float* k_scale, const int8_t* q, int64_t q_stride,
+                       const float* q_scale, int64_t scale_stride, int64_t n_blocks, float* out, int64_t out_stride) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m128 sums[queries];
+    for (int i = 0; i < queries; ++i) sums[i] = _mm_setzero_ps();
+    for (int64_t b = 0; b < n_blocks; ++b) {
+        __m256i codes[4];
+        for (int c = 0; c < 4; ++c) codes[c] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(k[c] + 32 * b));
+        const __m128 of_cells = _mm_loadu_ps(k_scale + 4 * b);
+        for (int i = 0; i < queries; ++i) {
+            const __m256i query = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + i * q_stride + 32 * b));
+            __m256i dots[4];
+            for (int c = 0; c < 4; ++c) {
+                const __m256i pairs =
+                    _mm256_maddubs_epi16(_mm256_abs_epi8(codes[c]), _mm256_sign_epi8(query, codes[c]));
+                dots[c] = _mm256_madd_epi16(pairs, ones);
+            }
+            const __m256i halves =
+                _mm256_hadd_epi32(_mm256_hadd_epi32(dots[0], dots[1]), _mm256_hadd_epi32(dots[2], dots[3]));
+            const __m128i dot = _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+            const __m128 scale = _mm_mul_ps(_mm_loadu_ps(q_scale + i * scale_stride + 4 * b), of_cells);
+            sums[i] = _mm_add_ps(sums[i], _mm_mul_ps(_mm_cvtepi32_ps(dot), scale));
+        }
+    }
+    for (int i = 0; i < queries; ++i) _mm_storeu_ps(out + i * out_stride, sums[i]);
+}
+
 }  // namespace
 }  // namespace kern

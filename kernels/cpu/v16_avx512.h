@@ -192,5 +192,49 @@ inline void q6_codes(const uint8_t* ql, const uint8_t* qh, int8_t* q) {
     }
 }
 
+// Two blocks at a time. |k| times the query with the sign of k: pairs stay within 2 * 128 * 127, which int16 holds.
+template <int queries>
+inline void i8_scores4(const int8_t* const* k, const float* k_scale, const int8_t* q, int64_t q_stride,
+                       const float* q_scale, int64_t scale_stride, int64_t n_blocks, float* out, int64_t out_stride) {
+    const __m512i ones = _mm512_set1_epi16(1);
+    __m128 sums[queries];
+    for (int i = 0; i < queries; ++i) sums[i] = _mm_setzero_ps();
+    for (int64_t b = 0; b < n_blocks; b += 2) {
+        const bool both = b + 1 < n_blocks;
+        const __mmask64 bytes = both ? ~__mmask64{0} : (__mmask64{1} << 32) - 1;
+        const __mmask8 scales = both ? 0xff : 0x0f;
+        __m512i sizes[4];
+        __mmask64 below[4];
+        for (int c = 0; c < 4; ++c) {
+            const __m512i codes = _mm512_maskz_loadu_epi8(bytes, k[c] + 32 * b);
+            sizes[c] = _mm512_abs_epi8(codes);
+            below[c] = _mm512_movepi8_mask(codes);
+        }
+        const __m256 of_cells = _mm256_maskz_loadu_ps(scales, k_scale + 4 * b);
+        for (int i = 0; i < queries; ++i) {
+            const __m512i query = _mm512_maskz_loadu_epi8(bytes, q + i * q_stride + 32 * b);
+            __m512i dots[4];
+            for (int c = 0; c < 4; ++c) {
+                const __m512i with_sign = _mm512_mask_sub_epi8(query, below[c], _mm512_setzero_si512(), query);
+                dots[c] = _mm512_madd_epi16(_mm512_maddubs_epi16(sizes[c], with_sign), ones);
+            }
+            // In each quarter: sums of the four cells. Quarters 0 and 1 are of block b, 2 and 3 of block b + 1.
+            const __m512i ab =
+                _mm512_add_epi32(_mm512_unpacklo_epi32(dots[0], dots[1]), _mm512_unpackhi_epi32(dots[0], dots[1]));
+            const __m512i cd =
+                _mm512_add_epi32(_mm512_unpacklo_epi32(dots[2], dots[3]), _mm512_unpackhi_epi32(dots[2], dots[3]));
+            const __m512i quarters = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+            const __m512i sorted = _mm512_shuffle_i32x4(quarters, quarters, 0xd8);
+            const __m256i dot = _mm256_add_epi32(_mm512_castsi512_si256(sorted), _mm512_extracti64x4_epi64(sorted, 1));
+            const __m256 scale =
+                _mm256_mul_ps(_mm256_maskz_loadu_ps(scales, q_scale + i * scale_stride + 4 * b), of_cells);
+            const __m256 parts = _mm256_mul_ps(_mm256_cvtepi32_ps(dot), scale);
+            sums[i] = _mm_add_ps(sums[i], _mm256_castps256_ps128(parts));
+            if (both) sums[i] = _mm_add_ps(sums[i], _mm256_extractf128_ps(parts, 1));
+        }
+    }
+    for (int i = 0; i < queries; ++i) _mm_storeu_ps(out + i * out_stride, sums[i]);
+}
+
 }  // namespace
 }  // namespace kern

@@ -249,6 +249,27 @@ inline void q6_codes(const uint8_t* ql, const uint8_t* qh, int8_t* q) {
     }
 }
 
+// Scores of four cells' codes against those of `queries` queries, blocks of 32: out[i * out_stride + c] is the sum over the
+// blocks b, one by one from +0, of float(codes of k[c] . codes of query i) * (q_scale * k_scale[4 * b + c]). Codes are
+// those of k any int8, of a query -127..127. Query i has its codes at q + i * q_stride and each scale four times, at
+// q_scale + i * scale_stride + 4 * b.
+template <int queries>
+inline void i8_scores4(const int8_t* const* k, const float* k_scale, const int8_t* q, int64_t q_stride,
+                       const float* q_scale, int64_t scale_stride, int64_t n_blocks, float* out, int64_t out_stride) {
+    for (int i = 0; i < queries; ++i, q += q_stride, q_scale += scale_stride, out += out_stride) {
+        for (int c = 0; c < 4; ++c) {
+            float sum = 0.0f;
+            for (int64_t b = 0; b < n_blocks; ++b) {
+                int32_t dot = 0;
+                for (int64_t d = 32 * b; d < 32 * b + 32; ++d) dot += int32_t{k[c][d]} * q[d];
+                const float scale = q_scale[4 * b] * k_scale[4 * b + c];
+                sum = sum + static_cast<float>(dot) * scale;
+            }
+            out[c] = sum;
+        }
+    }
+}
+
 #undef V16_EACH
 
 }  // namespace

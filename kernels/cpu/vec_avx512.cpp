@@ -3,6 +3,7 @@
 #include "kernels/cpu/v16_avx512.h"  // first: the vocabulary the algorithms are written in
 
 #include "kernels/cpu/attend_generic.h"
+#include "kernels/cpu/product_generic.h"
 #include "kernels/cpu/vec_kernel_sets.h"
 
 namespace kern {

@@ -176,6 +176,18 @@ inline void vec_silu_mul(const float* gate, const float* up, float* out, int64_t
     });
 }
 
+// 0.5 (1 + tanh(t)) is 1 / (1 + exp(-2t)), which loses nothing where tanh is near -1. g = -inf gives NaN as above.
+inline void vec_gelu_mul(const float* gate, const float* up, float* out, int64_t n) {
+    constexpr float kLinear = 0x1.988454p+0f;  // 2 sqrt(2/pi)
+    constexpr float kCubic = 0x1.2444f2p-4f;   // 0.044715 times that
+    for_each_16(n, out, [=](auto load) {
+        const V16 g = load(gate);
+        const V16 slope = v16_add(v16_set1(kLinear), v16_mul(v16_set1(kCubic), v16_mul(g, g)));
+        const V16 e = v16_exp(v16_negate(v16_mul(g, slope)));
+        return v16_mul(v16_div(g, v16_add(v16_set1(1.0f), e)), load(up));
+    });
+}
+
 // One pair: (x, y) -> (x cos - y sin, x sin + y cos), each product and each sum rounded.
 struct Rotated {
     V16 x, y;
@@ -239,5 +251,5 @@ inline void vec_f16_to_f32(const uint16_t* x, float* out, int64_t n) {
 #define VEC_KERNELS                                                                                                    \
     .abs_max = vec_abs_max, .quantize_i8 = vec_quantize_i8, .rms_norm = vec_rms_norm, .softmax = vec_softmax,          \
     .rope_halves = vec_rope_halves, .rope_pairs = vec_rope_pairs, .relu2_mul = vec_relu2_mul,                          \
-    .silu_mul = vec_silu_mul, .add = vec_add, .scale = vec_scale, .dot = vec_dot, .f32_to_f16 = vec_f32_to_f16,        \
-    .f16_to_f32 = vec_f16_to_f32, .attend = vec_attend
+    .silu_mul = vec_silu_mul, .gelu_mul = vec_gelu_mul, .add = vec_add, .scale = vec_scale, .dot = vec_dot,            \
+    .f32_to_f16 = vec_f32_to_f16, .f16_to_f32 = vec_f16_to_f32, .f32_to_kv = vec_f32_to_kv, .attend = vec_attend, .product4 = vec_product4

@@ -1,5 +1,5 @@
 // The sets of vector kernels of this build, declared for kernel_list.inc. Each is vec_generic.h compiled over another
-// register: vec_scalar.cpp, vec_avx2.cpp, vec_avx512.cpp.
+// register: vec_<level>.cpp.
 #pragma once
 
 #include "kernels/vec_kernels.h"
@@ -11,6 +11,8 @@ extern constinit const VecKernels vec_scalar;
 #if defined(__x86_64__)
 extern constinit const VecKernels vec_avx2;
 extern constinit const VecKernels vec_avx512;
+#elif defined(__aarch64__)
+extern constinit const VecKernels vec_neon;
 #endif
 
 }  // namespace kern

@@ -2,6 +2,7 @@
 #include "kernels/cpu/v16_scalar.h"  // first: the vocabulary the algorithms are written in
 
 #include "kernels/cpu/attend_generic.h"
+#include "kernels/cpu/product_generic.h"
 #include "kernels/cpu/vec_kernel_sets.h"
 
 namespace kern {

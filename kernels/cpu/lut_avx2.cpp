@@ -1,0 +1,45 @@
+// TL1 and TL2 with AVX2.
+#include "kernels/cpu/act_i8.h"
+#include "kernels/cpu/cpu_features.h"
+#include "kernels/cpu/lut_direct.h"
+#include "kernels/cpu/packed_tiles.h"
+#include "kernels/cpu/ternary_kernels.h"
+#include "kernels/cpu/ternary_simd_avx2.h"
+
+namespace kern {
+namespace {
+
+// Many columns: one tile of the layout, 32 rows, x 2 columns.
+template <class Lut>
+void run(const MulMatArgs& args) {
+    if (args.n_cols <= kLutDirectCols) return lut_direct_any<Avx2, Lut>(args);
+    packed_strips<Avx2, LutTiles<Avx2, Lut>, 4, 2>(args);
+}
+
+}  // namespace
+
+constinit const MulMatKernel tl1_avx2 = {.name = "tl1_avx2",
+                                         .level = "avx2",
+                                         .type = QuantType::i2_s,
+                                         .needs = CPU_AVX2,
+                                         .exact = true,
+                                         .act = &act_i8_avx2,
+                                         .row_tile = 32,
+                                         .packed_bytes = lut_packed_bytes<Tl1, 32>,
+                                         .pack = lut_pack<Tl1, 32>,
+                                         .run = run<Tl1>,
+                                         .layout = WeightLayout::tl1};
+
+constinit const MulMatKernel tl2_avx2 = {.name = "tl2_avx2",
+                                         .level = "avx2",
+                                         .type = QuantType::i2_s,
+                                         .needs = CPU_AVX2,
+                                         .exact = true,
+                                         .act = &act_i8_avx2,
+                                         .row_tile = 32,
+                                         .packed_bytes = lut_packed_bytes<Tl2, 32>,
+                                         .pack = lut_pack<Tl2, 32>,
+                                         .run = run<Tl2>,
+                                         .layout = WeightLayout::tl2};
+
+}  // namespace kern

@@ -1,0 +1,244 @@
+// TL1 and TL2 (packed_layouts.h) times a few columns: for every entry a table of sixteen sums is made of the activations, and a
+// register of indices - one of each row of a tile - looks its sums up, low and high bytes one by one. A chunk of tables lies
+// in the first-level cache while all rows of the call pass by, two tiles far apart at a time; between chunks a row's sum
+// waits in the output.
+// Sums of an entry are -381..508 (unchecked codes 3 in TL1 included), those of 64 entries fit int16.
+#pragma once
+
+#include "kernels/cpu/packed_simd.h"
+#include "kernels/cpu/ternary_direct.h"
+#include "kernels/packed_layouts.h"
+
+namespace kern {
+namespace {
+
+constexpr int kTableBytes = 32;  // of an entry: sixteen low bytes, sixteen high ones
+constexpr int64_t kLutFoldUnits = 8;
+static_assert(kLutFoldUnits * kLutUnitEntries * 508 <= 32767);
+
+// Weight i of index 0..15.
+template <class Lut>
+constexpr int lut_weight(int index, int i) {
+    if (Lut::kWeights == 2) return (i == 0 ? index % 4 : index / 4) - 1;
+    const int digits = index + 13;  // above 26 no index, and no digit
+    return digits > 26 ? 0 : (i == 0 ? digits / 9 : i == 1 ? digits / 3 % 3 : digits % 3) - 1;
+}
+template <class Lut>
+struct LutWeights {
+    alignas(32) int16_t of[Lut::kWeights][16];
+    constexpr LutWeights() : of() {
+        for (int i = 0; i < Lut::kWeights; ++i) {
+            for (int index = 0; index < 16; ++index) of[i][index] = static_cast<int16_t>(lut_weight<Lut>(index, i));
+        }
+    }
+};
+
+// Tables of entries [entry, entry + n), whose activations begin at q; behind the last of n_values they are 0.
+template <class Lut>
+inline void make_tables(const int8_t* q, int64_t n_values, int64_t n, uint8_t* tables) {
+    static constexpr LutWeights<Lut> kWeights;
+    __m256i weights[Lut::kWeights];
+    for (int i = 0; i < Lut::kWeights; ++i) {
+        weights[i] = _mm256_load_si256(reinterpret_cast<const __m256i*>(kWeights.of[i]));
+    }
+    for (int64_t e = 0; e < n; ++e) {
+        __m256i sums = _mm256_setzero_si256();
+        for (int i = 0; i < Lut::kWeights; ++i) {
+            const int64_t at = e * Lut::kWeights + i;
+            const short value = at < n_values ? q[at] : int8_t{0};
+            sums = _mm256_add_epi16(sums, _mm256_mullo_epi16(weights[i], _mm256_set1_epi16(value)));
+        }
+        const __m256i bytes =
+            _mm256_packus_epi16(_mm256_and_si256(sums, _mm256_set1_epi16(255)), _mm256_srli_epi16(sums, 8));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(tables + e * kTableBytes), _mm256_permute4x64_epi64(bytes, 0xd8));
+    }
+}
+
+// Sums of the entries of every byte position. low: of the low bytes, taken as 16-bit lanes, so of the even one + 256 * the odd
+// one; odd: of the odd ones alone; high: of the high bytes, each modulo 256, which is enough for sums that fit int16.
+template <class V>
+struct LutSums {
+    using Int = typename V::Int;
+    Int low = V::zero();
+    Int odd = V::zero();
+    Int high = V::zero();
+    void add(Int low_bytes, Int high_bytes) {
+        low = add16(low, low_bytes);
+        odd = add16(odd, right16<8>(low_bytes));
+        high = add8(high, high_bytes);
+    }
+    // Adds to int32 sums of positions 4 l + 0, 2, 1, 3 of lane l, and begins anew.
+    void fold(Int (&sums)[4]) {
+        Int mask;
+        set_words(mask, 0xff00);
+        const Int even16 = add16(low, left16<8>(sub16(high, odd)));
+        const Int odd16 = add16(odd, and_bits(high, mask));
+        sums[0] = V::add32(sums[0], right_signed32<16>(left32<16>(even16)));
+        sums[1] = V::add32(sums[1], right_signed32<16>(even16));
+        sums[2] = V::add32(sums[2], right_signed32<16>(left32<16>(odd16)));
+        sums[3] = V::add32(sums[3], right_signed32<16>(odd16));
+        low = odd = high = V::zero();
+    }
+};
+
+// A unit of kTiles tiles.
+template <class V, class Lut, int kTiles>
+inline __attribute__((always_inline)) void add_unit(const uint8_t* const (&codes)[kTiles], const uint8_t* tables,
+                                                    LutSums<V> (&sums)[kTiles]) {
+    using Int = typename V::Int;
+    Int nibble;
+    set_bytes(nibble, 15);
+    Int signs[kTiles];
+    if constexpr (Lut::kWeights == 3) {
+#pragma GCC unroll 2
+        for (int t = 0; t < kTiles; ++t) signs[t] = V::load(codes[t] + 4 * V::kBytes);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+        Int packed[kTiles];
+#pragma GCC unroll 2
+        for (int t = 0; t < kTiles; ++t) packed[t] = V::load(codes[t] + i * V::kBytes);
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; ++half) {
+            Int low_table, high_table;
+            load_table(low_table, tables + (2 * i + half) * kTableBytes);
+            load_table(high_table, tables + (2 * i + half) * kTableBytes + 16);
+#pragma GCC unroll 2
+            for (int t = 0; t < kTiles; ++t) {
+                const Int index = and_bits(half == 0 ? packed[t] : right16<4>(packed[t]), nibble);
+                Int low = look_up(low_table, index), high = look_up(high_table, index);
+                if constexpr (Lut::kWeights == 3) {
+                    const auto negated = signs_of(signs[t]);
+                    low = negated.flip(low);
+                    high = negated.flip(high);
+                    signs[t] = add8(signs[t], signs[t]);
+                }
+                sums[t].add(low, high);
+            }
+        }
+    }
+}
+
+// by_row[t][r]: sum of `units` units of row r of tile t, codes as they lie at codes[t].
+template <class V, class Lut, int kTiles>
+inline void add_chunk(const uint8_t* const (&codes)[kTiles], const uint8_t* tables, int64_t units,
+                      int32_t (&by_row)[kTiles][V::kBytes]) {
+    typename V::Int sums[kTiles][4];
+    for (auto& of_tile : sums) {
+        for (auto& sum : of_tile) sum = V::zero();
+    }
+    LutSums<V> sums16[kTiles];
+    for (int64_t begin = 0; begin < units; begin += kLutFoldUnits) {
+        const int64_t end = units - begin < kLutFoldUnits ? units : begin + kLutFoldUnits;
+#pragma GCC unroll 1
+        for (int64_t unit = begin; unit < end; ++unit) {
+            const uint8_t* at[kTiles];
+#pragma GCC unroll 2
+            for (int t = 0; t < kTiles; ++t) {
+                at[t] = codes[t] + lut_tile_bytes<Lut, V::kBytes>(unit);
+                for (int line = 0; line < Lut::kUnitRegs * V::kBytes; line += 64) prefetch_ahead(at[t] + line);
+            }
+            add_unit<V, Lut, kTiles>(at, tables + unit * kLutUnitEntries * kTableBytes, sums16);
+        }
+#pragma GCC unroll 2
+        for (int t = 0; t < kTiles; ++t) sums16[t].fold(sums[t]);
+    }
+    constexpr int kPosition[4] = {0, 2, 1, 3};
+    for (int t = 0; t < kTiles; ++t) {
+        int32_t by_byte[V::kBytes];
+        for (int i = 0; i < 4; ++i) {
+            int32_t lanes[V::kLanes];
+            V::store(lanes, sums[t][i]);
+            for (int lane = 0; lane < V::kLanes; ++lane) by_byte[4 * lane + kPosition[i]] = lanes[lane];
+        }
+        for (int r = 0; r < V::kBytes; ++r) by_row[t][r] = by_byte[lut_byte_of_row<V::kBytes>(r)];
+    }
+}
+
+// One chunk of one column over the tiles of a call.
+template <class V, class Lut>
+class LutPass {
+public:
+    static constexpr int kReg = V::kBytes;
+
+    LutPass(const MulMatArgs& args, int64_t chunk, int64_t col, const uint8_t* tables)
+        : args_(args), chunk_(chunk), col_(col), tables_(tables), n_tiles_((args.n_rows + kReg - 1) / kReg) {
+        const int64_t left = lut_units<Lut, kReg>(args.k) - chunk * kLutChunkUnits;
+        last_ = left <= kLutChunkUnits;
+        units_ = last_ ? left : kLutChunkUnits;
+        scale_ = args.weight_scale / ActColumns(args).header(col).act_scale;
+    }
+
+    void run() {
+        const int64_t begin = args_.row_begin / kReg, end = (args_.row_end + kReg - 1) / kReg;
+        const int64_t part = (end - begin) / 2;
+        for (int64_t i = 0; i < part; ++i) tiles<2>({begin + i, begin + part + i});
+        if ((end - begin) % 2 != 0) tiles<1>({end - 1});
+    }
+
+private:
+    template <int kTiles>
+    void tiles(const int64_t (&tile)[kTiles]) {
+        const uint8_t* codes[kTiles];
+        for (int t = 0; t < kTiles; ++t) {
+            codes[t] =
+                static_cast<const uint8_t*>(args_.weights) + lut_offset<Lut, kReg>(args_.k, n_tiles_, chunk_, tile[t]);
+        }
+        int32_t sums[kTiles][kReg];
+        add_chunk<V, Lut, kTiles>(codes, tables_, units_, sums);
+        for (int t = 0; t < kTiles; ++t) finish(tile[t] * kReg, sums[t]);
+    }
+
+    // Floats have room for the int32 sums of earlier chunks.
+    void finish(int64_t row, int32_t (&sums)[kReg]) {
+        const int64_t n = args_.row_end - row < kReg ? args_.row_end - row : kReg;
+        float* out = args_.out + col_ * args_.out_stride + row;
+        int32_t earlier[kReg] = {};
+        if (chunk_ > 0) std::memcpy(earlier, out, static_cast<size_t>(n) * sizeof(int32_t));
+        for (int i = 0; i < kReg; ++i) sums[i] += earlier[i];
+        if (last_ && Lut::kWeights == 3) {
+            std::memcpy(earlier,
+                        static_cast<const uint8_t*>(args_.weights) + lut_counts_offset<Lut, kReg>(args_.k, n_tiles_) +
+                            row * static_cast<int64_t>(sizeof(int32_t)),
+                        sizeof earlier);
+            for (int i = 0; i < kReg; ++i) sums[i] += earlier[i];
+        }
+        if (!last_) {
+            std::memcpy(out, sums, static_cast<size_t>(n) * sizeof(int32_t));
+            return;
+        }
+        for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(sums[i]) * scale_;
+    }
+
+    const MulMatArgs& args_;
+    int64_t chunk_;
+    int64_t col_;
+    const uint8_t* tables_;
+    int64_t n_tiles_;
+    int64_t units_;
+    bool last_;
+    float scale_;
+};
+
+// Up to so many columns; more are better served by codes taken out once (packed_tiles.h).
+constexpr int64_t kLutDirectCols = 4;
+
+template <class V, class Lut>
+void lut_direct_any(const MulMatArgs& args) {
+    alignas(64) uint8_t tables[kLutChunkUnits * kLutUnitEntries * kTableBytes];
+    const ActColumns columns(args);
+    const int64_t units = lut_units<Lut, V::kBytes>(args.k);
+    const int64_t n_values = packed_pieces<V::kBytes>(args.k) * V::kBytes;
+    for (int64_t chunk = 0; chunk * kLutChunkUnits < units; ++chunk) {
+        const int64_t left = units - chunk * kLutChunkUnits;
+        const int64_t entries = (left < kLutChunkUnits ? left : kLutChunkUnits) * kLutUnitEntries;
+        const int64_t first = chunk * kLutChunkUnits * kLutUnitEntries * Lut::kWeights;
+        for (int64_t col = 0; col < args.n_cols; ++col) {
+            make_tables<Lut>(columns.values(col) + first, n_values - first, entries, tables);
+            LutPass<V, Lut>(args, chunk, col, tables).run();
+        }
+    }
+}
+
+}  // namespace
+}  // namespace kern
