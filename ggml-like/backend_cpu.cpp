@@ -12,6 +12,7 @@
 #include "ggml-like/arena.h"
 #include "ggml-like/backend.h"
 #include "ggml-like/node_work.h"
+#include "ggml-like/thread_choice.h"
 #include "ggml-like/thread_pool.h"
 
 namespace tg {
@@ -46,11 +47,12 @@ struct Step {
     size_t begin = 0, end = 0;
     int64_t piece = 0, n_pieces = 1;
     WorkLog* log = nullptr;  // of those calls
+    int n_threads = 1;       // that walk
 
     bool must_stop() const { return stop.should_stop != nullptr && stop.should_stop(stop.user_data); }
     OpContext context(const Node& node, int thread, int share, int n_shares) const {
-        return {graph, node, inputs, vec, arena, plan.offsets.data(), scratch + thread * scratch_floats, scratch_floats,
-                share, n_shares};
+        return {graph,          node,  inputs,  vec, arena, plan.offsets.data(), scratch + thread * scratch_floats,
+                scratch_floats, share, n_shares};
     }
 };
 
@@ -81,10 +83,39 @@ TraceRow trace_row(const Step& step, const Node& node, uint64_t ns) {
     if (node.output == kNoValue) return row;
     const Value& value = step.graph.value(node.output);
     if (value.type == ValueType::f32) {
-        row.checksum = checksum_bytes(step.context(node, 0, 0, 1).bytes(node.output),
-                                      static_cast<size_t>(row.rows * value.width) * sizeof(float));
+        const uint8_t* bytes = step.context(node, 0, 0, 1).bytes(node.output);
+        row.checksum = checksum_bytes(bytes, static_cast<size_t>(row.rows * value.width) * sizeof(float));
+        if (step.trace->on_value != nullptr) {
+            const size_t index = static_cast<size_t>(&node - step.graph.nodes().data());
+            step.trace->on_value({index, row, reinterpret_cast<const float*>(bytes), value.width},
+                                 step.trace->user_data);
+        }
     }
     return row;
+}
+
+// The nodes from begin on that a thread takes together, a few rows at a time: what one makes of a row is still in its
+// cache when the next reads it. For memory it is a run on more threads, so where the plan has no meeting none is needed.
+size_t chain_end(const Step& step, size_t begin, size_t n_nodes) {
+    const std::vector<Node>& nodes = step.graph.nodes();
+    size_t end = begin + 1;
+    while (end < n_nodes && step.plan.barrier_before[end] == 0 && same_rows(step.graph, nodes[begin], nodes[end])) ++end;
+    return end;
+}
+
+void run_chain(const Step& step, size_t begin, size_t end, int thread, WorkLog* log) {
+    constexpr int64_t kRows = 8;
+    const Node& first = step.graph.nodes()[begin];
+    const Value& value = step.graph.value(first.output != kNoValue ? first.output : first.inputs[0]);
+    const int64_t rows = value.rows == Rows::tokens ? step.inputs.n_tokens : step.inputs.n_outputs;
+    const int n_pieces = end - begin == 1 ? 1 : static_cast<int>(std::max<int64_t>(1, rows / step.n_threads / kRows));
+    for (int piece = 0; piece < n_pieces; ++piece) {
+        for (size_t i = begin; i < end; ++i) {
+            const Node& node = step.graph.nodes()[i];
+            if (log != nullptr) piece == 0 ? log->begin(node.op) : log->resume(node.op);
+            op_row(node.op).run(step.context(node, thread, thread * n_pieces + piece, step.n_threads * n_pieces));
+        }
+    }
 }
 
 size_t n_nodes_of(const Graph& graph, const RunInputs& inputs) {
@@ -98,25 +129,26 @@ void walk(int thread, void* user_data) {
     const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
     std::optional<WorkLog> log;
     if (thread == 0) log.emplace(step.work);
-    for (size_t i = 0; i < n_nodes; ++i) {
+    for (size_t i = step.inputs.first_node; i < n_nodes; ++i) {
         const Node& node = step.graph.nodes()[i];
-        if (step.plan.barrier_before[i] != 0 || (tracing && i > 0)) {
+        if (step.plan.barrier_before[i] != 0 || (tracing && i > step.inputs.first_node)) {
             if (thread == 0 && step.must_stop()) step.stop_before.store(i, std::memory_order_relaxed);
-            step.pool.barrier().wait();
+            step.pool.barrier().wait(step.n_threads);
             if (step.stop_before.load(std::memory_order_relaxed) == i) return;
         }
-        if (log) log->begin(node.op);
-        const OpContext context = step.context(node, thread, thread, step.pool.size());
         if (!tracing) {
-            op_row(node.op).run(context);
-            if (naming) step.trace->rows[i] = name_row(step, node);
+            const size_t end = chain_end(step, i, n_nodes);
+            run_chain(step, i, end, thread, log ? &*log : nullptr);
+            for (; naming && i < end; ++i) step.trace->rows[i] = name_row(step, step.graph.nodes()[i]);
+            i = end - 1;
             continue;
         }
         const Clock::time_point begin = Clock::now();
-        op_row(node.op).run(context);
-        step.pool.barrier().wait();
+        if (log) log->begin(node.op);
+        op_row(node.op).run(step.context(node, thread, thread, step.n_threads));
+        step.pool.barrier().wait(step.n_threads);
         if (thread == 0) step.trace->rows[i] = trace_row(step, node, ns_since(begin));
-        step.pool.barrier().wait();  // the checksum is read before anyone writes on
+        step.pool.barrier().wait(step.n_threads);  // the checksum is read before anyone writes on
     }
 }
 
@@ -138,8 +170,8 @@ RunResult run_between_meetings(Step& step) {
     const size_t n_nodes = n_nodes_of(step.graph, step.inputs);
     WorkLog log(step.work);
     step.log = &log;
-    for (step.begin = 0; step.begin < n_nodes; step.begin = step.end) {
-        if (step.begin > 0 && step.must_stop()) return RunResult::stopped;
+    for (step.begin = step.inputs.first_node; step.begin < n_nodes; step.begin = step.end) {
+        if (step.begin > step.inputs.first_node && step.must_stop()) return RunResult::stopped;
         step.end = step.begin + 1;
         while (!tracing && step.end < n_nodes && step.plan.barrier_before[step.end] == 0) ++step.end;
         const Clock::time_point begin = Clock::now();
@@ -177,7 +209,15 @@ RunResult run_pieces(Step& step, RunCursor& cursor, Clock::time_point until) {
     return RunResult::done;
 }
 
-int64_t scores_per_thread(int64_t max_visible, int64_t n_q) { return (max_visible + 15) / 16 * 16 * n_q; }
+// Tokens up to which a run meets so often that waiting may be all of it.
+constexpr int64_t kSmallRun = 16;
+
+// Room for the heads of one KV head at any depth, and for more tokens at once where they see little.
+int64_t scores_per_thread(int64_t max_visible, int64_t n_q) {
+    constexpr int64_t kRows = 64, kFloats = 65536;
+    const int64_t row = (max_visible + 15) / 16 * 16;
+    return std::max(row * n_q, std::min(row * kRows, kFloats));
+}
 
 class CpuBackend final : public Backend {
 public:
@@ -200,18 +240,41 @@ public:
     RunResult run(const Graph& graph, const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs,
                   const StopCheck& stop, GraphTrace* trace) override {
         if (trace != nullptr) trace->rows.resize(n_nodes_of(graph, inputs));
-        Step step{graph, plan, arena.data(), inputs, stop, trace, vec_, pool_,
-                  reinterpret_cast<float*>(scratch_.data()), scratch_floats_, work()};
+        Step step{graph,
+                  plan,
+                  arena.data(),
+                  inputs,
+                  stop,
+                  trace,
+                  vec_,
+                  pool_,
+                  reinterpret_cast<float*>(scratch_.data()),
+                  scratch_floats_,
+                  work()};
         if (step.must_stop()) return RunResult::stopped;
         if (!pool_.may_meet()) return run_between_meetings(step);
-        pool_.run(walk, &step);
+        const bool small = inputs.n_tokens <= kSmallRun;
+        step.n_threads = small ? choice_.threads() : pool_.size();
+        const Clock::time_point begin = Clock::now();
+        const uint64_t slept_before = pool_.barrier().slept_ns();
+        pool_.run(step.n_threads, walk, &step);
+        if (small) choice_.note(ns_since(begin), pool_.barrier().slept_ns() - slept_before);
         return step.stop_before.load(std::memory_order_relaxed) != SIZE_MAX ? RunResult::stopped : RunResult::done;
     }
     RunResult run_until(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
                         Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) override {
         if (trace != nullptr) trace->rows.resize(n_nodes_of(graph, inputs));
-        Step step{graph, plan, arena.data(), inputs, stop, trace, vec_, pool_,
-                  reinterpret_cast<float*>(scratch_.data()), scratch_floats_, work()};
+        Step step{graph,
+                  plan,
+                  arena.data(),
+                  inputs,
+                  stop,
+                  trace,
+                  vec_,
+                  pool_,
+                  reinterpret_cast<float*>(scratch_.data()),
+                  scratch_floats_,
+                  work()};
         return run_pieces(step, cursor, until);
     }
     void synchronize() override {}
@@ -221,6 +284,7 @@ public:
 private:
     const kern::VecKernels& vec_;
     ThreadPool pool_;
+    ThreadChoice choice_{pool_.size()};
     const int64_t scratch_floats_;
     Arena scratch_;
 };
@@ -231,7 +295,8 @@ size_t cpu_backend_scratch_bytes(int n_threads, int64_t max_visible, int64_t n_q
     return static_cast<size_t>(scores_per_thread(max_visible, n_q)) * sizeof(float) * static_cast<size_t>(n_threads);
 }
 
-std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, int n_threads, int64_t max_visible, int64_t n_q) {
+std::unique_ptr<Backend> make_cpu_backend(const kern::VecKernels& vec, int n_threads, int64_t max_visible,
+                                          int64_t n_q) {
     return std::make_unique<CpuBackend>(vec, n_threads, max_visible, n_q);
 }
 

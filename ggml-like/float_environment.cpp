@@ -20,10 +20,10 @@ DefaultFloatEnvironment::DefaultFloatEnvironment() noexcept {
 }
 DefaultFloatEnvironment::~DefaultFloatEnvironment() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
 
-#else
+#else  // WebAssembly has one state, this one
 
 DefaultFloatEnvironment::DefaultFloatEnvironment() noexcept = default;
-DefaultFloatEnvironment::~DefaultFloatEnvironment() = default;
+DefaultFloatEnvironment::~DefaultFloatEnvironment() { static_cast<void>(saved_); }
 
 #endif
 

@@ -36,10 +36,11 @@ ValueId Graph::new_value(std::string name, int64_t width, Rows rows, ValueType t
 
 void Graph::append(Node node) { nodes_.push_back(std::move(node)); }
 
-ValueId Graph::get_rows(const Weight& table, std::string name) {
+ValueId Graph::get_rows(const Weight& table, std::string name, float factor) {
     if (!table.present()) shape_error(name, "the table is absent");
     Node node{.op = OpKind::get_rows, .output = new_value(name, table.k, Rows::tokens), .params = {}, .name = name};
     node.params.weight = &table;
+    node.params.factor = factor;
     const ValueId out = node.output;
     append(std::move(node));
     return out;
@@ -72,8 +73,36 @@ ValueId Graph::rms_norm(ValueId x, const float* weight, int64_t weight_width, fl
     return out;
 }
 
+ValueId Graph::head_norm(ValueId x, const float* weight, int64_t weight_width, float eps, std::string name) {
+    if (weight_width <= 0 || value(x).width % weight_width != 0) {
+        shape_error(name, "the row is not made of heads of the norm's width");
+    }
+    Node node{.op = OpKind::rms_norm, .inputs = {x, kNoValue},
+              .output = new_value(name, value(x).width, value(x).rows), .params = {}, .name = name};
+    node.params.norm_weight = weight;
+    node.params.eps = eps;
+    node.params.head_dim = static_cast<int32_t>(weight_width);
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
+// One copy serves all matrices that take x.
+ValueId Graph::pad(ValueId x, int64_t width) {
+    for (auto node = nodes_.rbegin(); node != nodes_.rend() && node->output != x; ++node) {
+        if (node->op == OpKind::pad && node->inputs[0] == x && value(node->output).width == width) return node->output;
+    }
+    std::string name = value(x).name + ".padded";
+    Node node{.op = OpKind::pad, .inputs = {x, kNoValue},
+              .output = new_value(name, width, value(x).rows), .params = {}, .name = name};
+    const ValueId out = node.output;
+    append(std::move(node));
+    return out;
+}
+
 ValueId Graph::pack_for(ValueId x, const Weight& w) {
     const kern::ActFormat* format = w.kernel->act;
+    if (w.padded_k() != value(x).width) x = pad(x, w.padded_k());
     if (format->pack == nullptr) return x;
     for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
         if (node->output == x) break;  // x was written here, in place perhaps: older copies are stale
@@ -113,14 +142,17 @@ void Graph::rope(ValueId x, ValueId table, const RopeParams& rope, int32_t n_hea
     append(std::move(node));
 }
 
-void Graph::kv_store(ValueId k, ValueId v, const KvLayer& kv, std::string name) {
+void Graph::kv_store(ValueId k, ValueId v, const KvLayer& kv, int32_t head_dim, std::string name) {
     if (value(k).width != value(v).width) shape_error(name, "keys and values differ in width");
+    if (head_dim <= 0 || value(k).width % head_dim != 0) shape_error(name, "rows are not whole heads");
     Node node{.op = OpKind::kv_store, .inputs = {k, v}, .params = {}, .name = std::move(name)};
     node.params.kv = kv;
+    node.params.head_dim = head_dim;
     append(std::move(node));
 }
 
-ValueId Graph::attention(ValueId q, const KvLayer& kv, int32_t n_head, int32_t n_head_kv, int32_t head_dim, std::string name) {
+ValueId Graph::attention(ValueId q, const KvLayer& kv, int32_t n_head, int32_t n_head_kv, int32_t head_dim, std::string name,
+                         bool windowed) {
     if (value(q).width != int64_t{n_head} * head_dim || n_head_kv <= 0 || n_head % n_head_kv != 0) {
         shape_error(name, "query heads, KV heads and head width do not fit");
     }
@@ -130,6 +162,7 @@ ValueId Graph::attention(ValueId q, const KvLayer& kv, int32_t n_head, int32_t n
     node.params.n_head = n_head;
     node.params.n_head_kv = n_head_kv;
     node.params.head_dim = head_dim;
+    node.params.windowed = windowed;
     const ValueId out = node.output;
     append(std::move(node));
     return out;
@@ -141,6 +174,9 @@ ValueId Graph::relu2_mul(ValueId gate, ValueId up, std::string name) {
 }
 ValueId Graph::silu_mul(ValueId gate, ValueId up, std::string name) {
     return glu(OpKind::silu_mul, gate, up, std::move(name));
+}
+ValueId Graph::gelu_mul(ValueId gate, ValueId up, std::string name) {
+    return glu(OpKind::gelu_mul, gate, up, std::move(name));
 }
 
 ValueId Graph::glu(OpKind op, ValueId gate, ValueId up, std::string name) {

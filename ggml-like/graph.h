@@ -41,9 +41,9 @@ struct Value {
 };
 
 enum class OpKind : uint8_t {
-    get_rows,    // token ids -> rows of a weight
+    get_rows,    // token ids -> rows of a weight, times a factor
     rope_table,  // positions -> cos, sin pairs
-    rms_norm,
+    rms_norm,    // over a row, or over each of its heads
     pack_acts,   // floats -> a kernel's activation format
     mul_mat,
     rope,
@@ -52,16 +52,20 @@ enum class OpKind : uint8_t {
     add,
     relu2_mul,
     silu_mul,
+    gelu_mul,
     pick_rows,   // tokens -> outputs
     lora_down,   // x -> A x of the adapters of each row
     lora_up,     // y += B (A x), in place
+    pad,         // rows made longer with zeros
 };
-inline constexpr int kOpCount = 14;
+inline constexpr int kOpCount = 16;
 
-// The keys and values of one layer: cell c of KV head h begins at (c * n_head_kv + h) * head_dim.
+// The keys and values of one layer: cell c of KV head h begins at (c * n_head_kv + h) * kern::kv_head_bytes(type, head_dim).
 struct KvLayer {
-    uint16_t* k = nullptr;  // F16
-    uint16_t* v = nullptr;
+    uint8_t* k = nullptr;
+    uint8_t* v = nullptr;
+    kern::KvType k_type = kern::KvType::f16;
+    kern::KvType v_type = kern::KvType::f16;
 };
 
 struct RopeParams {
@@ -82,7 +86,9 @@ struct OpParams {
     KvLayer kv;
     int32_t n_head = 0;     // heads in the input row
     int32_t n_head_kv = 0;
-    int32_t head_dim = 0;
+    int32_t head_dim = 0;   // rms_norm: 0 is the whole row
+    bool windowed = false;  // attention: only what lies in the sliding window
+    float factor = 1.0f;    // get_rows
     int32_t lora_slot = 0;  // lora_down, lora_up: which of an adapter's pairs
 };
 
@@ -101,19 +107,23 @@ public:
     Graph& operator=(Graph&&) = default;
 
     // Each builder returns its output. Shapes that do not fit throw tg::Error(shape) naming the node.
-    ValueId get_rows(const Weight& table, std::string name);
+    ValueId get_rows(const Weight& table, std::string name, float factor = 1.0f);
     ValueId rope_table(const RopeParams& rope, std::string name);
     ValueId rms_norm(ValueId x, const float* weight, int64_t weight_width, float eps, std::string name);
+    // The same for each head of the row by itself; weight_width is the heads' width.
+    ValueId head_norm(ValueId x, const float* weight, int64_t weight_width, float eps, std::string name);
     // The activations of x as the kernel of w wants them; the same node again for a second weight of the same format.
     ValueId pack_for(ValueId x, const Weight& w);
     ValueId mul_mat(const Weight& w, ValueId x, std::string name);
     // Rotates in place: the result is the same value.
     void rope(ValueId x, ValueId table, const RopeParams& rope, int32_t n_head, int32_t head_dim, std::string name);
-    void kv_store(ValueId k, ValueId v, const KvLayer& kv, std::string name);
-    ValueId attention(ValueId q, const KvLayer& kv, int32_t n_head, int32_t n_head_kv, int32_t head_dim, std::string name);
+    void kv_store(ValueId k, ValueId v, const KvLayer& kv, int32_t head_dim, std::string name);
+    ValueId attention(ValueId q, const KvLayer& kv, int32_t n_head, int32_t n_head_kv, int32_t head_dim, std::string name,
+                      bool windowed = false);
     ValueId add(ValueId a, ValueId b, std::string name);
     ValueId relu2_mul(ValueId gate, ValueId up, std::string name);
     ValueId silu_mul(ValueId gate, ValueId up, std::string name);
+    ValueId gelu_mul(ValueId gate, ValueId up, std::string name);
     ValueId pick_rows(ValueId x, std::string name);
     // The inner products A x of all adapters that a row uses, max_rank floats a row; x is what the base matrix sees.
     ValueId lora_down(ValueId x, int64_t max_rank, int32_t slot, std::string name);
@@ -135,6 +145,7 @@ public:
 private:
     ValueId new_value(std::string name, int64_t width, Rows rows, ValueType type = ValueType::f32,
                       const kern::ActFormat* format = nullptr);
+    ValueId pad(ValueId x, int64_t width);
     ValueId glu(OpKind op, ValueId gate, ValueId up, std::string name);
     void append(Node node);
 

@@ -17,10 +17,21 @@ struct TraceRow {
     uint64_t checksum = 0;         // 0 for nodes without an output value
 };
 
+// The floats that a node has just computed, before anything writes over them.
+struct TracedValue {
+    size_t node = 0;
+    const TraceRow& row;
+    const float* values = nullptr;  // [row.rows][width]
+    int64_t width = 0;
+};
+
 struct GraphTrace {
     // op, name, kernel and rows alone: no time, no checksum, and the run is as fast as without a trace.
     bool names_only = false;
     std::vector<TraceRow> rows;
+    // Sees each value while the other threads wait; must not throw. May be null; not called with names_only.
+    void (*on_value)(const TracedValue& value, void* user_data) = nullptr;
+    void* user_data = nullptr;
 };
 
 // FNV-1a, 64 bit.

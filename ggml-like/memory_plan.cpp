@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "ggml-like/arena.h"
-#include "ggml-like/tensor_error.h"
 #include "ggml-like/op_table.h"
+#include "ggml-like/tensor_error.h"
 
 namespace tg {
 namespace {
@@ -46,7 +46,7 @@ bool conflict(const Node& earlier, const Node& later, const MemoryPlan& plan, co
     // The KV cache is no value: stores and attention of the same layer always meet.
     if (earlier.op == OpKind::kv_store && later.op == OpKind::attention) return true;
     // A thread that goes on with the rows it made itself waits for nobody; memory that merely overlaps is not that case.
-    const bool own_rows = row_local(earlier, graph) && row_local(later, graph) && rows_of(earlier, graph) == rows_of(later, graph);
+    const bool own_rows = same_rows(graph, earlier, later);
     auto clash = [&](const Node& writer, ValueId touched) {
         return writes_over(writer, touched, plan, graph) && !(own_rows && writer.output == touched);
     };
@@ -60,6 +60,10 @@ bool conflict(const Node& earlier, const Node& later, const MemoryPlan& plan, co
 }
 
 }  // namespace
+
+bool same_rows(const Graph& graph, const Node& earlier, const Node& later) {
+    return row_local(earlier, graph) && row_local(later, graph) && rows_of(earlier, graph) == rows_of(later, graph);
+}
 
 MemoryPlan plan_memory(const Graph& graph, int64_t max_rows) {
     const size_t n_values = graph.values().size();

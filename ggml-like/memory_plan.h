@@ -25,4 +25,8 @@ struct MemoryPlan {
 // max_rows: rows that a step has at most, tokens and outputs alike. Throws tg::Error(out_of_memory) on overflow.
 MemoryPlan plan_memory(const Graph& graph, int64_t max_rows);
 
+// Whether both nodes make row after row out of the same rows, as many of them: a thread may take them one after the other
+// for a few rows at a time, unless it must meet the others in between.
+bool same_rows(const Graph& graph, const Node& earlier, const Node& later);
+
 }  // namespace tg

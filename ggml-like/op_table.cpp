@@ -15,9 +15,11 @@ constexpr OpRow kOps[kOpCount] = {
     {OpKind::add, "add", true, run_add},
     {OpKind::relu2_mul, "relu2_mul", true, run_relu2_mul},
     {OpKind::silu_mul, "silu_mul", true, run_silu_mul},
+    {OpKind::gelu_mul, "gelu_mul", true, run_gelu_mul},
     {OpKind::pick_rows, "pick_rows", false, run_pick_rows},
     {OpKind::lora_down, "lora_down", false, run_lora_down},
     {OpKind::lora_up, "lora_up", false, run_lora_up},
+    {OpKind::pad, "pad", true, run_pad},
 };
 
 constexpr bool in_order() {

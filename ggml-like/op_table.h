@@ -20,11 +20,14 @@ struct RunInputs {
     const int32_t* cells = nullptr;                // [n_tokens] KV cell each token's keys and values go to
     const int32_t* const* visible = nullptr;       // [n_tokens] cells each token sees, in order of position
     const int32_t* n_visible = nullptr;            // [n_tokens] at least 1
+    // [n_tokens] how many of those, the first ones, windowed attention passes over; less than n_visible. Null: none.
+    const int32_t* n_outside = nullptr;
     const int32_t* output_rows = nullptr;          // [n_outputs] token index of each output
     float* external[2] = {nullptr, nullptr};       // memory of external values
     LoraSegments lora_tokens;                      // read by lora_down and lora_up only
     LoraSegments lora_outputs;
-    size_t n_nodes = SIZE_MAX;                     // only the graph's first ones run
+    size_t first_node = 0;                         // what ran before is still in the arena
+    size_t n_nodes = SIZE_MAX;                     // nodes from there on stay out
 };
 
 // What one thread sees while it runs a node.
@@ -83,6 +86,8 @@ void run_attention(const OpContext& context);
 void run_add(const OpContext& context);
 void run_relu2_mul(const OpContext& context);
 void run_silu_mul(const OpContext& context);
+void run_gelu_mul(const OpContext& context);
+void run_pad(const OpContext& context);
 void run_pick_rows(const OpContext& context);
 void run_lora_down(const OpContext& context);
 void run_lora_up(const OpContext& context);

@@ -1,10 +1,12 @@
 #include "ggml-like/thread_pool.h"
 
+#include <chrono>
 #include <string>
 #include <system_error>
 
-#include "ggml-like/tensor_error.h"
+#include "ggml-like/atomic_wait.h"
 #include "ggml-like/float_environment.h"
+#include "ggml-like/tensor_error.h"
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
@@ -25,30 +27,35 @@ inline void cpu_pause() {
 #endif
 }
 
-// Waits until value differs from old and returns it.
-uint32_t wait_for_change(const std::atomic<uint32_t>& value, uint32_t old) {
+// Waits until value differs from old and returns it. *slept_ns: the part of it that was no spinning.
+uint32_t wait_for_change(const std::atomic<uint32_t>& value, uint32_t old, uint64_t* slept_ns) {
     for (int i = 0; i < kSpins; ++i) {
         const uint32_t now = value.load(std::memory_order_acquire);
         if (now != old) return now;
         cpu_pause();
     }
-    value.wait(old, std::memory_order_acquire);
+    const auto begin = std::chrono::steady_clock::now();
+    wait_while_equal(value, old);
+    *slept_ns += static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin).count());
     return value.load(std::memory_order_acquire);
 }
 
 }  // namespace
 
-void Barrier::wait() {
-    if (n_threads_ == 1) return;
+void Barrier::wait(int n_threads) {
+    if (n_threads == 1) return;
     const uint32_t phase = phase_.load(std::memory_order_relaxed);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == n_threads_ - 1) {
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == n_threads - 1) {
         arrived_.store(0, std::memory_order_relaxed);
         // Sequentially consistent, although release would order the data: notify_all looks whether anyone sleeps, and on
         // x86 that load could run ahead of a plain store - a thread falling asleep in between would never be woken.
         phase_.store(phase + 1, std::memory_order_seq_cst);
-        phase_.notify_all();
+        wake_all(phase_);
     } else {
-        wait_for_change(phase_, phase);
+        uint64_t slept = 0;
+        wait_for_change(phase_, phase, &slept);
+        if (slept != 0) slept_ns_.fetch_add(slept, std::memory_order_relaxed);
     }
 }
 
@@ -67,17 +74,22 @@ ThreadPool::ThreadPool(const HostThreads& host) : n_threads_(host.n_threads), ho
 
 ThreadPool::~ThreadPool() { stop_workers(); }
 
+void ThreadPool::start(int n_threads) {
+    const uint32_t count = (generation_.load(std::memory_order_relaxed) >> kCountBits) + 1;
+    generation_.store(count << kCountBits | static_cast<uint32_t>(n_threads), std::memory_order_seq_cst);
+    wake_all(generation_);
+}
+
 void ThreadPool::stop_workers() {
     stopping_.store(true, std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_seq_cst);
-    generation_.notify_all();
+    start(0);
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
 }
 
-void ThreadPool::run(Job job, void* user_data) {
+void ThreadPool::run(int n_threads, Job job, void* user_data) {
     DefaultFloatEnvironment environment;
-    if (n_threads_ == 1) {
+    if (n_threads == 1) {
         job(0, user_data);
         return;
     }
@@ -87,9 +99,8 @@ void ThreadPool::run(Job job, void* user_data) {
     }
     job_ = job;
     user_data_ = user_data;
-    running_.store(n_threads_ - 1, std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_seq_cst);
-    generation_.notify_all();
+    running_.store(n_threads - 1, std::memory_order_relaxed);
+    start(n_threads);
     job(0, user_data);
     for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
         if (spins < kSpins) {
@@ -97,7 +108,7 @@ void ThreadPool::run(Job job, void* user_data) {
             continue;
         }
         if (const int left = running_.load(std::memory_order_acquire); left != 0) {
-            running_.wait(left, std::memory_order_acquire);
+            wait_while_equal(running_, left);
         }
     }
 }
@@ -124,11 +135,13 @@ void ThreadPool::run_on_host(Job job, void* user_data) {
 void ThreadPool::work(int index) {
     DefaultFloatEnvironment environment;
     uint32_t generation = 0;
+    uint64_t idle_ns = 0;
     for (;;) {
-        generation = wait_for_change(generation_, generation);
+        generation = wait_for_change(generation_, generation, &idle_ns);
         if (stopping_.load(std::memory_order_relaxed)) return;
+        if (static_cast<uint32_t>(index) >= (generation & ((1u << kCountBits) - 1))) continue;
         job_(index, user_data_);
-        if (running_.fetch_sub(1, std::memory_order_seq_cst) == 1) running_.notify_one();
+        if (running_.fetch_sub(1, std::memory_order_seq_cst) == 1) wake_all(running_);
     }
 }
 

@@ -9,14 +9,18 @@
 
 namespace tg {
 
-// Meeting point inside a job: wait() returns on every thread once all have come. Everything written before is visible.
+// Meeting point inside a job: wait() returns on every thread once all n of it have come. Everything written before is visible.
 class Barrier {
 public:
     explicit Barrier(int n_threads) : n_threads_(n_threads) {}
-    void wait();
+    void wait() { wait(n_threads_); }
+    void wait(int n_threads);
+    // What threads slept here, all together, since they were made.
+    uint64_t slept_ns() const noexcept { return slept_ns_.load(std::memory_order_relaxed); }
 
 private:
     const int n_threads_;
+    std::atomic<uint64_t> slept_ns_{0};
     std::atomic<int> arrived_{0};
     std::atomic<uint32_t> phase_{0};
 };
@@ -49,11 +53,14 @@ public:
     // Runs job on all threads and returns when all are done. One caller at a time; jobs must not throw. Throws
     // tg::Error(device) when the host left out a part.
     // The floating-point environment inside is the default one whatever the host program has set.
-    void run(Job job, void* user_data);
+    void run(Job job, void* user_data) { run(n_threads_, job, user_data); }
+    // The same on the first n_threads only. The host's threads always run all.
+    void run(int n_threads, Job job, void* user_data);
 
 private:
     void run_on_host(Job job, void* user_data);
     void work(int index);
+    void start(int n_threads);
     void stop_workers();
 
     const int n_threads_;
@@ -61,7 +68,10 @@ private:
     Barrier barrier_;
     Job job_ = nullptr;
     void* user_data_ = nullptr;
-    std::atomic<uint32_t> generation_{0};  // a new value starts a job
+    // A new value starts a job on as many threads as its low bits say. In one word, so that a thread that is late and not
+    // wanted never looks at a job.
+    static constexpr int kCountBits = 11;
+    std::atomic<uint32_t> generation_{0};
     std::atomic<int> running_{0};
     std::atomic<bool> stopping_{false};
     std::vector<std::thread> workers_;

@@ -30,12 +30,18 @@ void run_mul_mat(const OpContext& c) {
     args.act_stride = c.graph.value(x).width;
     args.out = c.row(c.node.output, 0);
     args.out_stride = w.n_rows;
-    args.k = w.k;
+    args.k = w.padded_k();
     args.n_rows = w.n_rows;
     args.n_cols = n;
     args.row_begin = begin;
     args.row_end = end;
     w.kernel->run(args);
+    if (w.row_scales != nullptr) {
+        for (int64_t i = 0; i < n; ++i) {
+            float* out = args.out + i * args.out_stride;
+            for (int64_t row = begin; row < end; ++row) out[row] *= w.row_scales[row];
+        }
+    }
     if (w.out_scale != 1.0f) {
         for (int64_t i = 0; i < n; ++i) {
             float* out = args.out + i * args.out_stride + begin;
