@@ -317,6 +317,23 @@ typedef struct bitnet_model_params {
                                  * device that this library or machine does not have */
     int32_t validate;           /* 1: look for everything that bitnet_model_validate_file finds before loading, and refuse with
                                  * BITNET_E_VALIDATION where there is an error; 2: or a warning; 0 (default): neither */
+    const char *tokenizer_path; /* the model's tokenizer is this file or folder (see bitnet_tokenizer_load), whatever the model
+                                 * file has; BITNET_E_TOKENIZER when it has more tokens than the model has rows. NULL (default):
+                                 * the one inside the model file */
+    const char *tl_tiling;      /* of files whose weights are TL1 or TL2 (bitnet.cpp): the tile sizes of their conversion, which
+                                 * the byte order depends on and no file records. "BM,BK,bm" for all tensors, "MxK:BM,BK,bm" for
+                                 * those of M rows of K weights, several with ';' between them; "preset" or "setup_env": the
+                                 * one of bitnet.cpp's two sets. NULL (default): its preset for the shape, and
+                                 * BITNET_E_GGUF_TENSOR_TYPE where it has none, or two; other files need none */
+    const char *quantization;   /* how ternary matrices (I2_S, and the dialects that become it) lie in memory. Never changes a
+                                 * result. "i2s": 2 bits a weight, in place where the file has them so; "t5": 1.6 bits, five weights
+                                 * in a byte; "tl1", "tl2": look-up tables of bitnet.cpp's manner; "auto": what is fastest here,
+                                 * measured during the load. NULL (default): "i2s". A packed copy takes the place of the mapped
+                                 * bytes. BITNET_E_CONFIG for another name */
+    int32_t screen_head;        /* 1 (default): a large vocabulary matrix is screened with integers (F16 by an int8 copy, Q8_0 and Q6_K by
+                                 * their own), and samplers that can only draw one of the best tokens get the exact logits of those
+                                 * that can matter; they draw the same tokens. 2: a small one, too; 0: neither copy nor screen.
+                                 * bitnet_context_get_logits has all logits anyhow */
 } bitnet_model_params;
 /* Writes the defaults into the first struct_size bytes of *params. Every struct of parameters has such a function;
  * C and C++ programs use the inline form below it. */
@@ -355,7 +372,7 @@ BITNET_API void bitnet_model_free(bitnet_model *model);
 /* What the file says about the model. Strings live as long as the model. */
 typedef struct bitnet_model_info {
     uint32_t struct_size;
-    const char *architecture;   /* "bitnet-b1.58", "bitnet-25", "bitnet", "llama" */
+    const char *architecture;   /* "bitnet-b1.58", "bitnet-25", "bitnet", "llama", "qwen3", "gemma3" */
     const char *name;           /* general.name, or "" */
     const char *quantization;   /* the type that most weights have: "i2_s", "tq2_0", "f16", ... */
     const char *kernel;         /* the matrix kernel chosen for it */
@@ -419,7 +436,9 @@ BITNET_API const bitnet_tokenizer *bitnet_model_get_tokenizer(const bitnet_model
 /* ---- 6. Tokenizer ------------------------------------------------------------------------------------------------- */
 
 /* Loads a tokenizer alone from a .gguf file, a Hugging Face tokenizer.json or a SentencePiece tokenizer.model
- * (recognised by content). Returns BITNET_E_TOKENIZER with the reason, BITNET_E_SECURITY_INPUT or _EXHAUSTION for a file
+ * (recognised by content; what lies beside the latter two is read with them: tokenizer_config.json,
+ * special_tokens_map.json, added_tokens.json, generation_config.json, chat_template.jinja), or from a folder with one of
+ * these. Returns BITNET_E_TOKENIZER with the reason, BITNET_E_SECURITY_INPUT or _EXHAUSTION for a file
  * made to do harm, or a file status. */
 BITNET_API bitnet_status bitnet_tokenizer_load(const char *path, bitnet_tokenizer **out_tokenizer);
 BITNET_API void bitnet_tokenizer_free(bitnet_tokenizer *tokenizer);
@@ -543,10 +562,21 @@ BITNET_API bitnet_status bitnet_chat_template_render(const bitnet_chat_template 
 
 typedef enum bitnet_pooling {
     BITNET_POOLING_LAST = 0, /* the last token's hidden state */
-    BITNET_POOLING_MEAN = 1  /* the mean over the sequence's tokens in the batch */
+    BITNET_POOLING_MEAN = 1, /* the mean over the sequence's tokens in the batch */
+    BITNET_POOLING_CLS = 2,  /* the first token's, of those in the batch */
+    BITNET_POOLING_MODEL = 3 /* as the file says in <architecture>.pooling_type; MEAN where it says nothing */
 } bitnet_pooling;
 
 typedef struct bitnet_thread_pool bitnet_thread_pool; /* threads of the host, see section 21 */
+
+/* How the KV cache keeps numbers. Q8_0 and Q4_0: int8 or 4-bit codes with one F16 scale for 32 numbers of a head; attention
+ * then multiplies integers. */
+typedef enum bitnet_kv_type {
+    BITNET_KV_F16 = 0,
+    BITNET_KV_Q8_0 = 1, /* 8.5 bits a number */
+    BITNET_KV_Q4_0 = 2, /* 4.5 bits a number */
+    BITNET_KV_FORCE_INT32 = 0x7fffffff
+} bitnet_kv_type;
 
 typedef struct bitnet_context_params {
     uint32_t struct_size;
@@ -570,6 +600,8 @@ typedef struct bitnet_context_params {
      * the thread that computes, with the part that is done. Non-zero stops it like bitnet_context_cancel. May be NULL. */
     bitnet_progress_callback on_progress;
     void *progress_user_data;
+    int32_t type_k; /* a bitnet_kv_type: how keys are kept; default BITNET_KV_F16. Another changes results, which are the same bits everywhere all the same */
+    int32_t type_v; /* likewise for values */
 } bitnet_context_params;
 BITNET_API void bitnet_context_params_init(bitnet_context_params *params, uint32_t struct_size);
 
@@ -866,11 +898,15 @@ typedef struct bitnet_generation_params {
     int32_t n_logprobs;          /* 1 .. 20: keep the log-probabilities of each token and of that many best ones, for
                                   * bitnet_generation_get_logprobs; 0 (default): none */
     const bitnet_grammar *grammar; /* NULL (default), or what the text must obey, see section 15; kept alive */
+    int32_t n_draft;             /* 1 .. 16: guess up to so many tokens ahead where the end of the text repeats an earlier place of
+                                  * prompt or text, and check them in one pass; the tokens drawn are the same ones, sooner.
+                                  * 0 (default): none. Not used by bitnet_generation_next_batch */
 } bitnet_generation_params;
 BITNET_API void bitnet_generation_params_init(bitnet_generation_params *params, uint32_t struct_size);
 
 /* A text in the making over one sequence of a context. It uses the context only inside bitnet_generation_next and _next_batch,
- * on the caller's thread; several may share one context, each on its own sequence. It may be freed after its context. */
+ * on the caller's thread; several may share one context, each on its own sequence. It may be freed after its context; a step
+ * then is BITNET_E_STATE. */
 typedef struct bitnet_generation bitnet_generation;
 
 /* Prepares a generation; nothing is computed yet. When it runs, the sequence keeps what it already holds of the prompt
@@ -976,6 +1012,8 @@ typedef struct bitnet_generation_result {
     double prefill_tokens_per_second; /* computed ones over prefill_us; 0 where there is no time to divide by */
     double decode_tokens_per_second;
     double total_tokens_per_second;   /* n_tokens over total_us */
+    uint64_t drafted_tokens;          /* guessed, see bitnet_generation_params.n_draft */
+    uint64_t accepted_tokens;         /* of those, the ones that were drawn */
 } bitnet_generation_result;
 BITNET_API bitnet_status bitnet_generation_get_result(const bitnet_generation *generation,
                                                       bitnet_generation_result *out_result);
@@ -1002,7 +1040,10 @@ BITNET_API bitnet_status bitnet_context_prefill(bitnet_context *context, bitnet_
  *   BITNET_DETERMINISTIC      0 or 1: samplers without a seed use 42. Everything else is deterministic anyway
  *   BITNET_SEED               0 .. 2^64-1: the seed of samplers that were given none
  *   BITNET_STRICT_TOKENIZERS  0 or 1: a model file whose tokenizer this build cannot run does not load (BITNET_E_TOKENIZER)
- *   BITNET_OFFLINE            0 or 1: programs on this library must not use the network; the library never does */
+ *   BITNET_OFFLINE            0 or 1: programs on this library must not use the network; the library never does
+ *   BITNET_CACHE              folder of downloads, see section 25; without it bitnet in XDG_CACHE_HOME or ~/.cache. Hugging
+ *                             Face's own cache is looked at too: HF_HUB_CACHE, hub in HF_HOME, or its place in
+ *                             XDG_CACHE_HOME or ~/.cache */
 typedef struct bitnet_environment_info {
     uint32_t struct_size;
     const char *kernel;        /* "" when unset; static storage */
@@ -1357,6 +1398,7 @@ typedef struct bitnet_validation_params {
     bitnet_progress_callback on_progress; /* may be NULL; non-zero stops: BITNET_E_CANCELLED */
     void *progress_user_data;
     uint64_t max_tensors;   /* as bitnet_model_params */
+    const char *tl_tiling;  /* as bitnet_model_params, whose value counts for a loaded model */
 } bitnet_validation_params;
 BITNET_API void bitnet_validation_params_init(bitnet_validation_params *params, uint32_t struct_size);
 
@@ -1497,8 +1539,9 @@ typedef struct bitnet_type_usage {
 BITNET_API size_t bitnet_model_get_type_count(const bitnet_model *model);
 BITNET_API bitnet_status bitnet_model_get_type(const bitnet_model *model, size_t index, bitnet_type_usage *out_usage);
 
-/* What the model has or is, by index; NULL past the end: "ternary", "grouped-query-attention", "sub-norms", "tied-embeddings",
- * "rope-scaling", "rope-factors", "tokenizer", "mapped", "repacked", "gated-silu", "gated-relu2". Static storage. */
+/* What the model has or is, by index; NULL past the end: "ternary", "grouped-query-attention", "sub-norms", "input-norms" (of
+ * each matrix), "head-norms" (of queries and keys), "sliding-window", "tied-embeddings", "rope-scaling", "rope-factors",
+ * "tokenizer", "mapped", "repacked", "gated-silu", "gated-relu2", "gated-gelu". Static storage. */
 BITNET_API const char *bitnet_model_get_feature(const bitnet_model *model, size_t index);
 
 /* How the model is run, beside the shape in bitnet_model_info. A caller chooses the device with bitnet_model_params.device and
@@ -1509,7 +1552,7 @@ typedef struct bitnet_model_config {
     const char *device;           /* "cpu" */
     const char *dtype;            /* what values are between operations: "f32" */
     const char *activation_dtype; /* what ternary matrices are multiplied with: "i8"; "" where there are none */
-    const char *activation;       /* of the feed-forward part: "relu2", "silu"; "" after vocab_only, as the next one */
+    const char *activation;       /* of the feed-forward part: "relu2", "silu", "gelu"; "" after vocab_only, as the next one */
     const char *kv_dtype;         /* "f16" */
     uint64_t kv_bytes_per_token;  /* of all layers together */
     int32_t rope_dimensions;      /* rotated dimensions of a head */
@@ -1609,7 +1652,8 @@ BITNET_API bitnet_status bitnet_context_get_device_summary(const bitnet_context 
  * Ternary types keep what is ternary already, {-s, 0, +s} over the tensor (i2_s) or each block (tq1_0, tq2_0), with its s
  * (which these round to half precision). Other tensors become s * clip(round(x / s), -1, 1) with s = mean |x| over the
  * tensor, as BitNet b1.58 is trained.
- * "tl1", "tl2" and "iq2_s" are known, but not written by this version: BITNET_E_QUANT_FORMAT. */
+ * Other types of model files ("tl1", "tl2", "iq1_bn", "iq2_bn", "iq2_bn_r4", "q4_1", "iq2_s", "q1_0", "q2_0") are known, but not
+ * written here: BITNET_E_QUANT_FORMAT. bitnet_file_convert (section 22) writes the first six. */
 typedef struct bitnet_quantize_config {
     uint32_t struct_size;
     int32_t asymmetric;  /* 1: codes with a zero point; "int8" and "int4" only. Default 0 */
@@ -1849,6 +1893,541 @@ struct bitnet_thread_pool {
 };
 /* Loading a model uses threads of the library's own (bitnet_model_params.n_threads; 1: none) in any case. */
 
+/* ---- 22. Model files --------------------------------------------------------------------------------------------- */
+
+/* Writes a model file anew: another storage type, another dialect, another version of GGUF. Types, in any case:
+ *   "i2_s" "tq1_0" "tq2_0"              ternary, for the matrices of layers
+ *   "iq2_bn" "iq2_bn_r4" "iq1_bn"       ternary, of ik_llama.cpp: a scale for each row
+ *   "tl1" "tl2"                         ternary, of bitnet.cpp; their bytes depend on tile sizes, see tl_tiling
+ *   "q8_0" "q6_k" "q4_1" "q4_0" "f16" "bf16" "f32"
+ * What is ternary keeps its scale to the bit (half precision in "tq1_0", "tq2_0", "iq1_bn" and "f16" rounds it). Vectors (norms,
+ * biases, scales) are written as f32. "int8" and "int4" of section 19 are no types of GGUF files. */
+typedef struct bitnet_convert_params {
+    uint32_t struct_size;
+    int32_t ternarize;          /* 1: matrices of layers that are not ternary become scale * clip(round(w / scale), -1, 1) with
+                                 * scale = mean |w| of the tensor; 0 (default): a ternary type refuses them */
+    const char *type;           /* of the matrices of layers; NULL (default): what they have */
+    const char *head_type;      /* of output.weight (of the embedding where that is the head, too); NULL: what it has, but f16
+                                 * where type is given and it has f32. Never a ternary type: such models answer nonsense */
+    const char *embedding_type; /* of token_embd.weight; NULL: likewise */
+    int32_t gguf_version;       /* 3 (default) or 2 */
+    int32_t i2s_order;          /* of a source in I2_S: a bitnet_i2s_order. What is written is always BITNET_I2S_ORDER_X86 */
+    int32_t n_threads;          /* 0 (default): as many as may be used. The file is the same for any number */
+    bitnet_progress_callback on_progress; /* may be NULL; non-zero stops: BITNET_E_CANCELLED */
+    void *progress_user_data;
+    uint64_t max_tensors;       /* as bitnet_model_params */
+    const char *tl_tiling;      /* as bitnet_model_params, for TL1 and TL2 tensors that are read and those that are written */
+} bitnet_convert_params;
+BITNET_API void bitnet_convert_params_init(bitnet_convert_params *params, uint32_t struct_size);
+
+/* What was written; makes sense of a file's losses tensor by tensor. */
+typedef struct bitnet_convert_report bitnet_convert_report;
+
+/* Converts a model.
+ * source_path  a GGUF file in any dialect that this version reads, or the first part of a split one; or a folder as Hugging
+ *              Face has it: config.json, safetensors, tokenizer.
+ * out_path     the new file. It appears whole, replacing what was there, or not at all; its folder must exist. It must not
+ *              be a file of the source.
+ * params       NULL for the defaults.
+ * out_report   may be NULL; else free it with bitnet_convert_report_free. NULL after a failure.
+ * Returns      what bitnet_model_load returns for a source that cannot be read; BITNET_E_CONFIG (a parameter);
+ *              BITNET_E_ARGUMENT (out_path is the source); BITNET_E_QUANT_FORMAT (no such type, or a ternary embedding);
+ *              BITNET_E_QUANT_INPUT (a tensor that is not ternary where a ternary type is asked for, with NaN or infinite values,
+ *              or whose rows are no whole blocks); BITNET_E_QUANT_OVERFLOW, BITNET_E_QUANT_SCALE (values or a scale that the
+ *              type cannot hold); BITNET_E_LIMIT (rows longer than those of any model); BITNET_E_IO (writing failed: a full
+ *              disk); BITNET_E_CANCELLED; BITNET_E_OUT_OF_MEMORY.
+ * Blocks. Any thread. Reads and writes in pieces: some megabytes of memory per thread, whatever the size of the model. */
+BITNET_API bitnet_status bitnet_file_convert(const char *source_path, const char *out_path,
+                                             const bitnet_convert_params *params, bitnet_convert_report **out_report);
+BITNET_API void bitnet_convert_report_free(bitnet_convert_report *report);
+
+typedef struct bitnet_convert_info {
+    uint32_t struct_size;
+    int32_t gguf_version;
+    const char *type;         /* that most weights of the layers have; static storage */
+    uint64_t n_tensors;
+    uint64_t n_copied;        /* tensors by bitnet_convert_action */
+    uint64_t n_encoded;
+    uint64_t n_ternarised;
+    uint64_t n_inexact;       /* tensors that lost something */
+    uint64_t n_source_bytes;  /* of all tensors, as the source has them */
+    uint64_t n_file_bytes;    /* of the new file */
+    double worst_accuracy;    /* the least accuracy of a tensor, percent; */
+    const char *worst_tensor; /* and its name, "" where nothing was lost; lives as long as the report */
+    double seconds;
+} bitnet_convert_info;
+BITNET_API bitnet_status bitnet_convert_report_get_info(const bitnet_convert_report *report,
+                                                        bitnet_convert_info *out_info);
+
+typedef enum bitnet_convert_action {
+    BITNET_CONVERT_COPIED = 0,    /* the source's bytes */
+    BITNET_CONVERT_ENCODED = 1,   /* the same values in another type, as far as it can hold them */
+    BITNET_CONVERT_TERNARISED = 2 /* other values: params.ternarize */
+} bitnet_convert_action;
+
+/* One tensor. Losses compare what the new file holds with what the source held; they are measured, not estimated. */
+typedef struct bitnet_converted_tensor {
+    uint32_t struct_size;
+    int32_t action;          /* a bitnet_convert_action */
+    const char *name;        /* lives as long as the report */
+    const char *source_type; /* static storage, like type */
+    const char *type;
+    uint64_t n_values;
+    uint64_t n_zeros;        /* in the new file */
+    uint64_t n_source_bytes;
+    uint64_t n_bytes;
+    int32_t is_exact;        /* 1: every value is the source's */
+    int32_t codes_equal;     /* 1: every value kept its sign (-, 0, +) */
+    double scale;            /* of a ternary tensor, where it is one for all; else 0 */
+    double mse;              /* as in bitnet_quantize_accuracy */
+    double max_abs_error;
+    double cosine;
+    double accuracy;
+} bitnet_converted_tensor;
+/* Tensors in the order of the file. BITNET_E_NOT_FOUND past the end. */
+BITNET_API bitnet_status bitnet_convert_report_get_tensor(const bitnet_convert_report *report, size_t index,
+                                                          bitnet_converted_tensor *out_tensor);
+/* All of it as one object on one line; sizes as bitnet_model_get_metadata.
+ *   {"schema": "bitnet-conversion/1", "library": "0.1.0", "source": "...", "file": "...", "gguf_version": 3, "type": "i2_s",
+ *    "n_tensors": 332, "n_copied": 121, "n_encoded": 211, "n_ternarised": 0, "n_inexact": 0, "n_source_bytes": 9,
+ *    "n_file_bytes": 9, "worst_accuracy": 100.0, "worst_tensor": "", "seconds": 1.5,
+ *    "tensors": [{"name": "...", "action": "encoded", "source_type": "f16", "type": "i2_s", "n_values": 9, "n_zeros": 3,
+ *                 "n_source_bytes": 9, "n_bytes": 9, "is_exact": true, "codes_equal": true, "scale": 1.2, "mse": 0.0,
+ *                 "max_abs_error": 0.0, "cosine": 1.0, "accuracy": 100.0}]} */
+BITNET_API bitnet_status bitnet_convert_report_get_json(const bitnet_convert_report *report, char *buffer,
+                                                        size_t capacity, size_t *out_size);
+
+/* ---- 23. Convolution --------------------------------------------------------------------------------------------- */
+
+/* Two-dimensional convolutions (cross-correlations, as everywhere in neural networks) of images with weights in float or in
+ * one of three codecs of their own:
+ *     out[n][o][y][x] = bias[o] + sum over i, ky, kx of
+ *                       weight[o][i][ky][kx] * padded input[n][i][y * stride + ky * dilation][x * stride + kx * dilation]
+ * Padding is zeros that are multiplied as any value, so an infinite weight over them gives NaN. NaN and infinite values pass.
+ * Products are added one by one in the order of the weights, 256 at a time, and those sums to the bias: the same bits on
+ * every instruction set, with any number of threads and any batch.
+ *
+ * Codecs. Weights lie in OIHW order; weight = scale of its output channel * value, rounded once.
+ *   "i2s4"      2 bits: value -2, -1, 1, 2 for code 0, 1, 2, 3; four a byte, the first in the lowest bits, without a gap
+ *               between channels; unused bits of the last byte are 0. Not the ternary "i2_s" of section 19: it has no 0
+ *   "tl1-conv"  a byte, linear: value max((byte - 128) / 127, -1), so 1 and 0 are -1, 128 is 0, 255 is 1
+ *   "tl2-conv"  a byte, finer near zero: value v * |v| with the v of "tl1-conv", computed as c * |c| / 16129 with c = 127 v
+ * The last two have nothing to do with the "tl1" and "tl2" of model files. */
+typedef struct bitnet_conv2d_params {
+    uint32_t struct_size;
+    int32_t n_threads;    /* 0 (default): $BITNET_NUM_THREADS or bitnet_cpu_get_thread_limit(); small work takes fewer */
+    uint64_t stride[2];   /* height, width; at least 1. Default 1, 1 */
+    uint64_t padding[2];  /* zeros on each side. Default 0, 0 */
+    uint64_t dilation[2]; /* distance of neighbouring weights in the input, at least 1. Default 1, 1 */
+    const char *kernel;   /* as bitnet_model_params.kernel */
+} bitnet_conv2d_params;
+BITNET_API void bitnet_conv2d_params_init(bitnet_conv2d_params *params, uint32_t struct_size);
+
+/* Images, bias and output of a convolution; all arrays are the caller's, out overlaps nothing. */
+typedef struct bitnet_conv2d {
+    uint64_t input_dims[4];  /* images, channels, height, width; input lies in this order (NCHW) */
+    uint64_t weight_dims[4]; /* output channels, input channels, height, width (OIHW) */
+    const float *input;
+    size_t n_input;          /* exactly the product of input_dims */
+    const float *bias;       /* one for each output channel; or NULL: 0 */
+    size_t n_bias;           /* output channels or 0 */
+    float *out;              /* NCHW, with the dimensions of bitnet_conv2d_get_output_dims */
+    size_t n_out;            /* floats that out has room for */
+} bitnet_conv2d;
+
+/* out_dims gets images, output channels, height and width: (size + 2 * padding - dilation * (weights - 1) - 1) / stride + 1.
+ * params NULL: the defaults.
+ * Returns  BITNET_E_ARGUMENT: a dimension, stride or dilation of 0; channels that differ; weights that reach over the padded
+ *          input; a size that no memory could hold. */
+BITNET_API bitnet_status bitnet_conv2d_get_output_dims(const bitnet_conv2d_params *params, const uint64_t input_dims[4],
+                                                       const uint64_t weight_dims[4], uint64_t out_dims[4]);
+/* Convolves with weights in float; n_weights is exactly the product of weight_dims.
+ * Returns  as bitnet_conv2d_get_output_dims; BITNET_E_ARGUMENT (a pointer is NULL or not aligned, a count is wrong);
+ *          BITNET_E_BUFFER_TOO_SMALL (out); BITNET_E_CONFIG (n_threads, kernel); BITNET_E_DEVICE_CAPABILITY (the kernel);
+ *          BITNET_E_OUT_OF_MEMORY (it takes some 150 KB a thread). Nothing is written then. */
+BITNET_API bitnet_status bitnet_conv2d_f32(const bitnet_conv2d_params *params, const bitnet_conv2d *conv,
+                                           const float *weights, size_t n_weights);
+/* The same with weights of a codec, decoded in passing: the bits of bitnet_conv2d_f32 with what bitnet_conv2d_dequantize
+ * gives. n_bytes is exactly that of bitnet_conv2d_get_quantized_size; one scale for each output channel.
+ * Returns  also BITNET_E_QUANT_FORMAT (no such codec), BITNET_E_QUANT_INPUT (n_bytes), BITNET_E_QUANT_SCALE_COUNT,
+ *          BITNET_E_QUANT_SCALE (a scale that is NaN or infinite). */
+BITNET_API bitnet_status bitnet_conv2d_quantized(const bitnet_conv2d_params *params, const bitnet_conv2d *conv,
+                                                 const char *codec, const void *weights, size_t n_bytes,
+                                                 const float *scales, size_t n_scales);
+
+/* Bytes of n_channels * n_per_channel weights in a codec. BITNET_E_QUANT_FORMAT; BITNET_E_QUANT_INPUT (none, or too many). */
+BITNET_API bitnet_status bitnet_conv2d_get_quantized_size(const char *codec, size_t n_channels, size_t n_per_channel,
+                                                          size_t *out_n_bytes);
+/* Each channel's scale is its largest |weight| (half of it for "i2s4"), each weight gets the nearest value, the smaller one
+ * in size of two that are as near; a channel of zeros gets the scale 0. What a codec has written it writes again.
+ * Returns  as bitnet_conv2d_get_quantized_size; BITNET_E_QUANT_INPUT (NULL, NaN, infinite), BITNET_E_QUANT_OUTPUT_SIZE
+ *          (less room than that size), BITNET_E_QUANT_SCALE_COUNT (not n_channels). Nothing is written then. */
+BITNET_API bitnet_status bitnet_conv2d_quantize(const char *codec, const float *weights, size_t n_channels,
+                                                size_t n_per_channel, void *out, size_t n_out_bytes, float *scales,
+                                                size_t n_scales);
+/* The floats again; out has room for n_out of them. Statuses as above and BITNET_E_QUANT_SCALE. */
+BITNET_API bitnet_status bitnet_conv2d_dequantize(const char *codec, const void *data, size_t n_bytes,
+                                                  const float *scales, size_t n_scales, size_t n_channels,
+                                                  size_t n_per_channel, float *out, size_t n_out);
+
+/* ---- 24. Looking inside files and runs --------------------------------------------------------------------------- */
+
+/* A GGUF file as it stands, of any architecture; also one with tensors that this version cannot read, which are listed with
+ * what is wrong with them. Nothing is loaded: the file is mapped, and must not be changed while it is open. It never
+ * changes: share it freely between threads. */
+typedef struct bitnet_file bitnet_file;
+/* path     UTF-8 path of a GGUF file, or of the first part of a split one.
+ * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO, or what is wrong with the file's header, metadata or table (any of the -300s
+ *          and -1200s, but for single tensors). */
+BITNET_API bitnet_status bitnet_file_open(const char *path, bitnet_file **out_file);
+BITNET_API void bitnet_file_free(bitnet_file *file);
+
+typedef struct bitnet_file_info {
+    uint32_t struct_size;
+    uint32_t version;   /* of the format, 1 .. 3 */
+    uint64_t alignment; /* of tensors */
+    uint64_t n_keys;    /* metadata entries */
+    uint64_t n_tensors;
+    uint64_t n_bytes;   /* of all parts */
+    int32_t n_parts;    /* 1, or the files of a split model */
+} bitnet_file_info;
+BITNET_API bitnet_status bitnet_file_get_info(const bitnet_file *file, bitnet_file_info *out_info);
+/* Metadata in the file's order, as bitnet_model_get_metadata_key and bitnet_model_get_metadata give it, but arrays whole. */
+BITNET_API bitnet_status bitnet_file_get_metadata_key(const bitnet_file *file, size_t index, char *buffer, size_t capacity,
+                                                      size_t *out_size);
+BITNET_API bitnet_status bitnet_file_get_metadata(const bitnet_file *file, const char *key, char *buffer, size_t capacity,
+                                                  size_t *out_size);
+
+/* One tensor of a file. Strings live as long as the file. */
+typedef struct bitnet_file_tensor {
+    uint32_t struct_size;
+    uint32_t type_id;     /* as the file has it; ids have other meanings in other programs */
+    const char *name;
+    const char *type;     /* "i2_s", "f16", ...; "" where this version cannot tell or read it */
+    const char *problem;  /* why its values cannot be read, one line; "" for nothing */
+    int32_t n_dims;
+    int32_t part;         /* which file of a split model, from 0 */
+    int64_t shape[4];     /* shape[0] is the length of a row; unused ones are 1 */
+    uint64_t file_offset; /* from the start of its file */
+    uint64_t n_bytes;     /* as stored, tail included; 0 where there is a problem */
+} bitnet_file_tensor;
+/* Tensors in the order of the file. BITNET_E_NOT_FOUND past the end. */
+BITNET_API bitnet_status bitnet_file_get_tensor(const bitnet_file *file, size_t index, bitnet_file_tensor *out_tensor);
+/* The values of rows [first_row, first_row + n_rows) as floats, shape[0] each, scales of the type applied. I2_S bytes are
+ * read in the order of all published files (BITNET_I2S_ORDER_X86). Rows are counted through the dimensions behind the first.
+ * capacity    floats at out. *out_n (may be NULL) is the number needed, also with BITNET_E_BUFFER_TOO_SMALL.
+ * Returns     BITNET_E_NOT_FOUND for an index past the end, BITNET_E_ARGUMENT for rows outside the tensor,
+ *             BITNET_E_GGUF_TENSOR_DATA for a tensor with a problem, BITNET_E_IO. */
+BITNET_API bitnet_status bitnet_file_read_tensor(const bitnet_file *file, size_t index, int64_t first_row, int64_t n_rows,
+                                                 float *out, size_t capacity, size_t *out_n);
+
+/* What one node of the graph has computed. All of it is lent for the call. */
+typedef struct bitnet_node_value {
+    uint32_t struct_size;
+    int32_t index;       /* of the node in the run, from 0 */
+    const char *name;    /* "blk.3.attn_q" */
+    const char *op;      /* "mul_mat" */
+    const char *kernel;  /* "i2s_avx2" */
+    int32_t layer;       /* 3; -1 for what belongs to none */
+    int64_t n_rows;      /* a row per token of the micro-batch, in the batch's order; behind the last attention only those
+                          * tokens that have an output */
+    int64_t width;       /* floats in a row */
+    const float *values; /* [n_rows][width] */
+} bitnet_node_value;
+/* Called on the thread that computes; must not throw or call into the library. */
+typedef void (*bitnet_node_callback)(const bitnet_node_value *value, void *user_data);
+/* From the next decode on the callback sees every node that computes floats, in the order in which they run, once per n_ubatch
+ * tokens; NULL (the default) ends that. Results stay the same bits. Runs are slower with it, and cost nothing without. */
+BITNET_API bitnet_status bitnet_context_set_node_callback(bitnet_context *context, bitnet_node_callback callback,
+                                                          void *user_data);
+
+/* ---- 25. Tokenizer discovery -------------------------------------------------------------------------------------- */
+
+/* Finds the tokenizer of a model file: the one that the caller names, else inside the file, else beside it, else in a cache of
+ * downloads, else what has to be downloaded. The library has no network: a program downloads what bitnet_tokenizer_source
+ * names, checks it with bitnet_tokenizer_validate_file and discovers again. There is no stand-in tokenizer for tests, with or
+ * without BITNET_STRICT_TOKENIZERS: a model without a tokenizer takes token ids. Any thread. */
+typedef enum bitnet_tokenizer_strategy {
+    BITNET_TOKENIZER_NOT_FOUND = 0,     /* none, and where to get one is not known */
+    BITNET_TOKENIZER_EXACT = 1,         /* the file that the caller named */
+    BITNET_TOKENIZER_EMBEDDED = 2,      /* inside the model file */
+    BITNET_TOKENIZER_DISCOVERED = 3,    /* MODEL.tokenizer.json, tokenizer.json or the like with .model, beside the model */
+    BITNET_TOKENIZER_CACHED = 4,        /* in a cache of downloads */
+    BITNET_TOKENIZER_NEEDS_DOWNLOAD = 5 /* out_info->source says from where */
+} bitnet_tokenizer_strategy;
+
+/* Where a tokenizer can be had: a row of the compatibility matrix. */
+typedef struct bitnet_tokenizer_source {
+    uint32_t struct_size;
+    int32_t expected_vocab;   /* tokens of the tokenizer */
+    const char *name;         /* "llama3_128k", "llama2_32k", "gpt2_50k", "bitnet_custom", ... */
+    const char *repo;         /* on the Hugging Face hub: "openai-community/gpt2" */
+    const char *const *files; /* n_files names, all of them needed; the first is the tokenizer itself */
+    size_t n_files;
+    const char *cache_key;    /* "gpt2-50k": the folder in a cache for programs that do not use the hub's own layout */
+} bitnet_tokenizer_source;
+/* The rows that the library has; BITNET_E_NOT_FOUND from bitnet_tokenizer_source_get_count() on. Static storage. */
+BITNET_API size_t bitnet_tokenizer_source_get_count(void);
+BITNET_API bitnet_status bitnet_tokenizer_source_get(size_t index, bitnet_tokenizer_source *out_source);
+
+typedef struct bitnet_tokenizer_discovery_params {
+    uint32_t struct_size;
+    int32_t offline;            /* 1: a download is no way to go on; 0 (default): $BITNET_OFFLINE decides */
+    int32_t strict;             /* 1: only a tokenizer with exactly as many tokens as the model has rows; 0 (default):
+                                 * $BITNET_STRICT_TOKENIZERS decides, else up to an eighth of the rows may be padding */
+    const char *tokenizer_path; /* the caller's choice, a file or folder; NULL (default): look for one */
+    const char *cache_dir;      /* the only cache to look in; NULL (default): those of section 13 */
+    const char *table_path;     /* more rows for the compatibility matrix, looked at first: a JSON file {"tokenizers": [{"name",
+                                 * "repo", "files", "cache_key", "expected_vocab", "architectures", "tokenizer_model"}]}, the
+                                 * last two optional; a row replaces one of the same name. NULL (default): none */
+} bitnet_tokenizer_discovery_params;
+BITNET_API void bitnet_tokenizer_discovery_params_init(bitnet_tokenizer_discovery_params *params, uint32_t struct_size);
+
+typedef struct bitnet_tokenizer_discovery bitnet_tokenizer_discovery;
+typedef struct bitnet_tokenizer_discovery_info {
+    uint32_t struct_size;
+    int32_t strategy;           /* a bitnet_tokenizer_strategy */
+    const char *description;    /* of the strategy, for people */
+    const char *path;           /* of the tokenizer; "" where there is none */
+    int32_t requires_network;
+    int32_t uses_cache;         /* it comes from a cache, or a download would go there */
+    int32_t n_vocab;            /* rows of the model's vocabulary; 0: unknown */
+    int32_t is_large_vocab;     /* more than 65536 rows. Advice only: its output layer is a large part of the work per token,
+                                 * and this library runs it on the CPU all the same */
+    const char *architecture;   /* of the model */
+    const char *model_type;     /* "gpt2", "llama": tokenizer.ggml.model, or else the architecture */
+    const char *beside;         /* the fitting file beside the model, also where another tokenizer was taken; "" without */
+    const char *cached;         /* the same in a cache */
+    const bitnet_tokenizer_source *source; /* where it can be downloaded; NULL: no row fits */
+    const char *steps;          /* what was looked at and what came of it: a line "place: result" each */
+} bitnet_tokenizer_discovery_info;
+
+/* Looks at the model file's metadata and at the places above. Returns any status of opening and reading it, that of
+ * bitnet_tokenizer_load for tokenizer_path, and BITNET_E_CONFIG for the table. A model without a tokenizer is no failure here.
+ * *out_discovery is NULL after a failure. */
+BITNET_API bitnet_status bitnet_tokenizer_discovery_create(const char *model_path,
+                                                           const bitnet_tokenizer_discovery_params *params,
+                                                           bitnet_tokenizer_discovery **out_discovery);
+/* Texts live as long as the discovery. */
+BITNET_API bitnet_status bitnet_tokenizer_discovery_get_info(const bitnet_tokenizer_discovery *discovery,
+                                                             bitnet_tokenizer_discovery_info *out_info);
+/* The tokenizer, to be freed; with tokens that nothing uses up to n_vocab. BITNET_E_NOT_FOUND says what to download;
+ * BITNET_E_STATE where it would have to be and the program is to stay offline. */
+BITNET_API bitnet_status bitnet_tokenizer_discovery_load(const bitnet_tokenizer_discovery *discovery,
+                                                         bitnet_tokenizer **out_tokenizer);
+BITNET_API void bitnet_tokenizer_discovery_free(bitnet_tokenizer_discovery *discovery); /* NULL is fine */
+/* Whether a file or folder, downloaded say, is a tokenizer that this library runs, with expected_vocab tokens (0: any).
+ * BITNET_E_TOKENIZER says why not. */
+BITNET_API bitnet_status bitnet_tokenizer_validate_file(const char *path, int32_t expected_vocab);
+
+/* ---- 26. Merging fine-tunings ------------------------------------------------------------------------------------- */
+
+/* Writes a model with fine-tunings merged into its weights: LoRA adapters, a full checkpoint, or a checkpoint with adapters on
+ * top. Matrices that were ternary become ternary again, which loses what does not fit into three values; the report says how
+ * much, tensor by tensor, and a loss may well be the whole change. Where that matters, run with the adapter beside the model
+ * (bitnet_adapter_load), or merge into floats (params.convert->type "f16").
+ *
+ * Ternary again, for matrices that adapters change: codes clip(round(w / s), -1, 1) with the scale s of the base, then the scale
+ * that fits them best; s again where nothing changed. For matrices of a checkpoint, which hold what BitNet training rounds:
+ * s = mean |w|, codes clip(round(w / s), -1, 1). Matrices that were not ternary keep their type. */
+typedef struct bitnet_merge_adapter {
+    const char *path; /* a GGUF file, as bitnet_adapter_load takes it, or a folder that PEFT saved (adapter_config.json,
+                       * adapter_model.safetensors) */
+    float scale;      /* finite; 1: as it was trained */
+} bitnet_merge_adapter;
+
+typedef struct bitnet_merge_params {
+    uint32_t struct_size;
+    int32_t reserved;                     /* 0 */
+    const bitnet_merge_adapter *adapters; /* added in this order */
+    size_t n_adapters;                    /* at most 64 */
+    const char *checkpoint_path;          /* NULL (default), or a model with the base's tensors, whose tensors replace those of the
+                                           * base: a GGUF file, or a Hugging Face folder of BF16, F16 or F32 weights */
+    const bitnet_convert_params *convert; /* how the file is written; NULL: the defaults of bitnet_file_convert. With a type that is
+                                           * not ternary all matrices become that type and nothing is rounded to three values */
+} bitnet_merge_params;
+BITNET_API void bitnet_merge_params_init(bitnet_merge_params *params, uint32_t struct_size);
+
+/* What merging changed and lost, free it with bitnet_merge_report_free. */
+typedef struct bitnet_merge_report bitnet_merge_report;
+/* Merges. out_report may be NULL. Tokenizer and metadata are the base's.
+ * Returns  what bitnet_file_convert returns, for base and checkpoint; what bitnet_adapter_load returns for an adapter;
+ *          BITNET_E_ARGUMENT (neither adapters nor a checkpoint, more than 64 adapters, a scale that is not finite, out_path is one
+ *          of the files read); BITNET_E_NOT_FOUND, BITNET_E_GGUF_TENSOR_SHAPE (adapter or checkpoint of another model).
+ * Blocks. Any thread. Holds the adapters in memory as floats, and some megabytes per thread. */
+BITNET_API bitnet_status bitnet_file_merge(const char *base_path, const char *out_path,
+                                           const bitnet_merge_params *params, bitnet_merge_report **out_report);
+BITNET_API void bitnet_merge_report_free(bitnet_merge_report *report);
+
+/* Over all tensors that changed. "merged" are the weights with every change in floats, "kept" those of the new file (before the
+ * rounding of a type like "q8_0", which is the conversion's); | | are Euclidean lengths. */
+typedef struct bitnet_merge_info {
+    uint32_t struct_size;
+    int32_t gguf_version;
+    uint64_t n_tensors;       /* changed: named by an adapter or the checkpoint */
+    uint64_t n_ternary;       /* of these, ternary in the new file */
+    uint64_t n_values;
+    uint64_t n_codes_changed; /* of ternary tensors: values whose sign (-, 0, +) is not the base's */
+    double change;            /* |merged - base| / |base|: how much the fine-tuning asks for */
+    double relative_error;    /* |kept - merged| / |merged| */
+    double cosine;            /* between kept and merged */
+    double change_kept;       /* share of the change, along itself, that kept has: 1 all, 0 nothing */
+    uint64_t n_file_bytes;
+    double seconds;
+} bitnet_merge_info;
+BITNET_API bitnet_status bitnet_merge_report_get_info(const bitnet_merge_report *report, bitnet_merge_info *out_info);
+
+/* One of the tensors that changed, by index from 0. */
+typedef struct bitnet_merged_tensor {
+    uint32_t struct_size;
+    int32_t is_ternary;       /* in the new file */
+    const char *name;         /* lives as long as the report */
+    uint64_t n_values;
+    uint64_t n_codes_changed;
+    double step;              /* that ternary weights were rounded by, and */
+    double scale;             /* what they are multiplied with in the new file; 0 where it has none of its own */
+    double change;            /* as in bitnet_merge_info */
+    double relative_error;
+    double cosine;
+    double change_kept;
+} bitnet_merged_tensor;
+/* BITNET_E_NOT_FOUND past the end. */
+BITNET_API bitnet_status bitnet_merge_report_get_tensor(const bitnet_merge_report *report, size_t index,
+                                                        bitnet_merged_tensor *out_tensor);
+/* All of it as one object on one line; sizes as bitnet_model_get_metadata.
+ *   {"schema": "bitnet-merge/1", "library": "0.1.0", "base": "...", "adapters": [{"path": "...", "scale": 1.0}],
+ *    "checkpoint": null, "file": "...", "n_tensors": 210, "n_ternary": 210, "n_values": 9, "n_codes_changed": 9, "change": 0.1,
+ *    "relative_error": 0.2, "cosine": 0.98, "change_kept": 0.3, "n_file_bytes": 9, "seconds": 1.5,
+ *    "tensors": [{"name": "...", "is_ternary": true, "n_values": 9, "n_codes_changed": 9, "step": 1.2, "scale": 1.2,
+ *                 "change": 0.1, "relative_error": 0.2, "cosine": 0.98, "change_kept": 0.3}]} */
+BITNET_API bitnet_status bitnet_merge_report_get_json(const bitnet_merge_report *report, char *buffer, size_t capacity,
+                                                      size_t *out_size);
+
+/* ---- 27. Benchmarks ---------------------------------------------------------------------------------------------- */
+
+/* What `bitnet bench` is made of: models of random weights, what a decode has to do at least, what the machine can do at most, and
+ * kernels alone. Times and rates are measured: unlike everything else here they differ from call to call. Any thread. */
+
+/* The shape of a published model. Strings have static storage. */
+typedef struct bitnet_synthetic_shape {
+    uint32_t struct_size;
+    int32_t n_layer;
+    const char *name;         /* "2b4t", "large", "3b", "8b"; "tiny" for tests */
+    const char *model;        /* whose shape it is: "microsoft/bitnet-b1.58-2B-4T" */
+    const char *architecture;
+    const char *down_type;    /* type of the ffn_down matrices; all others of the layers are "i2_s" */
+    int32_t n_embd;
+    int32_t n_ff;
+    int32_t n_head;
+    int32_t n_head_kv;
+    int32_t head_dim;
+    int32_t n_vocab;
+    int32_t n_ctx_train;
+} bitnet_synthetic_shape;
+BITNET_API size_t bitnet_synthetic_get_count(void);
+/* BITNET_E_NOT_FOUND past the end. */
+BITNET_API bitnet_status bitnet_synthetic_get_shape(size_t index, bitnet_synthetic_shape *out_shape);
+
+typedef struct bitnet_synthetic_params {
+    uint32_t struct_size;
+    int32_t reserved;  /* 0 */
+    const char *shape; /* default "2b4t" */
+    const char *head;  /* type of the embedding, which is the output matrix as well: "q8_0" (default), "q6_k", "f16", ... */
+    uint64_t seed;     /* default 1. The same seed gives the same file on every machine */
+    bitnet_progress_callback on_progress; /* may be NULL; non-zero stops (BITNET_E_CANCELLED), and no file is written */
+    void *progress_user_data;
+} bitnet_synthetic_params;
+BITNET_API void bitnet_synthetic_params_init(bitnet_synthetic_params *params, uint32_t struct_size);
+/* Writes a model of that shape with random weights, as large and as fast as the real one; what it says is noise. Layers are I2_S, a
+ * third of the weights zeros, with scales that keep activations near 1; but where rows are no whole blocks of it (8640 weights, in
+ * "3b") they are IQ2_BN.
+ * params   NULL for the defaults.
+ * Returns  BITNET_E_NOT_FOUND for another shape, BITNET_E_QUANT_FORMAT for a head that is no such type or ternary,
+ *          BITNET_E_QUANT_INPUT for rows that are no whole blocks of it ("3b" with "q6_k"), BITNET_E_IO. The file appears whole
+ *          or not at all; a few megabytes of memory do. Blocks. */
+BITNET_API bitnet_status bitnet_synthetic_write(const char *path, const bitnet_synthetic_params *params);
+
+/* A decode: n_seq sequences, each of which holds n_past tokens, get n_tokens more; logits of each one's last token. */
+typedef struct bitnet_pass_shape {
+    uint32_t struct_size;
+    int32_t n_seq;
+    int32_t n_tokens;
+    int32_t n_past;
+} bitnet_pass_shape;
+/* What it has to read and compute at least, by counting; nothing is measured. */
+typedef struct bitnet_pass_work {
+    uint32_t struct_size;
+    int32_t n_micro_batches; /* of n_ubatch tokens at most; each reads the layers' weights once */
+    uint64_t layer_bytes;    /* of the layers' weights, as they lie in memory, once */
+    uint64_t head_bytes;     /* of the output matrix, once; where it has a copy (screen_head), of that: what a draw needs */
+    uint64_t kv_bytes;       /* keys and values read and written */
+    uint64_t total_bytes;    /* all of it, weights as often as they are needed */
+    uint64_t int8_ops;       /* multiplications and additions of matrices whose inputs are 8-bit integers */
+    uint64_t float_ops;      /* of the other matrices and of attention */
+} bitnet_pass_work;
+/* BITNET_E_ARGUMENT for numbers below 1 (n_past: below 0), or more than 2^24 tokens. The sequences need not exist. */
+BITNET_API bitnet_status bitnet_context_get_pass_work(const bitnet_context *context, const bitnet_pass_shape *shape,
+                                                      bitnet_pass_work *out_work);
+
+typedef struct bitnet_limits_params {
+    uint32_t struct_size;
+    int32_t n_threads;  /* 0 (default): bitnet_cpu_get_thread_limit(); at most 1024 */
+    const char *level;  /* instruction set of the 8-bit products; NULL (default): the machine's best, "amx" included */
+    uint64_t n_bytes;   /* memory to read; 0 (default): 1 GiB, but at most a quarter of what is free. Make it larger than caches */
+    uint64_t budget_us; /* for each way of reading and for the products; default 300000. At least one run is made */
+    int32_t (*should_abort)(void *user_data); /* polled between runs; non-zero: BITNET_E_CANCELLED. May be NULL */
+    void *abort_user_data;
+} bitnet_limits_params;
+BITNET_API void bitnet_limits_params_init(bitnet_limits_params *params, uint32_t struct_size);
+typedef struct bitnet_machine_limits {
+    uint32_t struct_size;
+    int32_t n_threads;
+    uint64_t n_bytes;                     /* that were read */
+    double read_bytes_per_second;         /* of the best of several ways to read memory */
+    double plain_read_bytes_per_second;   /* of plain reading: each thread from one end of its part to the other */
+    double int8_ops_per_second;           /* multiplications and additions of 8-bit integers, from registers */
+    const char *int8_level;               /* that did them: "avx512vnni"; static storage */
+    int32_t read_streams;                 /* parts that each thread read side by side in the best way */
+} bitnet_machine_limits;
+/* Measures what this machine can do now: the limits that a decode's time is held against. Rates are those of the fastest run.
+ * params   NULL for the defaults.
+ * Returns  BITNET_E_CONFIG for a level that is none or does not run here, or threads out of range; BITNET_E_OUT_OF_MEMORY;
+ *          BITNET_E_SECURITY_MEMORY where n_bytes does not fit into BITNET_MEMORY_LIMIT; BITNET_E_CANCELLED. */
+BITNET_API bitnet_status bitnet_limits_measure(const bitnet_limits_params *params, bitnet_machine_limits *out_limits);
+
+/* Operations of a kernel of bitnet_kernel_get_info, by its name, from 0; NULL past the end. A matrix kernel has "mul_mat" and, where it
+ * takes activations as 8-bit integers, "pack"; a set of vector kernels has "rms_norm", "softmax", "attend", ... Static storage. */
+BITNET_API const char *bitnet_kernel_get_operation(const char *kernel, size_t index);
+
+typedef struct bitnet_kernel_run {
+    uint32_t struct_size;
+    int32_t n_threads;     /* default 1 */
+    const char *kernel;    /* "i2s_avx2" */
+    const char *operation; /* "mul_mat" (default) */
+    int64_t k;             /* width of a row, at most 2^20; of "attend": of a head. Default 2560 */
+    int64_t n_rows;        /* of the matrix, at most 2^24; of "attend": cells. Others do not look at it. Default 2560 */
+    int64_t n_cols;        /* tokens, at most 2^16; of "attend": query heads that share keys. Default 1 */
+    uint64_t cold_bytes;   /* copies of the matrix, or cells, of so many bytes are used in turn, so that they come from memory and
+                            * not from a cache; 0: always the same. Default 128 MiB */
+    uint64_t budget_us;    /* default 100000; at least one run is made */
+    int32_t (*should_abort)(void *user_data); /* as bitnet_limits_params */
+    void *abort_user_data;
+} bitnet_kernel_run;
+BITNET_API void bitnet_kernel_run_init(bitnet_kernel_run *run, uint32_t struct_size);
+typedef struct bitnet_kernel_timing {
+    uint32_t struct_size;
+    int32_t n_runs;
+    double median_us;  /* of one run, by all threads together */
+    double best_us;
+    uint64_t n_bytes;  /* that a run reads and writes at least */
+    uint64_t n_ops;    /* multiplications and additions of a run; 0 for operations where they are not what takes the time */
+} bitnet_kernel_timing;
+/* Times one kernel alone, on random data.
+ * Returns  BITNET_E_NOT_FOUND (kernel, operation); BITNET_E_UNSUPPORTED (not on this CPU); BITNET_E_LIMIT (shape);
+ *          BITNET_E_QUANT_INPUT (k is no whole number of the type's blocks); BITNET_E_CONFIG (threads); BITNET_E_OUT_OF_MEMORY;
+ *          BITNET_E_SECURITY_MEMORY; BITNET_E_CANCELLED. */
+BITNET_API bitnet_status bitnet_kernel_measure(const bitnet_kernel_run *run, bitnet_kernel_timing *out_timing);
+
 /* ---- Inline helpers for C and C++ --------------------------------------------------------------------------------- */
 
 static inline bitnet_model_params bitnet_model_default_params(void) {
@@ -1889,6 +2468,41 @@ static inline bitnet_quantize_config bitnet_quantize_default_config(void) {
 static inline bitnet_quantizer_params bitnet_quantizer_default_params(void) {
     bitnet_quantizer_params p;
     bitnet_quantizer_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_convert_params bitnet_convert_default_params(void) {
+    bitnet_convert_params p;
+    bitnet_convert_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_conv2d_params bitnet_conv2d_default_params(void) {
+    bitnet_conv2d_params p;
+    bitnet_conv2d_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_tokenizer_discovery_params bitnet_tokenizer_discovery_default_params(void) {
+    bitnet_tokenizer_discovery_params p;
+    bitnet_tokenizer_discovery_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_synthetic_params bitnet_synthetic_default_params(void) {
+    bitnet_synthetic_params p;
+    bitnet_synthetic_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_limits_params bitnet_limits_default_params(void) {
+    bitnet_limits_params p;
+    bitnet_limits_params_init(&p, (uint32_t)sizeof p);
+    return p;
+}
+static inline bitnet_kernel_run bitnet_kernel_default_run(void) {
+    bitnet_kernel_run r;
+    bitnet_kernel_run_init(&r, (uint32_t)sizeof r);
+    return r;
+}
+static inline bitnet_merge_params bitnet_merge_default_params(void) {
+    bitnet_merge_params p;
+    bitnet_merge_params_init(&p, (uint32_t)sizeof p);
     return p;
 }
 

@@ -143,7 +143,7 @@ bitnet_status bitnet_context_get_sequence_embedding(bitnet_context* context, bit
     return api_call(__func__, about(context), [&] {
         require(context != nullptr && out != nullptr, "bitnet_context_get_sequence_embedding: a pointer is NULL");
         const int32_t number = number_of(pooling);
-        require(number == BITNET_POOLING_LAST || number == BITNET_POOLING_MEAN, "unknown pooling");
+        require(number >= BITNET_POOLING_LAST && number <= BITNET_POOLING_MODEL, "unknown pooling");
         const size_t n = static_cast<size_t>(context->state->model.hparams.n_embd);
         if (capacity < n) write_buffer<float>(nullptr, n, nullptr, capacity, nullptr, "floats");
         context->context.sequence_embedding(seq_id, pooling, normalize != 0, out);

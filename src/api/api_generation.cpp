@@ -42,6 +42,7 @@ GenerationConfig config_of(const bitnet_generation_params& p) {
     config.sampler = read_sampler_config(p.sampler);
     config.record = p.receipt != 0;
     config.n_logprobs = p.n_logprobs;
+    config.n_draft = p.n_draft;
     require(p.n_stop_sequences == 0 || p.stop_sequences != nullptr, "bitnet_generation_params.stop_sequences is NULL");
     if (p.n_stop_sequences > StopMatcher::kMaxStops) {
         throw Error(BITNET_E_LIMIT,
@@ -71,10 +72,17 @@ std::vector<bitnet_token> encode_prompt(const Tokenizer& tokenizer, std::string_
 
 bitnet_generation* create(bitnet_context* context, bitnet_seq_id id, std::vector<bitnet_token> prompt,
                           GenerationConfig config, Clock::time_point begin) {
+    const ContextConfig& of = context->context.config();
+    if (config.record && (of.k_type != kern::KvType::f16 || of.v_type != kern::KvType::f16)) {
+        throw Error(BITNET_E_CONFIG,
+                    "a receipt is replayed with keys and values of F16; use a context whose type_k and type_v are "
+                    "BITNET_KV_F16")
+            .with_subject("receipt");
+    }
     const uint64_t tokenize_us = us_since(begin);
     Generation generation(context->context, tokenizer_of(*context->state), id, std::move(prompt), std::move(config));
-    return new bitnet_generation{context->state,  context, std::move(generation), tokenize_us, begin,
-                                 us_since(begin), 0};
+    return new bitnet_generation{
+        context->state, context->self, std::move(generation), tokenize_us, begin, us_since(begin), 0};
 }
 
 // What the generation's last step brought.
@@ -99,8 +107,14 @@ bitnet_generation_step tell_step(bitnet_generation& g) {
     return info;
 }
 
+bitnet_context& context_of(const bitnet_generation& g) {
+    if (*g.context == nullptr)
+        throw Error(BITNET_E_STATE, "the generation's context was freed; free the generation, too");
+    return **g.context;
+}
+
 bitnet_generation_step next_step(bitnet_generation& g) {
-    g.generation.next(g.context->context, tokenizer_of(*g.state));
+    g.generation.next(context_of(g).context, tokenizer_of(*g.state));
     return tell_step(g);
 }
 
@@ -115,7 +129,7 @@ void gather(bitnet_generation* const* generations, size_t n, bitnet_context& con
     context.batch.clear(context.context);
     for (size_t i = 0; i < n; ++i) {
         if (generations[i] == nullptr) throw Error(BITNET_E_ARGUMENT, "generation " + std::to_string(i) + " is NULL");
-        if (generations[i]->context != &context) {
+        if (generations[i]->context != context.self) {
             throw Error(BITNET_E_ARGUMENT, "generation " + std::to_string(i) +
                                                " is of another context than generation 0; step it on its own");
         }
@@ -134,7 +148,7 @@ void write_step(bitnet_generation_step* steps, size_t i, uint32_t stride, const 
 void cancel(bitnet_generation& g) {
     if (g.generation.finish_reason() != BITNET_FINISH_NONE) return;
     g.generation.cancel();
-    g.context->context.performance().count_inference();
+    context_of(g).context.performance().count_inference();
 }
 
 void init_step(bitnet_generation_step* step, uint32_t struct_size) {
@@ -217,7 +231,7 @@ bitnet_status bitnet_generation_next_batch(bitnet_generation* const* generations
         require(first != nullptr, "generation 0 is NULL");
         read_params(out_steps, init_step);  // throws for a size that cannot be
         const uint32_t stride = out_steps->struct_size;
-        bitnet_context& context = *first->context;
+        bitnet_context& context = context_of(*first);
         gather(generations, n_generations, context);
         context.batch.step(context.context, tokenizer_of(*context.state), max_tokens);
         for (size_t i = 0; i < n_generations; ++i) write_step(out_steps, i, stride, tell_step(*generations[i]));
@@ -230,9 +244,10 @@ bitnet_status bitnet_generation_get_logprobs(const bitnet_generation* generation
         require(generation != nullptr, "the generation is NULL");
         const TokenLogprobs* logprobs = generation->generation.logprobs();
         if (logprobs == nullptr) {
-            throw Error(BITNET_E_STATE,
-                        "there are no log-probabilities: set n_logprobs in bitnet_generation_params and ask after a step "
-                        "that brought a token");
+            throw Error(
+                BITNET_E_STATE,
+                "there are no log-probabilities: set n_logprobs in bitnet_generation_params and ask after a step "
+                "that brought a token");
         }
         write_buffer(logprobs->top.data(), logprobs->top.size(), out_top, capacity, out_n, "log-probabilities");
         if (out_logprob != nullptr) *out_logprob = logprobs->logprob;
@@ -289,6 +304,8 @@ bitnet_status bitnet_generation_get_result(const bitnet_generation* generation, 
         info.prefill_tokens_per_second = per_second(g.n_prompt() - g.n_reused(), g.prefill_us());
         info.decode_tokens_per_second = per_second(g.n_steps(), g.decode_us());
         info.total_tokens_per_second = per_second(g.tokens().size(), generation->total_us);
+        info.drafted_tokens = g.n_drafted();
+        info.accepted_tokens = g.n_accepted();
         write_info(out_result, info);
     });
 }

@@ -1,6 +1,6 @@
 // Version, status texts, last error, log, kernel list, thread limit.
 #include "ggml-like/thread_limit.h"
-#include "kernels/cpu/cpu_features.h"
+#include "kernels/cpu/kernel_select.h"
 #include "src/api/api_guard.h"
 #include "src/api/error_report.h"
 #include "src/base/environment.h"
@@ -18,7 +18,6 @@ namespace {
 bitnet_kernel_info kernel_row(size_t index) {
     kern::KernelSet best;
     if (kern::select_kernels(env_kernel().c_str(), &best) != kern::KernelChoice::ok) kern::select_kernels(nullptr, &best);
-    const uint64_t features = kern::cpu_features();
     bitnet_kernel_info info{};
     uint64_t needs = 0;
     if (index < kern::mul_mat_kernel_count()) {
@@ -39,7 +38,7 @@ bitnet_kernel_info kernel_row(size_t index) {
         info.is_vector = 1;
         needs = kernel.needs;
     }
-    info.runnable = (needs & ~features) == 0 ? 1 : 0;
+    info.runnable = kern::runs_here(needs) ? 1 : 0;
     return info;
 }
 

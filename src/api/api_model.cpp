@@ -4,6 +4,7 @@
 #include "src/api/param_read.h"
 #include "src/base/environment.h"
 #include "src/base/log.h"
+#include "src/discovery/tokenizer_discovery.h"
 #include "src/gguf/byte_source.h"
 #include "src/gguf/gguf_reader.h"
 #include "src/load/model_load.h"
@@ -15,8 +16,14 @@ using namespace bitnet;
 namespace {
 
 // A model without a usable tokenizer can still be fed with ids; whoever asks for the tokenizer is told what is wrong.
-void read_tokenizer(ModelState& state) {
+void read_tokenizer(ModelState& state, const char* override_path) {
     const int64_t n_vocab = state.model.hparams.n_vocab;
+    if (override_path != nullptr) {
+        const std::string& architecture = state.model.hparams.architecture;
+        state.tokenizer.tokenizer =
+            load_tokenizer_for(override_path, n_vocab, environment().strict_tokenizers(), architecture);
+        return;
+    }
     try {
         state.tokenizer.tokenizer = load_tokenizer(*state.model.file);
     } catch (const Error& error) {
@@ -43,6 +50,7 @@ std::shared_ptr<const GgufFile> open_validated(const bitnet_model_params& params
     ValidationReport report(1000);
     ValidationOptions validation;
     validation.n_threads = options.n_threads;
+    validation.tl_tilings = options.tl_tilings;
     if (options.on_progress) {
         const auto whole = options.on_progress;
         validation.on_progress = [whole](float progress) { return whole(0.5f * progress); };
@@ -78,7 +86,7 @@ bitnet_status load(const char* operation, const char* path, const bitnet_model_p
         if (path != nullptr) state->path = path;
         load_model(open_validated(full, read_options, options, open), options, &state->model);
         if (full.sha256 != 0) state->hash.get(*state->model.file, true);
-        read_tokenizer(*state);
+        read_tokenizer(*state, full.tokenizer_path);
         *out_model = new bitnet_model{std::move(state)};
     });
 }
@@ -111,6 +119,7 @@ void bitnet_model_params_init(bitnet_model_params* params, uint32_t struct_size)
     std::memset(&defaults, 0, sizeof defaults);
     defaults.use_mmap = 1;
     defaults.check_weights = 1;
+    defaults.screen_head = 1;
     write_params(params, struct_size, defaults);
 }
 
@@ -157,7 +166,11 @@ bitnet_status bitnet_model_get_info(const bitnet_model* model, bitnet_model_info
         info.quantization = m.quantization.c_str();
         info.kernel = "";
         if (const kern::QuantTypeInfo* type = kern::find_quant_type_by_name(m.quantization.c_str()); type != nullptr) {
-            info.kernel = m.kernels.for_type(type->type).name;
+            const kern::MulMatKernel* kernel = &m.kernels.for_type(type->type);
+            for (const LayerWeights& layer : m.weights.layers) {  // of the layout that its matrices have
+                if (layer.ffn_down.kernel != nullptr && layer.ffn_down.kernel->type == kernel->type) kernel = layer.ffn_down.kernel;
+            }
+            info.kernel = kernel->name;
         }
         const auto& tokenizer = model->state->tokenizer.tokenizer;
         const int64_t n_tokens = tokenizer != nullptr ? tokenizer->n_vocab() : 0;

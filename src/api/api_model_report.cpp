@@ -65,6 +65,10 @@ bool activates(const Model& model, Activation kind) {
     return model.arch != nullptr && model.arch->activation(model.hparams) == kind;
 }
 
+bool input_norms(const Model& model) {
+    return !model.weights.layers.empty() && !model.weights.layers[0].attn_q_norm_in.empty();
+}
+
 struct FeatureRow {
     const char* name;
     bool (*has)(const ModelState& state);
@@ -73,6 +77,9 @@ constexpr FeatureRow kFeatures[] = {
     {"ternary", [](const ModelState& s) { return ternary_matrix(s.model) != nullptr; }},
     {"grouped-query-attention", [](const ModelState& s) { return s.model.hparams.n_head_kv < s.model.hparams.n_head; }},
     {"sub-norms", [](const ModelState& s) { return s.model.arch != nullptr && s.model.arch->traits.sub_norms; }},
+    {"input-norms", [](const ModelState& s) { return input_norms(s.model); }},
+    {"head-norms", [](const ModelState& s) { return s.model.arch != nullptr && s.model.arch->traits.head_norms; }},
+    {"sliding-window", [](const ModelState& s) { return s.model.hparams.sliding_window > 0; }},
     {"tied-embeddings",
      [](const ModelState& s) { return s.model.arch != nullptr && !s.model.weights.output.present(); }},
     {"rope-scaling", [](const ModelState& s) { return s.model.hparams.rope_freq_scale != 1.0; }},
@@ -82,6 +89,7 @@ constexpr FeatureRow kFeatures[] = {
     {"repacked", [](const ModelState& s) { return repacked(s.model); }},
     {"gated-silu", [](const ModelState& s) { return activates(s.model, Activation::silu); }},
     {"gated-relu2", [](const ModelState& s) { return activates(s.model, Activation::relu2); }},
+    {"gated-gelu", [](const ModelState& s) { return activates(s.model, Activation::gelu); }},
 };
 
 bitnet_model_config config_of(const Model& model) {
@@ -95,6 +103,7 @@ bitnet_model_config config_of(const Model& model) {
     config.activation_dtype = ternary_matrix(model) != nullptr ? "i8" : "";  // in whatever order a kernel packs them
     config.activation = activates(model, Activation::relu2)  ? "relu2"
                         : activates(model, Activation::silu) ? "silu"
+                        : activates(model, Activation::gelu) ? "gelu"
                                                              : "";
     config.kv_dtype = "f16";
     config.kv_bytes_per_token = static_cast<uint64_t>(h.n_layer * 2 * h.n_kv()) * sizeof(uint16_t);

@@ -95,7 +95,10 @@ bitnet_status bitnet_sampler_sample_context(bitnet_sampler* sampler, bitnet_cont
     return api_call(__func__, about(context), [&] {
         require(sampler != nullptr && context != nullptr && out_token != nullptr,
                 "bitnet_sampler_sample_context: a pointer is NULL");
-        const float* logits = context->context.logits(index);
+        size_t k = 0;
+        std::vector<bitnet_token> also;
+        const float* logits = sampler->sampler.needs_only_top(&k, &also) ? context->context.top_logits(index, k, also)
+                                                                         : context->context.logits(index);
         const auto begin = std::chrono::steady_clock::now();
         *out_token = sampler->sampler.sample(logits, static_cast<size_t>(context->state->model.hparams.n_vocab));
         PerformanceCounters& performance = context->context.performance();

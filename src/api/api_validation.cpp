@@ -28,6 +28,7 @@ ReadParams read(const bitnet_validation_params* params) {
     out.options.check_values = full.check_values != 0;
     out.options.n_threads = loading_threads(full.n_threads);
     out.options.max_findings = full.max_findings != 0 ? full.max_findings : kDefaultFindings;
+    if (full.tl_tiling != nullptr) out.options.tl_tilings = TlTilings(full.tl_tiling);
     if (full.on_progress != nullptr) {
         out.options.on_progress = [callback = full.on_progress, user_data = full.progress_user_data](float progress) {
             return callback(progress, user_data) == 0;

@@ -38,10 +38,25 @@ struct bitnet_model {
     std::shared_ptr<const bitnet::ModelState> state;
 };
 
+namespace bitnet {
+
+// Who sees what the nodes compute; see bitnet_context_set_node_callback.
+struct NodeCallback {
+    bitnet_node_callback function = nullptr;
+    void* user_data = nullptr;
+};
+
+}  // namespace bitnet
+
 struct bitnet_context {
     std::shared_ptr<const bitnet::ModelState> state;
     bitnet::Context context;
     bitnet::GenerationBatch batch{};
+    bitnet::NodeCallback on_node{};
+    // Generations look here whether their context is still there.
+    std::shared_ptr<bitnet_context*> self = std::make_shared<bitnet_context*>(this);
+
+    ~bitnet_context() { *self = nullptr; }
 };
 
 struct bitnet_adapter {
@@ -62,7 +77,7 @@ struct bitnet_chat_template {
 
 struct bitnet_generation {
     std::shared_ptr<const bitnet::ModelState> state;
-    bitnet_context* context;  // the caller's; only steps look at it
+    std::shared_ptr<bitnet_context*> context;  // null inside once it was freed; only steps look at it
     bitnet::Generation generation;
     uint64_t tokenize_us;
     std::chrono::steady_clock::time_point begin;

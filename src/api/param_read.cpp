@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "ggml-like/thread_limit.h"
 #include "src/api/api_guard.h"
 #include "src/base/environment.h"
 #include "src/device/device_list.h"
+#include "src/load/layout_choice.h"
 
 namespace bitnet {
 
@@ -35,6 +37,16 @@ LoadOptions load_options(const bitnet_model_params& params) {
     require(params.i2s_order == BITNET_I2S_ORDER_X86 || params.i2s_order == BITNET_I2S_ORDER_ARM,
             "bitnet_model_params.i2s_order is unknown");
     options.arm_order = params.i2s_order == BITNET_I2S_ORDER_ARM;
+    if (params.tl_tiling != nullptr) {
+        options.tl_tilings = TlTilings(params.tl_tiling);
+        options.tl_tiling_text = params.tl_tiling;
+    }
+    if (params.quantization != nullptr) {
+        options.quantization = params.quantization;
+        require_quantization(options.quantization);
+    }
+    require(params.screen_head >= 0 && params.screen_head <= 2, "bitnet_model_params.screen_head is not 0, 1 or 2");
+    options.screen_head = params.screen_head;
     options.vocab_only = params.vocab_only != 0;
     options.n_threads = loading_threads(params.n_threads);
     options.kernel = params.kernel != nullptr ? params.kernel : env_kernel();

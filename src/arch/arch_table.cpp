@@ -4,7 +4,7 @@
 namespace bitnet {
 namespace {
 
-const ArchRow* const kArchs[] = {&kArchBitnetB158, &kArchBitnet25, &kArchBitnet, &kArchLlama};
+const ArchRow* const kArchs[] = {&kArchBitnetB158, &kArchBitnet25, &kArchBitnet, &kArchLlama, &kArchQwen3, &kArchGemma3};
 
 }  // namespace
 
@@ -14,6 +14,7 @@ int64_t dim_value(Dim dim, const Hparams& hparams) {
         case Dim::n_q: return hparams.n_q();
         case Dim::n_kv: return hparams.n_kv();
         case Dim::n_ff: return hparams.n_ff;
+        case Dim::head: return hparams.head_dim;
     }
     return 0;
 }

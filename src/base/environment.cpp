@@ -89,6 +89,20 @@ Environment::Environment(const Lookup& lookup) {
     seed_ = value("BITNET_SEED");
     strict_tokenizers_ = value("BITNET_STRICT_TOKENIZERS");
     offline_ = value("BITNET_OFFLINE");
+    const std::string home = value("HOME");
+    std::string base = value("XDG_CACHE_HOME");
+    if (base.empty() && !home.empty()) base = home + "/.cache";
+    const auto in_base = [&base](const char* folder) { return base.empty() ? base : base + folder; };
+    const std::string own = value("BITNET_CACHE");
+    const std::string hub = value("HF_HUB_CACHE");
+    const std::string hub_home = value("HF_HOME");
+    const std::string dirs[] = {!own.empty() ? own : in_base("/bitnet"),
+                                !hub.empty()        ? hub
+                                : !hub_home.empty() ? hub_home + "/hub"
+                                                    : in_base("/huggingface/hub")};
+    for (const std::string& dir : dirs) {
+        if (!dir.empty()) cache_dirs_.push_back(dir);
+    }
 }
 
 int32_t Environment::n_threads() const {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace bitnet {
 
@@ -24,10 +25,14 @@ public:
     std::optional<uint64_t> seed() const;     // BITNET_SEED: 0..2^64-1
     bool strict_tokenizers() const;           // BITNET_STRICT_TOKENIZERS: 0 or 1
     bool offline() const;                     // BITNET_OFFLINE: 0 or 1
+    // Folders of downloads, ours first: BITNET_CACHE, else bitnet in XDG_CACHE_HOME or HOME/.cache; then Hugging Face's:
+    // HF_HUB_CACHE, else hub in HF_HOME, else huggingface/hub in XDG_CACHE_HOME or HOME/.cache.
+    const std::vector<std::string>& cache_dirs() const noexcept { return cache_dirs_; }
 
 private:
     std::string kernel_, n_threads_, rayon_threads_, batch_size_, memory_limit_, deterministic_, seed_, strict_tokenizers_,
         offline_;
+    std::vector<std::string> cache_dirs_;
 };
 
 // The environment as it was when first asked for.

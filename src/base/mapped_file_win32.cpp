@@ -23,6 +23,12 @@
 #include "src/base/checked_math.h"
 #include "src/base/error.h"
 
+#if defined(__MINGW32__) && defined(_UCRT)
+// The universal C runtime has it, MinGW's stdlib.h does not name it.
+extern "C" _CRTIMP _invalid_parameter_handler __cdecl _set_thread_local_invalid_parameter_handler(
+    _invalid_parameter_handler handler);
+#endif
+
 namespace bitnet {
 namespace {
 

@@ -20,20 +20,21 @@ int64_t BatchSplit::list_cells(int32_t n_ubatch, int32_t n_cells, int32_t n_seq)
 }
 
 uint64_t BatchSplit::bytes_needed(int32_t n_batch, int32_t n_ubatch, int32_t n_cells, int32_t n_seq) noexcept {
-    const uint64_t per_token = 6 * sizeof(int32_t) + sizeof(const int32_t*) + sizeof(uint8_t);
+    const uint64_t per_token = 7 * sizeof(int32_t) + sizeof(const int32_t*) + sizeof(uint8_t);
     const uint64_t per_sequence = sizeof(Touched) + sizeof(List) + 2 * sizeof(int32_t);
     return static_cast<uint64_t>(n_batch) * per_token + static_cast<uint64_t>(n_seq) * per_sequence +
            static_cast<uint64_t>(list_cells(n_ubatch, n_cells, n_seq)) * sizeof(int32_t);
 }
 
-BatchSplit::BatchSplit(int32_t n_batch, int32_t n_ubatch, int32_t n_cells, int32_t n_seq)
-    : touched_index_(static_cast<size_t>(n_seq), -1), list_index_(static_cast<size_t>(n_seq), -1),
+BatchSplit::BatchSplit(int32_t n_batch, int32_t n_ubatch, int32_t n_cells, int32_t n_seq, int64_t sliding_window)
+    : sliding_window_(sliding_window), touched_index_(static_cast<size_t>(n_seq), -1), list_index_(static_cast<size_t>(n_seq), -1),
       list_cells_(static_cast<size_t>(list_cells(n_ubatch, n_cells, n_seq))) {
     const size_t n = static_cast<size_t>(n_batch);
     tokens_.reserve(n);
     cells_.reserve(n);
     positions_.reserve(n);
     n_visible_.reserve(n);
+    n_outside_.reserve(n);
     visible_.reserve(n);
     wanted_.reserve(n);
     nodes_.reserve(n);
@@ -69,6 +70,7 @@ void BatchSplit::reserve(const BatchView& batch, int64_t n_vocab, KvCache& cache
     cells_.clear();
     positions_.clear();
     n_visible_.clear();
+    n_outside_.clear();
     visible_.clear();
     wanted_.clear();
     nodes_.clear();
@@ -106,6 +108,7 @@ void BatchSplit::reserve(const BatchView& batch, int64_t n_vocab, KvCache& cache
             ids_.push_back(id);
             visible_.push_back(nullptr);
             n_visible_.push_back(cache.size(id));
+            n_outside_.push_back(0);
             const bool wanted = batch.want_output != nullptr && batch.want_output[i] != 0;
             wanted_.push_back(wanted ? 1 : 0);
         }
@@ -161,7 +164,14 @@ int32_t BatchSplit::cut(int32_t begin, int32_t n_most, const KvCache& cache) noe
         offset += n;
     }
     for (int32_t i = begin; i < end; ++i) {
-        visible_[index(i)] = list_cells_.data() + lists_[index(list_index_[index(ids_[index(i)])])].offset;
+        const int32_t* cells = list_cells_.data() + lists_[index(list_index_[index(ids_[index(i)])])].offset;
+        visible_[index(i)] = cells;
+        if (sliding_window_ == 0) continue;
+        const int64_t last_outside = positions_[index(i)] - sliding_window_;
+        const int32_t* inside = std::partition_point(cells, cells + n_visible_[index(i)], [&](int32_t cell) {
+            return cache.cell_position(cell) <= last_outside;
+        });
+        n_outside_[index(i)] = static_cast<int32_t>(inside - cells);
     }
     for (const List& list : lists_) list_index_[index(list.id)] = -1;
     return end;

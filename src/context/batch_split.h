@@ -24,7 +24,8 @@ struct BatchView {
 
 class BatchSplit {
 public:
-    BatchSplit(int32_t n_batch, int32_t n_ubatch, int32_t n_cells, int32_t n_seq);
+    // sliding_window: tokens that windowed attention sees, 0: no such layers.
+    BatchSplit(int32_t n_batch, int32_t n_ubatch, int32_t n_cells, int32_t n_seq, int64_t sliding_window = 0);
     // What it takes for its life: nothing here allocates later.
     static uint64_t bytes_needed(int32_t n_batch, int32_t n_ubatch, int32_t n_cells, int32_t n_seq) noexcept;
 
@@ -45,6 +46,8 @@ public:
     // Valid in the micro-batch that was cut last, until the next one.
     const std::vector<const int32_t*>& visible() const noexcept { return visible_; }
     const std::vector<int32_t>& n_visible() const noexcept { return n_visible_; }
+    // How many of the visible cells, the first ones, lie outside of the sliding window.
+    const std::vector<int32_t>& n_outside() const noexcept { return n_outside_; }
     const std::vector<uint8_t>& wanted() const noexcept { return wanted_; }
     int64_t n_outputs() const noexcept { return n_outputs_; }
     // One token per sequence: a decode step rather than a prompt.
@@ -67,7 +70,8 @@ private:
         int64_t offset;
     };
     std::vector<bitnet_token> tokens_;
-    std::vector<int32_t> cells_, positions_, n_visible_;
+    const int64_t sliding_window_;
+    std::vector<int32_t> cells_, positions_, n_visible_, n_outside_;
     std::vector<int32_t> nodes_;      // per token
     std::vector<bitnet_seq_id> ids_;  // per token
     std::vector<const int32_t*> visible_;

@@ -55,10 +55,11 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
     : model_(std::move(model)), config_(config), charge_(charged(layout.memory.total_bytes(), config)),
       bytes_without_outputs_(layout.memory.total_bytes() - layout.memory.logits_bytes),
       backend_(make_backend(*model_, config)),
-      cache_(*backend_, model_->hparams.n_layer, model_->hparams.n_kv(), config.n_ctx, config.n_seq_max),
+      cache_(*backend_, kv_shape(*model_, config), config.n_ctx, config.n_seq_max),
       adapters_(*model_, config.max_lora_rank, config.n_ubatch, config.n_seq_max),
       decoder_(std::move(layout.decoder)), plan_(std::move(layout.plan)),
-      arena_(backend_->allocate(plan_.arena_bytes, "activations")), split_(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) {
+      arena_(backend_->allocate(plan_.arena_bytes, "activations")),
+      split_(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max, model_->hparams.sliding_window) {
     decoder_.graph.bind_kv(cache_.layers());
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
@@ -96,8 +97,10 @@ bool Context::should_stop() noexcept {
 
 // What the last decode left behind is gone, whatever becomes of this one.
 void Context::forget_outputs() noexcept {
+    ++touched_;
     output_of_token_.clear();
     output_seq_.clear();
+    head_state_ = HeadState::done;
     trace_.rows.clear();  // a stopped run leaves rows unfilled
 }
 
@@ -129,8 +132,10 @@ void Context::undo() noexcept {
 }
 
 void Context::count(int32_t n_tokens, uint64_t us) noexcept {
-    (split_.single_step() ? metrics_.decode_us : metrics_.prefill_us) += us;
-    (split_.single_step() ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(n_tokens);
+    const bool single = last_was_step_ = split_.single_step() || n_certain_ > 0;
+    if (n_certain_ > 0) n_tokens = n_certain_;
+    (single ? metrics_.decode_us : metrics_.prefill_us) += us;
+    (single ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(n_tokens);
     ++metrics_.n_decodes;
     performance_.add_forward(us);
 }
@@ -144,7 +149,13 @@ void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
     try {
         for (int32_t begin = 0, end = 0; begin < batch.n_tokens; begin = end) {
             end = split_.cut(begin, config_.n_ubatch, cache_);
-            run(micro_batch(begin, end));
+            tg::RunInputs inputs = micro_batch(begin, end);
+            if (defers_head(batch)) {
+                head_inputs_ = inputs;
+                inputs.n_nodes = decoder_.graph.end_of(decoder_.hidden);
+                head_state_ = HeadState::deferred;
+            }
+            run(inputs);
             tell_progress(end - begin);
         }
     } catch (...) {
@@ -175,6 +186,7 @@ tg::RunInputs Context::micro_batch(int32_t begin, int32_t end) {
         output_seq_.push_back(split_.ids()[static_cast<size_t>(i)]);
     }
     tg::RunInputs inputs;
+    inputs.n_nodes = decoder_.n_nodes;
     inputs.n_tokens = end - begin;
     inputs.n_outputs = static_cast<int64_t>(ubatch_outputs_.size());
     inputs.tokens = split_.tokens().data() + begin;
@@ -182,6 +194,7 @@ tg::RunInputs Context::micro_batch(int32_t begin, int32_t end) {
     inputs.cells = split_.cells().data() + begin;
     inputs.visible = split_.visible().data() + begin;
     inputs.n_visible = split_.n_visible().data() + begin;
+    inputs.n_outside = split_.n_outside().data() + begin;
     inputs.output_rows = ubatch_outputs_.data();
     float* hidden = config_.embeddings
                         ? reinterpret_cast<float*>(hidden_.data()) + first_output * model_->hparams.n_embd
@@ -208,8 +221,15 @@ void Context::run(const tg::RunInputs& inputs) {
 
 // Where a run writes down what it does, if anyone wants to know.
 tg::GraphTrace* Context::run_trace() noexcept {
-    trace_.names_only = !config_.trace;
-    return config_.trace || kernel_log_ != nullptr ? &trace_ : nullptr;
+    const bool whole = config_.trace || trace_.on_value != nullptr;
+    trace_.names_only = !whole;
+    return whole || kernel_log_ != nullptr ? &trace_ : nullptr;
+}
+
+void Context::set_on_value(void (*on_value)(const tg::TracedValue& value, void* user_data), void* user_data) {
+    require_no_steps();
+    trace_.on_value = on_value;
+    trace_.user_data = user_data;
 }
 
 void Context::throw_stopped() {
@@ -240,10 +260,6 @@ int64_t Context::output_row(int32_t index) const {
     return output_of_token_[static_cast<size_t>(i)];
 }
 
-const float* Context::logits(int32_t index) const {
-    return reinterpret_cast<const float*>(logits_.data()) + output_row(index) * model_->hparams.n_vocab;
-}
-
 void Context::require_embeddings() const {
     if (!config_.embeddings) {
         throw Error(BITNET_E_STATE, "the context was created without embeddings; set bitnet_context_params.embeddings = 1");
@@ -261,8 +277,21 @@ void Context::embedding(int32_t index, bool normalize, float* out) const {
     if (normalize) normalize_in_place(out, model_->hparams.n_embd);
 }
 
+bitnet_pooling Context::pooling_of_model() const {
+    switch (model_->hparams.pooling) {
+        case Pooling::cls: return BITNET_POOLING_CLS;
+        case Pooling::last: return BITNET_POOLING_LAST;
+        case Pooling::rank:
+            throw Error(BITNET_E_UNSUPPORTED, "the model's file asks for pooling by a ranking head, which this build does not run");
+        case Pooling::none:
+        case Pooling::mean: break;
+    }
+    return BITNET_POOLING_MEAN;
+}
+
 void Context::sequence_embedding(bitnet_seq_id id, bitnet_pooling pooling, bool normalize, float* out) const {
     check_sequence(id);
+    if (pooling == BITNET_POOLING_MODEL) pooling = pooling_of_model();
     const int64_t n_embd = model_->hparams.n_embd;
     int64_t count = 0;
     std::vector<double> sum(static_cast<size_t>(n_embd), 0.0);
@@ -270,7 +299,7 @@ void Context::sequence_embedding(bitnet_seq_id id, bitnet_pooling pooling, bool 
         const int32_t output = output_of_token_[i];
         if (output < 0 || output_seq_[static_cast<size_t>(output)] != id) continue;
         const float* row = hidden_row(static_cast<int32_t>(i));
-        ++count;
+        if (++count > 1 && pooling == BITNET_POOLING_CLS) break;
         for (int64_t d = 0; d < n_embd; ++d) {
             double& cell = sum[static_cast<size_t>(d)];
             cell = pooling == BITNET_POOLING_MEAN ? cell + static_cast<double>(row[d]) : static_cast<double>(row[d]);

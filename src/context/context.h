@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "src/context/batch_split.h"
 #include "src/context/context_config.h"
 #include "src/context/context_layout.h"
+#include "src/context/decode_ahead.h"
 #include "src/context/forward_pass.h"
 #include "src/context/kernel_log.h"
 #include "src/context/kv_cache.h"
@@ -46,23 +48,38 @@ public:
     void begin_steps(const BatchView& batch);
     bool step(uint64_t budget_us);
     void abandon_steps() noexcept;
+    // Decodes tokens of one sequence, want_output of all, of which only the first is certain, and takes the others back: all
+    // looks as if the first one had been decoded alone. batch.seq_ids must be null, n_tokens at most DecodedAhead::kMost + 1.
+    void decode_ahead(const BatchView& batch, const Deadline& deadline, DecodedAhead& ahead);
+    // All is as if the token had been decoded now, where it is the next one ahead and nothing has touched the context since;
+    // otherwise false and nothing is done. Stops as a decode would.
+    bool follow_ahead(DecodedAhead& ahead, bitnet_token token, const Deadline& deadline);
     // What forward() writes to out. Throws as it does for what is wrong with the view alone.
     size_t forward_floats(const ForwardView& view) const;
     // As bitnet_context_forward.
     void forward(const ForwardView& view, float* out);
     void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
 
-    const float* logits(int32_t index) const;
+    // Of a batch entry of the last decode, computed now where the decode has left that for later.
+    const float* logits(int32_t index);
+    // The same for one who needs the k largest and those of these tokens only: others may be -infinity instead. Each of the k
+    // largest is there whatever the logits of `also` become.
+    const float* top_logits(int32_t index, size_t k, std::span<const bitnet_token> also);
+    // How often top_logits had rows of the head to choose from, and how many it then multiplied.
+    struct ScreenCounts {
+        uint64_t n_screened = 0, n_rows = 0, n_full = 0;
+    };
+    const ScreenCounts& screen_counts() const noexcept { return screen_counts_; }
     void embedding(int32_t index, bool normalize, float* out) const;
     void sequence_embedding(bitnet_seq_id id, bitnet_pooling pooling, bool normalize, float* out) const;
 
     const Model& model() const noexcept { return *model_; }
     const ContextConfig& config() const noexcept { return config_; }
-    KvCache& cache() { return require_no_steps(), cache_; }
+    KvCache& cache() { return require_no_steps(), ++touched_, cache_; }
     const KvCache& cache() const { return require_no_steps(), cache_; }
     // For numbers that may be asked for at any time.
     const KvCache& cache_in_use() const noexcept { return cache_; }
-    SequenceAdapters& adapters() { return require_no_steps(), adapters_; }
+    SequenceAdapters& adapters() { return require_no_steps(), ++touched_, adapters_; }
     const SequenceAdapters& adapters() const noexcept { return adapters_; }
     // Its keys and values are of its adapters, so those are copied with it.
     void copy_sequence(bitnet_seq_id from, bitnet_seq_id to, bitnet_pos p0, bitnet_pos p1) {
@@ -79,6 +96,8 @@ public:
     tg::Backend& backend() noexcept { return *backend_; }
     const tg::Backend& backend() const noexcept { return *backend_; }
     uint64_t scratch_bytes() const noexcept;
+    // Shows what each node computes from the next decode on; null ends that.
+    void set_on_value(void (*on_value)(const tg::TracedValue& value, void* user_data), void* user_data);
     // The last decode's nodes as JSON; see bitnet_context_get_trace.
     std::string trace_json() const;
     // The deadline that a call has now: the given one, or timeout_us from here if that is earlier.
@@ -131,10 +150,15 @@ private:
     void start(const BatchView& batch);
     void tell_progress(int32_t n_tokens);
     void undo() noexcept;
+    void show_output(int32_t row);
     void count(int32_t n_tokens, uint64_t us) noexcept;
     tg::GraphTrace* run_trace() noexcept;
     [[noreturn]] void throw_stopped();
+    bitnet_pooling pooling_of_model() const;
     tg::RunInputs micro_batch(int32_t begin, int32_t end);
+    bool defers_head(const BatchView& batch) const noexcept;
+    void run_head(size_t first_node, size_t n_nodes);
+    const float* hidden_of(int64_t row) const noexcept;
     void set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) const noexcept;
     void run(const tg::RunInputs& inputs);
     void reserve_outputs(int64_t n_outputs);
@@ -160,21 +184,31 @@ private:
     std::vector<bitnet_seq_id> output_seq_; // per output row
     tg::Arena logits_;                      // [output][n_vocab]
     tg::Arena hidden_;                      // [output][n_embd], with embeddings only
+    // What the last decode's rows of logits_ are: head_inputs_ computes them from the hidden states that it left.
+    enum class HeadState : uint8_t { done, deferred, near };
+    HeadState head_state_ = HeadState::done;
+    tg::RunInputs head_inputs_;
+    bool last_was_step_ = true;             // what was decoded last counts as decoding, not as prefill
+    std::vector<uint8_t> chosen_;           // per output, where near: its near logits have made way for the chosen ones
+    tg::RowSelection selection_;
+    ScreenCounts screen_counts_;
     tg::GraphTrace trace_;
     KernelLog* kernel_log_ = nullptr;
     Metrics metrics_;
     PromptProgress prompt_;
+    uint64_t touched_ = 0;   // counts what may have changed cells, adapters or outputs
+    int32_t n_certain_ = 0;  // tokens of the decode that runs which count as decoded; 0: all
     struct Steps {
         bool open = false;
         int32_t n_tokens = 0;
         int32_t begin = 0, end = 0;  // the micro-batch; none was cut yet where they are equal
         tg::RunInputs inputs;
         tg::RunCursor cursor;
-        uint64_t us = 0;             // inside of steps
+        uint64_t us = 0;  // inside of steps
     } steps_;
     PerformanceCounters performance_;
-    Deadline deadline_;          // of the decode that runs
-    bool timed_out_ = false;     // it, and nobody's wish, stopped the decode
+    Deadline deadline_;       // of the decode that runs
+    bool timed_out_ = false;  // it, and nobody's wish, stopped the decode
     std::atomic<bool> cancelled_{false};
 };
 

@@ -25,6 +25,21 @@ int32_t checked(const char* name, int32_t value, int32_t low, int32_t high) {
     return value;
 }
 
+kern::KvType kv_type(const char* name, int32_t value, const Hparams& hparams) {
+    if (value == BITNET_KV_F16) return kern::KvType::f16;
+    if (value != BITNET_KV_Q8_0 && value != BITNET_KV_Q4_0) {
+        throw Error(BITNET_E_CONFIG, std::string(name) + " = " + std::to_string(value) + " is no bitnet_kv_type")
+            .with_subject(name);
+    }
+    if (hparams.head_dim % kern::kKvBlock != 0 || hparams.head_dim > kern::kMaxQuantizedHead) {
+        throw Error(BITNET_E_CONFIG,
+                    std::string(name) + ": heads of " + std::to_string(hparams.head_dim) +
+                        " numbers cannot be quantised, only multiples of 32 up to 1024; use BITNET_KV_F16")
+            .with_subject(name);
+    }
+    return value == BITNET_KV_Q8_0 ? kern::KvType::q8_0 : kern::KvType::q4_0;
+}
+
 }  // namespace
 
 ContextConfig resolve_context_config(const bitnet_context_params& params, const Model& model, int32_t default_threads,
@@ -45,6 +60,8 @@ ContextConfig resolve_context_config(const bitnet_context_params& params, const 
     config.embeddings = params.embeddings != 0;
     config.trace = params.trace != 0;
     config.max_lora_rank = checked("max_lora_rank", params.max_lora_rank, 0, kMaxAdapterRank);
+    config.k_type = kv_type("type_k", params.type_k, model.hparams);
+    config.v_type = kv_type("type_v", params.type_v, model.hparams);
     config.should_abort = params.should_abort;
     config.abort_user_data = params.abort_user_data;
     config.on_progress = params.on_progress;

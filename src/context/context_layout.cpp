@@ -9,6 +9,11 @@
 
 namespace bitnet {
 
+KvShape kv_shape(const Model& model, const ContextConfig& config) {
+    const Hparams& h = model.hparams;
+    return {h.n_layer, h.n_head_kv, h.head_dim, config.k_type, config.v_type};
+}
+
 uint64_t output_bytes(const Model& model, const ContextConfig& config) {
     const int64_t floats = model.hparams.n_vocab + (config.embeddings ? model.hparams.n_embd : 0);
     return static_cast<uint64_t>(floats) * sizeof(float);
@@ -26,10 +31,13 @@ ContextLayout lay_out_context(const Model& model, const ContextConfig& config) {
     const Hparams& h = model.hparams;
     ContextLayout layout;
     ContextMemory& memory = layout.memory;
-    memory.kv_bytes = KvCache::bytes_needed(h.n_layer, h.n_kv(), config.n_ctx, config.n_seq_max);
+    memory.kv_bytes = KvCache::bytes_needed(kv_shape(model, config), config.n_ctx, config.n_seq_max);
     const std::vector<tg::KvLayer> no_cache(static_cast<size_t>(h.n_layer));
     layout.decoder = build_decoder(model, no_cache, config.max_lora_rank);
     layout.decoder.graph.make_external(layout.decoder.logits, kLogitsSlot);
+    if (layout.decoder.near_logits != tg::kNoValue) {
+        layout.decoder.graph.make_external(layout.decoder.near_logits, kLogitsSlot);  // the same memory, one or the other
+    }
     if (config.embeddings) layout.decoder.graph.make_external(layout.decoder.hidden, kHiddenSlot);
     layout.plan = tg::plan_memory(layout.decoder.graph, config.n_ubatch);
     memory.activation_bytes = layout.plan.arena_bytes;

@@ -7,6 +7,7 @@
 #include "ggml-like/memory_plan.h"
 #include "src/arch/arch.h"
 #include "src/context/context_config.h"
+#include "src/context/kv_cache.h"
 #include "src/model/model.h"
 
 namespace bitnet {
@@ -35,6 +36,7 @@ inline constexpr int32_t kLogitsSlot = 0, kHiddenSlot = 1;  // of tg::RunInputs:
 // The model may be without values. Throws BITNET_E_OUT_OF_MEMORY where the bytes are beyond any memory.
 ContextLayout lay_out_context(const Model& model, const ContextConfig& config);
 
+KvShape kv_shape(const Model& model, const ContextConfig& config);
 // What the graph and all that grows with it take; the trace only where one is recorded.
 uint64_t graph_bytes(const tg::Graph& graph, const tg::MemoryPlan& plan, bool trace);
 // Tables of the batch that the context keeps beside BatchSplit.

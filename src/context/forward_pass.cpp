@@ -41,7 +41,7 @@ int32_t ForwardView::n_outputs() const noexcept {
     return static_cast<int32_t>(std::count_if(want_output, want_output + n_tokens, [](int8_t w) { return w != 0; }));
 }
 
-AttentionMask::AttentionMask(const ForwardView& view, const int32_t* cells) {
+AttentionMask::AttentionMask(const ForwardView& view, const int32_t* cells, int64_t sliding_window) {
     const size_t n = static_cast<size_t>(view.n_tokens);
     positions_.resize(n);
     if (view.positions != nullptr) {
@@ -57,8 +57,17 @@ AttentionMask::AttentionMask(const ForwardView& view, const int32_t* cells) {
     }
     visible_.assign(n, cells);
     n_visible_.assign(n, 0);
+    n_outside_.assign(n, 0);
+    const auto outside = [&](size_t i, size_t j) {
+        return sliding_window != 0 && int64_t{positions_[j]} <= int64_t{positions_[i]} - sliding_window;
+    };
     if (view.mask == nullptr && std::is_sorted(positions_.begin(), positions_.end())) {
         std::iota(n_visible_.begin(), n_visible_.end(), 1);
+        for (size_t i = 0; i < n; ++i) {
+            int32_t& count = n_outside_[i];
+            if (i > 0) count = n_outside_[i - 1];
+            while (outside(i, static_cast<size_t>(count))) ++count;
+        }
         return;
     }
     std::vector<int32_t> order(n);
@@ -70,11 +79,17 @@ AttentionMask::AttentionMask(const ForwardView& view, const int32_t* cells) {
     size_t n_listed = 0;
     for (int32_t i = 0; i < view.n_tokens; ++i) {
         int32_t& count = n_visible_[static_cast<size_t>(i)];
-        for (int32_t j = 0; j < view.n_tokens; ++j) count += sees(view, i, j) ? 1 : 0;
-        if (count == 0) {
+        int32_t& beyond = n_outside_[static_cast<size_t>(i)];
+        for (int32_t j = 0; j < view.n_tokens; ++j) {
+            if (!sees(view, i, j)) continue;
+            ++count;
+            beyond += outside(static_cast<size_t>(i), static_cast<size_t>(j)) ? 1 : 0;
+        }
+        if (count == beyond) {
             throw Error(
                 BITNET_E_ARGUMENT,
-                "row " + std::to_string(i) + " of the mask sees no token; let a token that does not matter see itself");
+                "row " + std::to_string(i) + (count == 0 ? " of the mask sees no token" : " of the mask sees no token within the sliding window") +
+                    "; let a token that does not matter see itself");
         }
         n_listed += static_cast<size_t>(count);
     }
@@ -103,8 +118,9 @@ void Context::forward(const ForwardView& view, float* out) {
                                           "; remove a sequence or create the context with a larger n_ctx")
             .with_numbers(static_cast<uint64_t>(view.n_tokens), static_cast<uint64_t>(cache_.n_free()));
     }
+    ++touched_;
     const std::span<const int32_t> cells = cache_.free_cells();
-    const AttentionMask mask(view, cells.data());
+    const AttentionMask mask(view, cells.data(), model_->hparams.sliding_window);
     forget_outputs();
     if (config_.embeddings && !view.hidden)
         reserve_rows(0, view.n_outputs());
@@ -120,7 +136,9 @@ void Context::forward(const ForwardView& view, float* out) {
     inputs.cells = cells.data();
     inputs.visible = mask.visible().data();
     inputs.n_visible = mask.n_visible().data();
+    inputs.n_outside = mask.n_outside().data();
     inputs.output_rows = ubatch_outputs_.data();
+    inputs.n_nodes = decoder_.n_nodes;
     if (view.hidden) inputs.n_nodes = decoder_.graph.end_of(decoder_.hidden);  // the head would be for nothing
     set_outputs(inputs, view.hidden ? nullptr : out, view.hidden ? out : reinterpret_cast<float*>(hidden_.data()));
     deadline_ = limited({});

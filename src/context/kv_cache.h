@@ -12,20 +12,37 @@
 
 namespace bitnet {
 
+// What a token's keys and values take in each layer.
+struct KvShape {
+    int64_t n_layer = 0;
+    int64_t n_head_kv = 0;
+    int64_t head_dim = 0;
+    kern::KvType k_type = kern::KvType::f16;
+    kern::KvType v_type = kern::KvType::f16;
+
+    // Of a cell in one layer.
+    int64_t k_bytes() const noexcept { return n_head_kv * kern::kv_head_bytes(k_type, head_dim); }
+    int64_t v_bytes() const noexcept { return n_head_kv * kern::kv_head_bytes(v_type, head_dim); }
+};
+
+const char* kv_type_name(kern::KvType type) noexcept;  // "q8_0"
+
 class KvCache : public SequenceTree {
 public:
-    // row_width: values a token has per layer, n_head_kv * head_dim. Throws Error, tg::Error(out_of_memory).
-    KvCache(tg::Backend& backend, int64_t n_layer, int64_t row_width, int32_t n_cells, int32_t n_seq);
+    // Throws Error, tg::Error(out_of_memory).
+    KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, int32_t n_seq);
     // What a cache of this size takes, keys, values and the lists of who holds them. Throws Error where that is beyond any
     // memory.
-    static uint64_t bytes_needed(int64_t n_layer, int64_t row_width, int32_t n_cells, int32_t n_seq);
+    static uint64_t bytes_needed(const KvShape& shape, int32_t n_cells, int32_t n_seq);
 
     uint64_t bytes() const noexcept { return buffer_->size() + SequenceTree::bytes(); }
     const std::vector<tg::KvLayer>& layers() const noexcept { return layers_; }
-    int64_t row_width() const noexcept { return row_width_; }
+    const KvShape& shape() const noexcept { return shape_; }
+    // Values that a token has per layer.
+    int64_t row_width() const noexcept { return shape_.n_head_kv * shape_.head_dim; }
 
 private:
-    const int64_t row_width_;
+    const KvShape shape_;
     std::unique_ptr<tg::Buffer> buffer_;
     std::vector<tg::KvLayer> layers_;
 };

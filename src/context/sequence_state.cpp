@@ -63,18 +63,17 @@ void save_sequence(const KvCache& cache, bitnet_seq_id id, bitnet_pos n_base, ui
     to += sizeof kMagic;
     put_le(to, fingerprint);
     put_le(to, static_cast<uint32_t>(cache.layers().size()));
-    put_le(to, static_cast<uint32_t>(cache.row_width()));
+    put_le(to, kv_shape_word(cache));
     put_le(to, static_cast<uint32_t>(entries.size()));
     put_le(to, static_cast<uint32_t>(base));
     if (base > 0) put_le(to, hash_base(cache, id, base));
     for (const KvCache::Entry& entry : entries) put_le(to, static_cast<uint32_t>(entry.position));
     for (const KvCache::Entry& entry : entries) put_le(to, static_cast<uint32_t>(entry.token));
-    const size_t n = kv_row_bytes(cache);
     for (const tg::KvLayer& layer : cache.layers()) {
-        for (const uint16_t* rows : {layer.k, layer.v}) {
+        for (const KvRows& rows : kv_rows(cache, layer)) {
             for (const KvCache::Entry& entry : entries) {
-                std::memcpy(to, rows + entry.cell * cache.row_width(), n);
-                to += n;
+                std::memcpy(to, rows.at(entry.cell), rows.row_bytes);
+                to += rows.row_bytes;
             }
         }
     }
@@ -85,10 +84,11 @@ void load_sequence(KvCache& cache, bitnet_seq_id id, uint64_t fingerprint, const
     if (size < kHeadBytes + kChecksumBytes || std::memcmp(data, kMagic, sizeof kMagic) != 0) bad_state("is not one");
     const uint8_t* from = data + sizeof kMagic;
     if (get_le<uint64_t>(from) != fingerprint) bad_state("belongs to another model or to other adapters");
-    const uint32_t n_layer = get_le<uint32_t>(from), row_width = get_le<uint32_t>(from),
-                   n_tokens = get_le<uint32_t>(from);
+    const uint32_t n_layer = get_le<uint32_t>(from), shape = get_le<uint32_t>(from), n_tokens = get_le<uint32_t>(from);
     const int32_t n_base = static_cast<int32_t>(get_le<uint32_t>(from));
-    if (n_layer != cache.layers().size() || row_width != cache.row_width()) bad_state("belongs to another model");
+    if (n_layer != cache.layers().size() || ((shape ^ kv_shape_word(cache)) & kWidthMask) != 0)
+        bad_state("belongs to another model");
+    if (const std::string problem = kv_types_problem(cache, shape); !problem.empty()) bad_state(problem);
     if (n_base < 0 || size < head_bytes(n_base) + kChecksumBytes) bad_state("is cut short or too long");
     const uint64_t body = size - head_bytes(n_base) - kChecksumBytes;
     if (body % token_bytes(cache) != 0 || body / token_bytes(cache) != n_tokens) bad_state("is cut short or too long");
@@ -127,12 +127,11 @@ void load_sequence(KvCache& cache, bitnet_seq_id id, uint64_t fingerprint, const
     // Positions make room for cells: nothing may fail any more, so nothing is allocated.
     std::vector<int32_t>& cells = positions;
     for (size_t i = 0; i < cells.size(); ++i) cells[i] = cache.append(id, positions[i], tokens[i]);
-    const size_t n = kv_row_bytes(cache);
     for (const tg::KvLayer& layer : cache.layers()) {
-        for (uint16_t* rows : {layer.k, layer.v}) {
+        for (const KvRows& rows : kv_rows(cache, layer)) {
             for (const int32_t cell : cells) {
-                std::memcpy(rows + cell * cache.row_width(), from, n);
-                from += n;
+                std::memcpy(rows.at(cell), from, rows.row_bytes);
+                from += rows.row_bytes;
             }
         }
     }

@@ -1,8 +1,8 @@
 // A sequence as bytes: saved games, prompt caches, branches of a dialogue. The layout is little-endian and fixed:
-//   "BNSEQ002"  u64 fingerprint of the model and the sequence's adapters  u32 n_layer  u32 row_width  u32 n_tokens  u32 n_base
+//   "BNSEQ002"  u64 fingerprint of the model and the sequence's adapters  u32 n_layer  u32 row_width and types  u32 n_tokens  u32 n_base
 //   only where n_base > 0: u64 hash of the n_base tokens before (FNV-1a of their i32 ids)
 //   i32 positions[n_tokens]  i32 tokens[n_tokens]
-//   per layer: f16 keys[n_tokens][row_width], f16 values[n_tokens][row_width]
+//   per layer: keys[n_tokens], values[n_tokens], each row as the cache keeps it (kernels/vec_kernels.h, KvType)
 //   u64 checksum of everything before it (FNV-1a)
 // With n_base > 0 it is a delta: it goes on from n_base tokens at positions 0 .. n_base-1. The same model computes the same
 // keys and values for the same tokens, so their hash says whether a sequence has that beginning.

@@ -63,6 +63,7 @@ public:
     bitnet_pos end(bitnet_seq_id id) const {
         return sequence(id).last < 0 ? 0 : cell_of(sequence(id).last).position + 1;
     }
+    bitnet_pos cell_position(int32_t cell) const noexcept { return cells_[static_cast<size_t>(cell)].position; }
     // The entries from number begin on. Allocates.
     std::vector<Entry> entries(bitnet_seq_id id, int32_t begin = 0) const;
     // How many leading entries are these tokens at positions 0, 1, 2, ...; at most n. tokens may be null: any will do.

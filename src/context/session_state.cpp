@@ -107,7 +107,7 @@ void save_session(const KvCache& cache, uint64_t fingerprint, const SessionSink&
     out.write(kMagic, sizeof kMagic);
     out.number(fingerprint_of(tree, fingerprint, tag_of));
     out.number(static_cast<uint32_t>(cache.layers().size()));
-    out.number(static_cast<uint32_t>(cache.row_width()));
+    out.number(kv_shape_word(cache));
     out.number(static_cast<uint32_t>(tree.cells.size()));
     out.number(static_cast<uint32_t>(tree.nodes.size()));
     out.number(static_cast<uint32_t>(tree.tails.size()));
@@ -115,10 +115,9 @@ void save_session(const KvCache& cache, uint64_t fingerprint, const SessionSink&
     for (const SavedTree::Cell& cell : tree.cells) out.pair(cell.position, cell.token);
     for (const SavedTree::Node& node : tree.nodes) out.pair(node.parent, node.cell);
     for (const SavedTree::Tail& tail : tree.tails) out.pair(tail.id, tail.last);
-    const size_t n = kv_row_bytes(cache);
     for (const tg::KvLayer& layer : cache.layers()) {
-        for (const uint16_t* rows : {layer.k, layer.v}) {
-            for (const int32_t place : tree.place) out.write(rows + place * cache.row_width(), n);
+        for (const KvRows& rows : kv_rows(cache, layer)) {
+            for (const int32_t place : tree.place) out.write(rows.at(place), rows.row_bytes);
         }
     }
     out.finish();
@@ -128,8 +127,10 @@ void load_session(KvCache& cache, uint64_t fingerprint, const uint8_t* data, siz
     if (size < kHeadBytes + kChecksumBytes || std::memcmp(data, kMagic, sizeof kMagic) != 0) bad_session("is not one");
     const uint8_t* from = data + sizeof kMagic;
     const uint64_t saved_fingerprint = get_le<uint64_t>(from);
-    const uint32_t n_layer = get_le<uint32_t>(from), row_width = get_le<uint32_t>(from);
-    if (n_layer != cache.layers().size() || row_width != cache.row_width()) bad_session("was saved with another model");
+    const uint32_t n_layer = get_le<uint32_t>(from), shape = get_le<uint32_t>(from);
+    if (n_layer != cache.layers().size() || ((shape ^ kv_shape_word(cache)) & kWidthMask) != 0)
+        bad_session("was saved with another model");
+    if (const std::string problem = kv_types_problem(cache, shape); !problem.empty()) bad_session(problem);
     const uint32_t n_cells = get_le<uint32_t>(from), n_nodes = get_le<uint32_t>(from), n_tails = get_le<uint32_t>(from);
     from += sizeof(uint32_t);
     constexpr uint32_t kMost = static_cast<uint32_t>(std::numeric_limits<int32_t>::max());
@@ -153,11 +154,11 @@ void load_session(KvCache& cache, uint64_t fingerprint, const uint8_t* data, siz
         bad_session("was saved with another model or other adapters of its sequences");
     }
     cache.restore(tree);
-    const size_t n = size_t{n_cells} * kv_row_bytes(cache);
-    if (n == 0) return;
+    if (n_cells == 0) return;
     for (const tg::KvLayer& layer : cache.layers()) {
-        for (uint16_t* rows : {layer.k, layer.v}) {
-            std::memcpy(rows, from, n);
+        for (const KvRows& rows : kv_rows(cache, layer)) {
+            const size_t n = size_t{n_cells} * rows.row_bytes;
+            std::memcpy(rows.rows, from, n);
             from += n;
         }
     }

@@ -1,8 +1,8 @@
 // All sequences of a context as bytes, what they share stored once. The layout is little-endian and fixed:
-//   "BNSES001"  u64 fingerprint of the model and of the adapters of each sequence  u32 n_layer  u32 row_width
+//   "BNSES001"  u64 fingerprint of the model and of the adapters of each sequence  u32 n_layer  u32 row_width and types
 //   u32 n_cells  u32 n_nodes  u32 n_tails  u32 version of the library that wrote it
 //   {i32 position  i32 token}[n_cells]  {i32 parent  i32 cell}[n_nodes]  {i32 sequence  i32 last node}[n_tails]
-//   per layer: f16 keys[n_cells][row_width], f16 values[n_cells][row_width]
+//   per layer: keys[n_cells], values[n_cells], each row as the cache keeps it (kernels/vec_kernels.h, KvType)
 //   u64 checksum of everything before it (FNV-1a)
 // See sequence_tree.h for cells, nodes and tails. Files are opened elsewhere.
 #pragma once

@@ -1,8 +1,10 @@
 // Little-endian numbers in saved states, read and written byte by byte, and the size of what a cell holds.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "src/context/kv_cache.h"
 
@@ -20,12 +22,50 @@ T get_le(const uint8_t*& from) {
     return static_cast<T>(value);
 }
 
-// Rows travel as they lie in memory: F16 words, little-endian on every platform this library builds for.
-inline size_t kv_row_bytes(const KvCache& cache) { return static_cast<size_t>(cache.row_width()) * sizeof(uint16_t); }
+// Rows travel as they lie in memory: F16 words, little-endian on every platform this library builds for, or bytes of codes
+// and F16 scales.
+struct KvRows {
+    uint8_t* rows;
+    size_t row_bytes;
+
+    uint8_t* at(int32_t cell) const { return rows + static_cast<size_t>(cell) * row_bytes; }
+};
+
+// The keys and the values of a layer.
+inline std::array<KvRows, 2> kv_rows(const KvCache& cache, const tg::KvLayer& layer) {
+    return {{{layer.k, static_cast<size_t>(cache.shape().k_bytes())},
+             {layer.v, static_cast<size_t>(cache.shape().v_bytes())}}};
+}
 
 // A token's keys and values in all layers. Every factor is bounded by hparams_read.cpp: below 2^35.
 inline uint64_t kv_cell_bytes(const KvCache& cache) {
-    return 2 * cache.layers().size() * uint64_t{kv_row_bytes(cache)};
+    return cache.layers().size() * static_cast<uint64_t>(cache.shape().k_bytes() + cache.shape().v_bytes());
+}
+
+// The types of keys and values in the highest bits of the word of a state that holds the low 28 bits of the row's width;
+// F16 is 0, so states from before there were types are of F16.
+constexpr int kKTypeShift = 28, kVTypeShift = 30;
+constexpr uint32_t kWidthMask = (uint32_t{1} << kKTypeShift) - 1;
+
+inline uint32_t kv_shape_word(const KvCache& cache) {
+    return (static_cast<uint32_t>(cache.row_width()) & kWidthMask) |
+           static_cast<uint32_t>(cache.shape().k_type) << kKTypeShift |
+           static_cast<uint32_t>(cache.shape().v_type) << kVTypeShift;
+}
+
+// Why the keys and values of a state whose word this is do not fit the cache, as the end of a sentence that begins with the
+// state; empty: they fit.
+inline std::string kv_types_problem(const KvCache& cache, uint32_t word) {
+    const uint32_t own = kv_shape_word(cache);
+    if (((word ^ own) & ~kWidthMask) == 0) return {};
+    const auto name = [](uint32_t type) {
+        return type > static_cast<uint32_t>(kern::KvType::q4_0) ? "unknown"
+                                                                : kv_type_name(static_cast<kern::KvType>(type));
+    };
+    const auto types = [&](uint32_t w) {
+        return std::string(name(w >> kKTypeShift & 3)) + " keys and " + name(w >> kVTypeShift) + " values";
+    };
+    return "has " + types(word) + ", the context " + types(own);
 }
 
 }  // namespace bitnet

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/cpu_features.h"
 #include "kernels/cpu/kernel_select.h"
 #include "src/base/environment.h"
 #include "src/base/error.h"
@@ -10,12 +9,10 @@
 namespace bitnet {
 namespace {
 
-bool runs_here(uint64_t needs) { return (needs & ~kern::cpu_features()) == 0; }
-
 template <typename Use>
 void for_each_runnable(Use&& use) {
     for (size_t i = 0; i < kern::mul_mat_kernel_count(); ++i) {
-        if (runs_here(kern::mul_mat_kernel_at(i).needs)) use(kern::mul_mat_kernel_at(i));
+        if (kern::runs_here(kern::mul_mat_kernel_at(i).needs)) use(kern::mul_mat_kernel_at(i));
     }
 }
 

@@ -1,6 +1,8 @@
 #include "src/generation/generation.h"
 
 #include <algorithm>
+#include <array>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -27,6 +29,12 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
                                          "; it must be between 0 (none) and " + std::to_string(kMostLogprobs))
             .with_subject("n_logprobs");
     }
+    if (config_.n_draft < 0 || config_.n_draft > DecodedAhead::kMost) {
+        throw Error(BITNET_E_CONFIG, "n_draft = " + std::to_string(config_.n_draft) +
+                                         "; it must be between 0 (no guesses) and " +
+                                         std::to_string(DecodedAhead::kMost))
+            .with_subject("n_draft");
+    }
     if (prompt_.empty()) {
         throw Error(BITNET_E_ARGUMENT,
                     "the prompt has no tokens and the model no BOS token to start from; give a text");
@@ -49,8 +57,9 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
     starts_text_ = tokenizer.attribute(prompt_.back()) == BITNET_TOKEN_CONTROL;
     if (config_.grammar != nullptr) {
         if (config_.record) {
-            throw Error(BITNET_E_UNSUPPORTED, "a receipt names no grammar, so nobody could replay this text; generate it "
-                                              "without the receipt or without the grammar")
+            throw Error(BITNET_E_UNSUPPORTED,
+                        "a receipt names no grammar, so nobody could replay this text; generate it "
+                        "without the receipt or without the grammar")
                 .with_subject("grammar");
         }
         if (config_.grammar->tokenizer().n_vocab() != tokenizer.n_vocab()) {
@@ -68,6 +77,10 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
     const size_t n_most = config_.max_new_tokens < 0 ? n_room : static_cast<size_t>(config_.max_new_tokens);
     tokens_.reserve(std::min(n_most, n_room));
     token_us_.reserve(std::min(n_most, n_room));
+    if (config_.n_draft > 0) {
+        draft_.emplace(prompt_.size() + std::min(n_most, n_room), config_.n_draft);
+        for (const bitnet_token token : prompt_) draft_->lookup.add(token);
+    }
     if (config_.record) {
         record_.emplace();
         record_->n_threads = context.config().n_threads;
@@ -126,7 +139,7 @@ const bitnet_token& Generation::plan_token(Context& context, size_t n_free) {
         ending_ = BITNET_FINISH_CONTEXT_FULL;
     } else if (config_.deadline.passed()) {
         ending_ = BITNET_FINISH_DEADLINE;
-    } else if (static_cast<size_t>(context.cache().end(id_)) != prompt_.size() + tokens_.size() - 1) {
+    } else if (static_cast<size_t>(std::as_const(context).cache().end(id_)) != prompt_.size() + tokens_.size() - 1) {
         throw Error(BITNET_E_STATE, "sequence " + std::to_string(id_) +
                                         " was changed while a text is generated on it; "
                                         "give each generation a sequence of its own");
@@ -150,6 +163,7 @@ void Generation::computed(Context& context, size_t n, uint64_t us, const KernelL
     }
     if (!in_prompt()) {
         ++n_steps_;
+        if (draft_) draft_->ahead.clear();  // of steps alone
         return;
     }
     n_computed_ += n;
@@ -178,10 +192,10 @@ bool Generation::advance(Context& context) {
         }
         BatchView batch;
         batch.n_tokens = 1;
-        batch.tokens = &plan_token(context, static_cast<size_t>(context.cache().n_free()));
+        batch.tokens = &plan_token(context, static_cast<size_t>(std::as_const(context).cache().n_free()));
         batch.seq_id = id_;
         if (!goes_on()) return false;
-        context.decode(batch, config_.deadline);
+        if (!draft_ || !decode_with_draft(context, *batch.tokens)) context.decode(batch, config_.deadline);
         ++n_steps_;
         return true;
     } catch (const Error& error) {
@@ -189,6 +203,61 @@ bool Generation::advance(Context& context) {
         ending_ = error.status() == BITNET_E_TIMEOUT ? BITNET_FINISH_DEADLINE : BITNET_FINISH_CANCELLED;
         return false;
     }
+}
+
+// Brings the context to where the decode of the certain token would; false when nothing was done. Every step draws from its
+// own logits as without guesses, so a guess saves a pass where it was right and changes nothing where it was not.
+bool Generation::decode_with_draft(Context& context, bitnet_token certain) {
+    Draft& draft = *draft_;
+    for (size_t i = draft.lookup.size() - prompt_.size(); i < tokens_.size(); ++i) draft.lookup.add(tokens_[i]);
+    if (context.follow_ahead(draft.ahead, certain, config_.deadline)) return true;
+    // What was never compared, because something touched the context, was for nothing as well.
+    if (!draft.ahead.empty() && draft.n_right >= 0) draft.length.learn(draft.ahead.n, 0);
+    draft.ahead.clear();
+    size_t n_most = static_cast<size_t>(draft.length.next());
+    // Beside the certain token, which has a cell; what it gives is drawn in any case.
+    n_most = std::min(n_most, static_cast<size_t>(std::as_const(context).cache().n_free()) - 1);
+    n_most = std::min(n_most, static_cast<size_t>(std::min(context.config().n_batch, context.config().n_ubatch)) - 1);
+    if (config_.max_new_tokens >= 0) {
+        n_most = std::min(n_most, static_cast<size_t>(config_.max_new_tokens) - tokens_.size() - 1);
+    }
+    std::array<bitnet_token, DecodedAhead::kMost + 1> tokens;
+    tokens[0] = certain;
+    const size_t n = draft.lookup.guess(std::span(tokens).subspan(1, n_most));
+    if (n == 0) return false;
+    std::array<int8_t, DecodedAhead::kMost + 1> all;
+    all.fill(1);
+    BatchView batch;
+    batch.n_tokens = static_cast<int32_t>(n + 1);
+    batch.tokens = tokens.data();
+    batch.seq_id = id_;
+    batch.want_output = all.data();
+    try {
+        context.decode_ahead(batch, config_.deadline, draft.ahead);
+    } catch (const Error& error) {
+        // More outputs need more memory; without guesses there may be enough.
+        if (error.status() == BITNET_E_CANCELLED || error.status() == BITNET_E_TIMEOUT) throw;
+        return false;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+    draft.n_drafted += n;
+    draft.n_right = 0;
+    return true;
+}
+
+// Whether the token just drawn is the one that was guessed in its place.
+void Generation::check_guess() noexcept {
+    Draft& draft = *draft_;
+    if (draft.ahead.empty() || draft.n_right < 0) return;
+    const bool right = drawn_ == draft.ahead.tokens[static_cast<size_t>(draft.ahead.next)];
+    if (right) {
+        ++draft.n_right;
+        ++draft.n_accepted;
+    }
+    if (right && draft.n_right < draft.ahead.n) return;
+    draft.length.learn(draft.ahead.n, draft.n_right);
+    draft.n_right = -1;
 }
 
 const GenerationStep& Generation::next(Context& context, const Tokenizer& tokenizer) {
@@ -226,7 +295,9 @@ void Generation::draw(Context& context, int32_t index) {
         return;
     }
     try {
-        const float* logits = context.logits(index);
+        size_t k = 0;
+        const bool top = !record_ && config_.n_logprobs == 0 && sampler_.needs_only_top(&k, &also_);
+        const float* logits = top ? context.top_logits(index, k, also_) : context.logits(index);
         const size_t n_vocab = static_cast<size_t>(context.model().hparams.n_vocab);
         if (record_) record_->logits.push_back(logits_digest(logits, n_vocab));
         const Stopwatch time;
@@ -235,6 +306,7 @@ void Generation::draw(Context& context, int32_t index) {
         context.performance().count_sampled();
         if (record_) record_->drawn.push_back(drawn_);
         if (config_.n_logprobs > 0) note_logprobs(logits, n_vocab);
+        if (draft_) check_guess();
     } catch (...) {
         if (record_) record_->logits.resize(record_->drawn.size());
         // The logits may be another's when this is tried again: back to before the last token, which gives them anew.

@@ -14,6 +14,7 @@
 #include "bitnet.h"
 #include "src/base/deadline.h"
 #include "src/context/context.h"
+#include "src/generation/draft_lookup.h"
 #include "src/generation/run_record.h"
 #include "src/generation/stop_matcher.h"
 #include "src/grammar/grammar.h"
@@ -32,6 +33,7 @@ struct GenerationConfig {
     std::shared_ptr<const Grammar> grammar;  // of the generated text; null: any
     bool record = false;  // keep a RunRecord
     int32_t n_logprobs = 0;  // 0: none, up to Generation::kMostLogprobs
+    int32_t n_draft = 0;     // tokens guessed ahead by next(), up to DecodedAhead::kMost; 0: none
 };
 
 // What one step brought. The text may lag behind the tokens: it is held back while it may be part of a stop sequence.
@@ -112,6 +114,8 @@ public:
     size_t n_prompt() const noexcept { return prompt_.size(); }
     size_t n_reused() const noexcept { return n_reused_; }
     size_t n_steps() const noexcept { return n_steps_; }
+    size_t n_drafted() const noexcept { return draft_ ? draft_->n_drafted : 0; }
+    size_t n_accepted() const noexcept { return draft_ ? draft_->n_accepted : 0; }
     uint64_t prefill_us() const noexcept { return prefill_us_; }
     uint64_t decode_us() const noexcept { return decode_us_; }
     uint64_t seed() const noexcept { return sampler_.seed(); }
@@ -124,6 +128,8 @@ private:
     bool advance(Context& context);
     void prefill(Context& context);
     void check_adapters(const Context& context) const;
+    bool decode_with_draft(Context& context, bitnet_token certain);
+    void check_guess() noexcept;
     bool length_reached() const noexcept;
     void count_prompt(uint64_t us) noexcept;
     void note_logprobs(const float* logits, size_t n_vocab) noexcept;
@@ -134,8 +140,18 @@ private:
     const std::vector<bitnet_token> prompt_;
     const GenerationConfig config_;
     Sampler sampler_;
+    std::vector<bitnet_token> also_;  // whose logits it needs besides the largest
     StopMatcher stops_;
     std::optional<RunRecord> record_;
+    struct Draft {
+        explicit Draft(size_t n_most, int32_t n_draft) : lookup(n_most), length(n_draft) {}
+        DraftLookup lookup;
+        DraftLength length;
+        DecodedAhead ahead;
+        int32_t n_right = 0;  // of those ahead; -1: one was wrong, and counted
+        size_t n_drafted = 0, n_accepted = 0;
+    };
+    std::optional<Draft> draft_;  // with n_draft
     bool starts_text_;         // nothing was written yet that the first token would go on from
     bool begun_ = false;       // its prompt, and with it the sequence, is in use
     size_t n_computed_ = 0;    // of the prompt

@@ -34,6 +34,13 @@ inline constexpr char kRopeDimensionCount[] = ".rope.dimension_count";
 inline constexpr char kRopeFreqBase[] = ".rope.freq_base";
 inline constexpr char kRopeScalingType[] = ".rope.scaling.type";
 inline constexpr char kRopeScalingFactor[] = ".rope.scaling.factor";
+inline constexpr char kRopeFreqBaseSliding[] = ".rope.freq_base_swa";
+inline constexpr char kSlidingWindow[] = ".attention.sliding_window";
+inline constexpr char kSlidingPattern[] = ".attention.sliding_window_pattern";
+inline constexpr char kCausal[] = ".attention.causal";
+inline constexpr char kAttentionSoftcap[] = ".attn_logit_softcapping";
+inline constexpr char kFinalSoftcap[] = ".final_logit_softcapping";
+inline constexpr char kPoolingType[] = ".pooling_type";
 inline constexpr char kHiddenActivation[] = ".hidden_activation";
 
 inline constexpr char kTokenizerModel[] = "tokenizer.ggml.model";

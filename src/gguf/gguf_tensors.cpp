@@ -31,6 +31,16 @@ uint64_t tensor_bytes(const GgufTensor& tensor) {
     uint64_t bytes = 0;
     if (kern::quant_tensor_bytes(tensor.type, tensor.ne[0], tensor.n_rows(), &bytes)) return bytes;
     const bool partial = tensor.ne[0] % info.block_length != 0;
+    // Rows that are no whole blocks, written as one: see kernels/ternary_dialects.h.
+    if (tensor.type == kern::QuantType::i2_s && tensor.n_elements() % info.block_length == 0 && tensor.n_elements() > 0)
+        return static_cast<uint64_t>(tensor.n_elements()) / 4 + info.tail_bytes;
+    if (tensor.type == kern::QuantType::tl2 && !partial && tensor.ne[0] < 256) {
+        throw Error(BITNET_E_GGUF_TENSOR_SHAPE,
+                    quoted(tensor) + " has rows of " + std::to_string(tensor.ne[0]) +
+                        " weights, but tl2 needs at least 256; convert the model to another type")
+            .with_numbers(256, static_cast<uint64_t>(tensor.ne[0]))
+            .with_subject(for_message(tensor.name));
+    }
     throw Error(partial ? BITNET_E_GGUF_TENSOR_SHAPE : BITNET_E_SECURITY_OPERATION,
                 quoted(tensor) + " has rows of " + std::to_string(tensor.ne[0]) + " weights, " +
                     (partial ? "but " + std::string(info.name) + " stores them in blocks of " +

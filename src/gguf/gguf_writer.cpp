@@ -221,8 +221,15 @@ void GgufWriter::write_tensor(const Tensor& tensor, const Sink& sink) const {
         return;
     }
     const kern::QuantTypeInfo& info = kern::quant_type_info(tensor.type);
-    const uint64_t row_bytes = kern::quant_row_bytes(tensor.type, tensor.ne[0]);
     const int64_t n_rows = tensor.ne[1] * tensor.ne[2] * tensor.ne[3];
+    if (info.dialect) {
+        std::vector<uint8_t> whole(static_cast<size_t>(tensor.n_bytes));
+        tensor.write_rows(0, n_rows, whole.data());
+        for (uint64_t done = 0; done < tensor.n_bytes; done += kBlockBytes)
+            sink(whole.data() + done, static_cast<size_t>(std::min(kBlockBytes, tensor.n_bytes - done)));
+        return;
+    }
+    const uint64_t row_bytes = kern::quant_row_bytes(tensor.type, tensor.ne[0]);
     const int64_t rows_per_block = static_cast<int64_t>(std::max<uint64_t>(1, kBlockBytes / row_bytes));
     std::vector<uint8_t> block(
         static_cast<size_t>(static_cast<uint64_t>(std::min(rows_per_block, n_rows)) * row_bytes));

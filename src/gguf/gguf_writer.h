@@ -57,7 +57,9 @@ public:
     // data: the whole tensor as stored, tail included; must stay valid until the file is written.
     void add_tensor(std::string_view name, kern::QuantType type, std::span<const int64_t> ne, const void* data);
     // write_rows stores rows [row0, row0 + n_rows), as encoded bytes, at dst; called with rising rows, once per row and
-    // written file. tensor_scale: the I2_S tail; other types ignore it.
+    // written file. tensor_scale: the I2_S tail; other types ignore it. Of a dialect (kern::QuantTypeInfo::dialect), whose
+    // rows need not lie apart, all rows are asked for in one call: dst is the whole tensor, tail included, and zero, as
+    // kern::dialect_encode wants it.
     using RowProducer = std::function<void(int64_t row0, int64_t n_rows, void* dst)>;
     void add_tensor(std::string_view name, kern::QuantType type, std::span<const int64_t> ne, RowProducer write_rows,
                     float tensor_scale = 1.0f);

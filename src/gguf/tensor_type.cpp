@@ -21,23 +21,15 @@ constexpr char kReadable[] = "";
 constexpr char kRequantize[] = "quantise the original model to i2_s, tq2_0 or f16 instead";
 constexpr char kRemoved[] = "ggml removed this type; quantise the original model again";
 constexpr char kNotWeights[] = "it is a type for values in memory, not for weights in files; convert the model again";
-constexpr char kTiled[] =
-    "its byte order depends on tile sizes that the file does not record; quantise the original model to i2_s instead";
 
 template <uint64_t kLength, uint64_t kBytes>
 bool block_bytes(uint64_t k, uint64_t n_rows, uint64_t* out) {
     return k % kLength == 0 && checked_mul(k / kLength * kBytes, n_rows, out);
 }
 
-// bitnet.cpp reserves by this formula, whatever the tiles really need: all but 256 columns at 5 bits per 3 weights, 256
-// columns at 2 bits, rounded up to 32, and 32 bytes for the scale. Its divisions are integer ones, left to right.
 bool tl2_bytes(uint64_t k, uint64_t n_rows, uint64_t* out) {
-    uint64_t triples = 0, pairs = 0;
-    if (k < 256 || !checked_mul(k - 256, n_rows, &triples) || !checked_mul(256, n_rows, &pairs)) return false;
-    if (!checked_mul(triples / 3, 5, &triples) || !checked_mul(pairs / 2, 4, &pairs)) return false;
-    const uint64_t sum = triples / 8 + pairs / 8;  // each below 2^61
-    *out = (sum + 31) / 32 * 32 + 32;
-    return true;
+    if (k > INT64_MAX || n_rows > INT64_MAX) return false;
+    return kern::quant_tensor_bytes(kern::QuantType::tl2, static_cast<int64_t>(k), static_cast<int64_t>(n_rows), out);
 }
 
 // Sorted by id. Where a dialect is settled for good: 36 is i2_s always, because ggml removed its own 36 before any file
@@ -81,8 +73,8 @@ constexpr TensorTypeRow kRows[] = {
     {35, "tq2_0", kGgml, kRequantize},
     {36, "i2_s", kBitnetCpp, kRequantize},
     {37, "i8_s", kBitnetCpp, kNotWeights},
-    {38, "tl1", kBitnetCpp, kTiled},
-    {39, "tl2", kBitnetCpp, kTiled, 39, false, tl2_bytes},
+    {38, "tl1", kBitnetCpp, kRequantize},
+    {39, "tl2", kBitnetCpp, kRequantize, 39, false, tl2_bytes},
     {39, "mxfp4", kGgml, kRequantize, 0, true, block_bytes<32, 17>},
     {40, "nvfp4", kGgml, kRequantize},
     {41, "q1_0", kGgml, kRequantize},

@@ -25,7 +25,8 @@ public:
 
     Hparams read() {
         h_.architecture = file_.require_string(gguf_key::kArchitecture);
-        if (find_arch(h_.architecture) == nullptr) {
+        arch_ = find_arch(h_.architecture);
+        if (arch_ == nullptr) {
             const std::string shown = for_message(h_.architecture);
             throw Error(BITNET_E_MODEL_ARCHITECTURE, "architecture '" + shown + "' is not supported; this build runs " + arch_names())
                 .with_subject(shown);
@@ -38,7 +39,10 @@ public:
         h_.n_ctx_train = optional(gguf_key::kContextLength, kMaxContext, 2048);
         read_heads();
         read_numbers();
+        read_window();
         read_vocabulary();
+        read_unsupported();
+        h_.pooling = static_cast<Pooling>(number_up_to(gguf_key::kPoolingType, static_cast<uint64_t>(Pooling::rank), 0));
         h_.hidden_activation = file_.get_string(key(gguf_key::kHiddenActivation)).value_or("");
         return std::move(h_);
     }
@@ -83,6 +87,13 @@ private:
         const std::string name = key(suffix);
         const std::optional<uint64_t> value = number(name);
         return value ? in_range(name, *value, limit) : otherwise;
+    }
+
+    int64_t number_up_to(const char* suffix, uint64_t limit, uint64_t otherwise) const {
+        const std::string name = key(suffix);
+        const uint64_t value = number(name).value_or(otherwise);
+        if (value > limit) throw bad(name, "= " + std::to_string(value) + " is above " + std::to_string(limit));
+        return static_cast<int64_t>(value);
     }
 
     double positive(const char* suffix, double otherwise, double low, double high) const {
@@ -130,6 +141,54 @@ private:
         h_.rope_freq_scale = scaling == "none" ? 1.0 : 1.0 / factor;
     }
 
+    // A window of 0 is none. The pattern is the number of each layer that sees everything, or says of each layer whether it
+    // slides; then it must come from such a number.
+    void read_window() {
+        const int64_t usual = arch_->traits.sliding_period;
+        if (usual == 0) return;
+        h_.sliding_window = number_up_to(gguf_key::kSlidingWindow, kMaxContext, 0);
+        if (h_.sliding_window == 0) return;
+        h_.rope_freq_base_sliding = positive(gguf_key::kRopeFreqBaseSliding, 10000.0, 1.0, 1e12);
+        h_.sliding_period = usual;
+        const std::string name = key(gguf_key::kSlidingPattern);
+        const GgufValue* pattern = file_.find(name);
+        if (pattern == nullptr) return;
+        if (pattern->size() == 1 && pattern->as_uint()) {
+            h_.sliding_period = in_range(name, *pattern->as_uint(), kMaxLayers + 1);
+            return;
+        }
+        if (pattern->size() != static_cast<size_t>(h_.n_layer)) throw bad(name, "is not one value for each layer");
+        int64_t first = 0;
+        while (first < h_.n_layer && slides(*pattern, first)) ++first;
+        h_.sliding_period = first + 1;
+        for (int64_t i = first; i < h_.n_layer; ++i) {
+            if (slides(*pattern, i) == h_.slides(i)) continue;
+            throw Error(BITNET_E_UNSUPPORTED, "key '" + name + "': layer " + std::to_string(i) +
+                                                  " breaks the rhythm of layers with a sliding window; this build runs regular ones")
+                .with_subject(name);
+        }
+    }
+
+    static bool slides(const GgufValue& pattern, int64_t layer) {
+        const size_t i = static_cast<size_t>(layer);
+        return pattern.as_bool(i).value_or(pattern.as_uint(i).value_or(0) != 0);
+    }
+
+    // What this build would compute wrongly.
+    void read_unsupported() const {
+        const auto refuse = [](const std::string& subject, const std::string& what) {
+            throw Error(BITNET_E_UNSUPPORTED, what + ", which this build does not; use another model").with_subject(subject);
+        };
+        for (const char* suffix : {gguf_key::kAttentionSoftcap, gguf_key::kFinalSoftcap}) {
+            if (file_.get_float(key(suffix)).value_or(0.0) != 0.0) refuse(key(suffix), "key '" + key(suffix) + "' asks to cap values");
+        }
+        if (!file_.get_bool(key(gguf_key::kCausal)).value_or(true)) {
+            refuse(key(gguf_key::kCausal), "key '" + key(gguf_key::kCausal) + "' asks for attention that sees later tokens");
+        }
+        const std::string why = arch_->unsupported != nullptr ? arch_->unsupported(h_) : "";
+        if (!why.empty()) refuse(h_.architecture, why);
+    }
+
     // The embedding's row count is the truth about the vocabulary; the key may be absent, and must agree when it is not.
     void read_vocabulary() {
         const GgufTensor* embedding = file_.find_tensor("token_embd.weight");
@@ -144,6 +203,7 @@ private:
     }
 
     const GgufFile& file_;
+    const ArchRow* arch_ = nullptr;
     Hparams h_;
 };
 

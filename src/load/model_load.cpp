@@ -12,7 +12,9 @@
 #include "src/gguf/gguf_text.h"
 #include "src/load/hparams_read.h"
 #include "src/load/kernel_check.h"
+#include "src/load/layout_choice.h"
 #include "src/load/tensor_place.h"
+#include "src/load/vec_check.h"
 #include "src/load/weight_check.h"
 
 namespace bitnet {
@@ -26,7 +28,8 @@ void choose_kernels(const std::string& name, kern::KernelSet* out) {
                                              kern::kernel_level_names() + ", `bitnet kernels` lists all names")
                 .with_subject(for_message(name));
         case kern::KernelChoice::not_runnable:
-            throw Error(BITNET_E_DEVICE_CAPABILITY, "kernel '" + name + "' cannot run on this CPU; `bitnet kernels` lists what can")
+            throw Error(BITNET_E_DEVICE_CAPABILITY,
+                        "kernel '" + name + "' cannot run on this CPU; `bitnet kernels` lists what can")
                 .with_subject(name);
     }
 }
@@ -42,13 +45,19 @@ void read_hparams_if_possible(Model& model) {
 }
 
 // Everything that changes what keys and values mean: shape, rotation, activation, the order of the codes.
-uint64_t fingerprint_of_shape(const Hparams& h, bool arm_order) {
-    const std::string names = h.architecture + "/" + h.hidden_activation;
-    const int64_t numbers[] = {h.n_vocab, h.n_embd, h.n_layer, h.n_head, h.n_head_kv, h.head_dim, h.n_ff, h.n_rot, arm_order ? 1 : 0};
+uint64_t fingerprint_of_shape(const Hparams& h, const LoadOptions& options) {
+    const bool arm_order = options.arm_order;
+    const std::string names = h.architecture + "/" + h.hidden_activation + options.tl_tiling_text;
+    const int64_t numbers[] = {h.n_vocab,  h.n_embd, h.n_layer, h.n_head,         h.n_head_kv,
+                               h.head_dim, h.n_ff,   h.n_rot,   arm_order ? 1 : 0};
+    const int64_t window[] = {h.sliding_window, h.sliding_period};
     const double factors[] = {h.rope_freq_base, h.rope_freq_scale, static_cast<double>(h.rms_norm_eps)};
     uint64_t hash = tg::checksum_bytes(names.data(), names.size());
     hash = tg::checksum_bytes(numbers, sizeof numbers, hash);
-    return tg::checksum_bytes(factors, sizeof factors, hash);
+    hash = tg::checksum_bytes(factors, sizeof factors, hash);
+    if (h.sliding_window == 0) return hash;
+    hash = tg::checksum_bytes(window, sizeof window, hash);
+    return tg::checksum_bytes(&h.rope_freq_base_sliding, sizeof h.rope_freq_base_sliding, hash);
 }
 
 void summarize(const GgufFile& file, Model& model) {
@@ -65,8 +74,8 @@ void summarize(const GgufFile& file, Model& model) {
 }
 
 // The table and a taste of every tensor tell models apart without reading gigabytes.
-uint64_t fingerprint(const GgufFile& file, const Hparams& hparams, bool arm_order) {
-    uint64_t hash = fingerprint_of_shape(hparams, arm_order);
+uint64_t fingerprint(const GgufFile& file, const Hparams& hparams, const LoadOptions& options) {
+    uint64_t hash = fingerprint_of_shape(hparams, options);
     for (const GgufTensor& tensor : file.tensors()) {
         uint8_t head[64];
         const uint64_t taste = std::min<uint64_t>(tensor.n_bytes, sizeof head);
@@ -80,8 +89,9 @@ uint64_t fingerprint(const GgufFile& file, const Hparams& hparams, bool arm_orde
 
 void check_size(const Model& model, uint64_t max_bytes) {
     if (max_bytes == 0 || model.n_file_bytes <= max_bytes) return;
-    throw Error(BITNET_E_SECURITY_MODEL_SIZE, "the tensors need " + std::to_string(model.n_file_bytes) + " bytes, the limit is " +
-                                                  std::to_string(max_bytes) + "; raise max_bytes or choose a smaller model")
+    throw Error(BITNET_E_SECURITY_MODEL_SIZE, "the tensors need " + std::to_string(model.n_file_bytes) +
+                                                  " bytes, the limit is " + std::to_string(max_bytes) +
+                                                  "; raise max_bytes or choose a smaller model")
         .with_numbers(max_bytes, model.n_file_bytes);
 }
 
@@ -91,9 +101,26 @@ void check_norms(const ArchRow& arch, const ModelWeights& weights) {
     check_divisors("rope_freqs.weight", weights.rope_freqs);
     for (size_t i = 0; i < weights.layers.size(); ++i) {
         for (const LayerTensor& row : arch.layer_tensors) {
-            if (row.norm != nullptr) check_norm("blk." + std::to_string(i) + "." + row.name, weights.layers[i].*row.norm);
+            if (row.norm == nullptr || (weights.layers[i].*row.norm).empty()) continue;
+            check_norm("blk." + std::to_string(i) + "." + row.name, weights.layers[i].*row.norm);
         }
     }
+}
+
+// A head that does not stay in a cache is read again for every token.
+constexpr int64_t kScreenedWeights = int64_t{1} << 24;
+
+// Plans the screen of the head, where there is to be one, and its bytes.
+void plan_screen(const LoadOptions& options, Model& model, WeightPlan& plan) {
+    const tg::Weight& head = model.weights.head();
+    const bool large = head.k * head.n_rows >= kScreenedWeights || options.screen_head == 2;
+    if (options.screen_head == 0 || !large || !tg::can_screen(head, model.kernels)) return;
+    model.screen = std::make_unique<tg::HeadScreen>();
+    tg::plan_head_screen(head, model.kernels, model.screen.get());
+    const uint64_t bytes = tg::head_screen_bytes(head);
+    plan.owned_bytes += bytes;
+    plan.peak_bytes = std::max(plan.peak_bytes, plan.owned_bytes);
+    plan.by_role[TensorRole::output] += bytes;
 }
 
 // Everything up to the reading of values: shape, kernels, the tensors' places and bytes.
@@ -105,7 +132,10 @@ WeightPlan read_header(const GgufFile& file, const LoadOptions& options, Model& 
     check_size(model, options.max_bytes);
     place_tensors_of(model.hparams, *model.arch, placer, model.weights);
     placer.finish();
-    return plan_weights(placer, model, options.arm_order);
+    choose_layouts(options, placer, model);
+    WeightPlan plan = plan_weights(placer, model, options.arm_order);
+    plan_screen(options, model, plan);
+    return plan;
 }
 
 // What has been read of norms is in memory of ours.
@@ -118,12 +148,22 @@ void count_norms(const TensorPlacer& placer, Model& model) {
     }
 }
 
+// Code 3, which nobody checked, has a meaning for the kernels of I2_S alone.
+void keep_unpackable(tg::Weight& weight) {
+    if (weight.layout == kern::WeightLayout::stored) return;
+    const auto n_bytes = static_cast<size_t>(weight.n_rows) * static_cast<size_t>(weight.padded_k() / 4);
+    if (kern::ternary_codes_valid(weight.file_data, n_bytes)) return;
+    weight.layout = kern::WeightLayout::stored;
+    log_message(BITNET_LOG_WARNING, "'" + weight.name + "' stays i2s: it holds codes that mean no weight");
+}
+
 void load_weights(const LoadOptions& options, TensorPlacer& placer, const WeightPlan& plan, Model& model) {
     constexpr const char* kAdvice = "free other models and contexts, or choose a smaller model";
     model.charge.resize(plan.mapped_bytes + plan.peak_bytes, options.memory_limit, "the model", kAdvice);
     placer.read_norms();
     if (options.check_weights) check_norms(*model.arch, model.weights);
     count_norms(placer, model);
+    check_vec_kernels(model);
     tg::ThreadPool pool(options.n_threads);
     KernelCheck kernels(&model);
     uint64_t done = 0;
@@ -132,8 +172,9 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
                                                                            static_cast<double>(model.n_file_bytes)))) {
             throw Error(BITNET_E_CANCELLED, "loading was cancelled");
         }
-        placer.materialize(placed, options.arm_order);
+        placer.materialize(placed, options.arm_order, pool);
         if (options.check_weights) check_weight_codes(*placed.weight, pool);
+        if (!options.check_weights) keep_unpackable(*placed.weight);
         kernels.check(*placed.weight);
         // As in the plan, unless the check has just replaced a kernel.
         const PlannedWeight planned = plan_weight(placer, placed, model, options.arm_order);
@@ -147,6 +188,12 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
         done += placed.tensor->n_bytes;
     }
     for (const tg::Arena& arena : model.owned) model.owned_bytes += arena.size();
+    if (model.screen != nullptr) {
+        tg::fill_head_screen(*model.kernels.vec, pool, model.screen.get());
+        kernels.check(*model.screen);
+        model.owned_bytes += model.screen->memory.size();
+        model.bytes_by_role[TensorRole::output] += model.screen->memory.size();
+    }
     model.charge.resize(model.mapped_bytes + model.owned_bytes, 0, "the model", kAdvice);
     if (options.on_progress && !options.on_progress(1.0f)) throw Error(BITNET_E_CANCELLED, "loading was cancelled");
 }
@@ -157,9 +204,10 @@ void load_all(const LoadOptions& options, Model& model) {
         read_hparams_if_possible(model);
         return;
     }
-    TensorPlacer placer(*model.file, &model.owned);
+    model.tl_tiling = options.tl_tiling_text;
+    TensorPlacer placer(*model.file, &model.owned, &options.tl_tilings);
     const WeightPlan plan = read_header(*model.file, options, model, placer);
-    model.fingerprint = fingerprint(*model.file, model.hparams, options.arm_order);
+    model.fingerprint = fingerprint(*model.file, model.hparams, options);
     load_weights(options, placer, plan, model);
 }
 
@@ -184,13 +232,15 @@ void place_tensors_of(const Hparams& h, const ArchRow& arch, TensorPlacer& place
     placer.norm("output_norm.weight", h.n_embd, &weights.output_norm);
     placer.matrix("output.weight", h.n_embd, h.n_vocab, &weights.output, true);
     placer.norm("rope_freqs.weight", h.n_rot / 2, &weights.rope_freqs, true);
+    const bool input_norms = placer.any_ends_with("_norm_in.weight");
     weights.layers.resize(static_cast<size_t>(h.n_layer));  // never resized again: weights are pointed to
     for (int64_t i = 0; i < h.n_layer; ++i) {
         LayerWeights& layer = weights.layers[static_cast<size_t>(i)];
         for (const LayerTensor& row : arch.layer_tensors) {
             const std::string name = "blk." + std::to_string(i) + "." + row.name;
             if (row.norm != nullptr) {
-                placer.norm(name, dim_value(row.k, h), &(layer.*row.norm));
+                const bool optional = row.presence == Presence::input_norm && !input_norms;
+                placer.norm(name, dim_value(row.k, h), &(layer.*row.norm), optional);
                 continue;
             }
             placer.matrix(name, dim_value(row.k, h), dim_value(row.rows, h), &(layer.*row.matrix));
@@ -204,13 +254,13 @@ WeightPlan plan_model(std::shared_ptr<const GgufFile> file, const LoadOptions& o
     model.file = std::move(file);
     choose_kernels(options.kernel, &model.kernels);
     return naming_the_file(model, [&] {
-        TensorPlacer placer(*model.file, &model.owned);
+        TensorPlacer placer(*model.file, &model.owned, &options.tl_tilings);
         WeightPlan plan = read_header(*model.file, options, model, placer);
         for (const TensorPlacer::PlacedNorm& placed : placer.norms()) {
             if (placed.norm != nullptr) placed.norm->assign(static_cast<size_t>(placed.tensor->ne[0]), 1.0f);
         }
         for (const TensorPlacer::Placed& placed : placer.placed()) {
-            placed.weight->kernel = &model.kernels.for_type(placed.weight->type);
+            placed.weight->kernel = &model.kernels.for_weight(placed.weight->type, placed.weight->layout);
         }
         return plan;
     });
@@ -221,12 +271,13 @@ void load_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options
     Model& model = *out;
     model.file = std::move(file);
     choose_kernels(options.kernel, &model.kernels);
+    if (options.replace_kernels != nullptr) options.replace_kernels(&model.kernels);
     naming_the_file(model, [&] { load_all(options, model); });
     model.load_us = static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count());
     log_message(BITNET_LOG_INFO, "loaded " + model.file->source().name() + ": " + model.hparams.architecture + ", " +
-                                     model.quantization + ", " + std::to_string(model.n_parameters) + " parameters in " +
-                                     std::to_string(model.load_us / 1000) + " ms");
+                                     model.quantization + ", " + std::to_string(model.n_parameters) +
+                                     " parameters in " + std::to_string(model.load_us / 1000) + " ms");
 }
 
 }  // namespace bitnet

@@ -15,9 +15,14 @@ namespace bitnet {
 struct LoadOptions {
     bool check_weights = true;
     bool arm_order = false;      // I2_S tensors are packed 64/16 and need repacking
+    TlTilings tl_tilings;        // of TL1 and TL2 tensors
+    std::string tl_tiling_text;  // the text they come from
     bool vocab_only = false;
+    int32_t screen_head = 1;     // as bitnet_model_params
     int32_t n_threads = 1;
     std::string kernel;          // name or level; empty = the best here
+    std::string quantization;    // as bitnet_model_params; known, or empty
+    void (*replace_kernels)(kern::KernelSet* chosen) = nullptr;  // for tests: what a kernel that computes wrongly would do
     uint64_t max_bytes = 0;      // of the weights; 0 = no limit
     uint64_t memory_limit = 0;   // of all models and contexts of the process; 0 = none
     std::function<bool(float)> on_progress;  // false cancels; may be empty

@@ -1,6 +1,7 @@
 #include "src/load/tensor_place.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -44,6 +45,27 @@ bool needs_repacking(const GgufTensor& tensor, bool arm_order) {
     return arm_order && tensor.type == kern::QuantType::i2_s;
 }
 
+// Rows of a dialect on their way to I2_S.
+struct RepackJob {
+    const DialectTensor& tensor;
+    uint8_t* codes;
+    float* row_scales;
+    int n_threads;
+    std::atomic<int64_t> bad_row;
+};
+
+void repack_share(int thread, void* user_data) {
+    RepackJob& job = *static_cast<RepackJob*>(user_data);
+    const int64_t n_rows = job.tensor.shape().n_rows;
+    const int64_t begin = n_rows * thread / job.n_threads, end = n_rows * (thread + 1) / job.n_threads;
+    if (begin == end) return;
+    float* scales = job.row_scales != nullptr ? job.row_scales + begin : nullptr;
+    const int64_t bad = job.tensor.try_read_codes(begin, end, job.codes + begin * kern::dialect_code_bytes(job.tensor.shape()), scales);
+    int64_t known = job.bad_row.load(std::memory_order_relaxed);
+    while (bad < end && bad < known && !job.bad_row.compare_exchange_weak(known, bad, std::memory_order_relaxed)) {
+    }
+}
+
 [[noreturn]] void bad_scale(const std::string& name, float scale) {
     throw Error(BITNET_E_GGUF_TENSOR_DATA, "tensor '" + name + "' has the scale " + std::to_string(scale) + "; the file is damaged")
         .with_subject(name);
@@ -77,11 +99,25 @@ const GgufTensor* TensorPlacer::find(const std::string& name, int64_t k, int64_t
     return tensor;
 }
 
+bool TensorPlacer::any_ends_with(std::string_view end) const {
+    return std::any_of(file_.tensors().begin(), file_.tensors().end(),
+                       [&](const GgufTensor& tensor) { return std::string_view(tensor.name).ends_with(end); });
+}
+
 void TensorPlacer::matrix(const std::string& name, int64_t k, int64_t n_rows, tg::Weight* out, bool optional) {
     const GgufTensor* tensor = find(name, k, n_rows, optional);
     if (tensor == nullptr) return;
+    const bool dialect = is_dialect(*tensor);
+    if (dialect && tilings_ != nullptr) {
+        kern::DialectShape shape;
+        if (const std::string what = dialect_shape(*tensor, *tilings_, &shape); !what.empty()) {
+            if (mistyped_.empty()) mistyped_ = {name, what};
+            problems_.push_back({TensorProblem::Kind::type, name, "the tensor " + what});
+            return;
+        }
+    }
     out->name = name;
-    out->type = tensor->type;
+    out->type = dialect ? kern::QuantType::i2_s : tensor->type;
     out->k = k;
     out->n_rows = n_rows;
     placed_.push_back({out, tensor});
@@ -169,13 +205,47 @@ void TensorPlacer::finish() {
 
 bool TensorPlacer::usable_in_place(const GgufTensor& tensor, bool arm_order) const noexcept {
     const uint8_t* mapped = file_.mapped_data(tensor);
-    return mapped != nullptr && !needs_repacking(tensor, arm_order) &&
+    return mapped != nullptr && !needs_repacking(tensor, arm_order) && !is_dialect(tensor) &&
            reinterpret_cast<uintptr_t>(mapped) % natural_alignment(tensor.type) == 0;
 }
 
-bool TensorPlacer::materialize(const Placed& placed, bool arm_order) {
+uint64_t TensorPlacer::copy_bytes(const GgufTensor& tensor) noexcept {
+    if (!is_dialect(tensor)) return tensor.n_bytes;
+    const uint64_t scales = kern::dialect_has_row_scales(tensor.type) ? sizeof(float) : 0;
+    const uint64_t row = static_cast<uint64_t>(kern::i2s_padded(tensor.ne[0])) / 4 + scales;
+    return static_cast<uint64_t>(tensor.n_rows()) * row;
+}
+
+uint64_t TensorPlacer::passing_bytes(const GgufTensor& tensor) const noexcept {
+    return is_dialect(tensor) && file_.mapped_data(tensor) == nullptr ? tensor.n_bytes : 0;
+}
+
+void TensorPlacer::repack(const Placed& placed, tg::ThreadPool& pool) {
+    tg::Weight& weight = *placed.weight;
+    const DialectTensor tensor(file_, *placed.tensor, *tilings_);
+    tg::Arena copy(static_cast<size_t>(copy_bytes(*placed.tensor)), "weights");
+    // Behind the codes, whose bytes are a multiple of 32.
+    float* scales = reinterpret_cast<float*>(copy.data() + weight.n_rows * (weight.padded_k() / 4));
+    RepackJob job{tensor, copy.data(), tensor.has_row_scales() ? scales : nullptr, pool.size(), weight.n_rows};
+    pool.run(repack_share, &job);
+    const int64_t bad_row = job.bad_row.load(std::memory_order_relaxed);
+    if (bad_row < weight.n_rows) tensor.fail_row(bad_row);
+    weight.tensor_scale = tensor.scale();
+    // Rows that share a scale are an I2_S tensor, bit for bit; others are multiplied one by one.
+    if (tensor.has_row_scales() && !common_scale(scales, weight.n_rows, &weight.tensor_scale))
+        weight.row_scales = scales;
+    weight.file_data = copy.data();
+    owned_->push_back(std::move(copy));
+}
+
+bool TensorPlacer::materialize(const Placed& placed, bool arm_order, tg::ThreadPool& pool) {
     tg::Weight& weight = *placed.weight;
     const GgufTensor& tensor = *placed.tensor;
+    if (is_dialect(tensor)) {
+        if (needs_repacking(tensor, arm_order)) fail_arm_order(tensor);
+        repack(placed, pool);
+        return false;
+    }
     const bool in_place = usable_in_place(tensor, arm_order);
     if (in_place) {
         weight.file_data = file_.mapped_data(tensor);

@@ -5,10 +5,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ggml-like/arena.h"
+#include "ggml-like/thread_pool.h"
 #include "ggml-like/weight.h"
+#include "src/gguf/dialect_tensor.h"
 #include "src/gguf/gguf_reader.h"
 #include "src/model/hparams.h"
 #include "src/model/weights.h"
@@ -25,8 +28,12 @@ struct TensorProblem {
 
 class TensorPlacer {
 public:
-    TensorPlacer(const GgufFile& file, std::vector<tg::Arena>* owned) : file_(file), owned_(owned) {}
+    // tilings: of tl1 and tl2 tensors; null takes them as sound without asking, for whom no weight is read.
+    TensorPlacer(const GgufFile& file, std::vector<tg::Arena>* owned, const TlTilings* tilings)
+        : file_(file), owned_(owned), tilings_(tilings) {}
 
+    // Whether the file has a tensor whose name ends so.
+    bool any_ends_with(std::string_view end) const;
     // Each notes a problem instead of throwing. k and n_rows as in the file; optional ones may be absent.
     void matrix(const std::string& name, int64_t k, int64_t n_rows, tg::Weight* out, bool optional = false);
     void norm(const std::string& name, int64_t width, NormWeight* out, bool optional = false);
@@ -57,17 +64,23 @@ public:
     void read_norms();
     // Whether the bytes can be used where the file is mapped.
     bool usable_in_place(const GgufTensor& tensor, bool arm_order) const noexcept;
-    // Sets file_data (and the I2_S scale) of a placed weight: in place, or read into an arena appended to *owned.
-    // Returns true when the bytes are used in place.
-    bool materialize(const Placed& placed, bool arm_order);
+    // Bytes of the arena where they cannot: what is stored, or what a dialect is repacked to, its rows' scales included.
+    static uint64_t copy_bytes(const GgufTensor& tensor) noexcept;
+    // Bytes held besides, until that arena is filled.
+    uint64_t passing_bytes(const GgufTensor& tensor) const noexcept;
+    // Sets file_data (and scales) of a placed weight: in place, or read into an arena appended to *owned. Dialects are
+    // repacked by all threads of the pool, and their codes checked. Returns true when the bytes are used in place.
+    bool materialize(const Placed& placed, bool arm_order, tg::ThreadPool& pool);
 
 private:
     const GgufTensor* find(const std::string& name, int64_t k, int64_t n_rows, bool optional);
     const GgufTensor* find_floats(const std::string& name, int64_t width, bool optional);
+    void repack(const Placed& placed, tg::ThreadPool& pool);
     std::vector<std::string> unused();
 
     const GgufFile& file_;
     std::vector<tg::Arena>* owned_;
+    const TlTilings* tilings_;
     std::vector<Placed> placed_;
     std::vector<PlacedNorm> norms_;
     std::vector<std::string> used_, missing_, misshapen_, mistyped_;

@@ -19,10 +19,10 @@ struct CheckJob {
 void check_share(int thread, void* user_data) {
     CheckJob& job = *static_cast<CheckJob*>(user_data);
     const tg::Weight& w = job.weight;
-    const uint64_t bytes = kern::quant_row_bytes(w.type, w.k);
+    const uint64_t bytes = kern::quant_row_bytes(w.type, w.padded_k());
     const int64_t begin = w.n_rows * thread / job.n_threads, end = w.n_rows * (thread + 1) / job.n_threads;
     for (int64_t row = begin; row < end; ++row) {
-        if (codes_valid(w.type, w.file_data + static_cast<uint64_t>(row) * bytes, w.k)) continue;
+        if (codes_valid(w.type, w.file_data + static_cast<uint64_t>(row) * bytes, w.padded_k())) continue;
         int64_t known = job.bad_row.load(std::memory_order_relaxed);
         while (row < known && !job.bad_row.compare_exchange_weak(known, row, std::memory_order_relaxed)) {
         }

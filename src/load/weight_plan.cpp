@@ -7,14 +7,15 @@ namespace bitnet {
 PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed& placed, const Model& model,
                           bool arm_order) {
     const GgufTensor& tensor = *placed.tensor;
-    const kern::MulMatKernel& kernel = model.kernels.for_type(tensor.type);
+    const kern::MulMatKernel& kernel = model.kernels.for_weight(placed.weight->type, placed.weight->layout);
     const bool packs = kernel.pack != nullptr;
     const bool in_place = placer.usable_in_place(tensor, arm_order);
     const bool looked_up = placed.weight == &model.weights.token_embd;  // row by row, in the file's layout
     PlannedWeight weight;
     weight.keeps_copy = !packs || looked_up;
-    if (packs) weight.packed_bytes = kernel.packed_bytes(tensor.n_rows(), tensor.ne[0]);
-    if (!in_place) weight.copy_bytes = tensor.n_bytes;
+    if (packs) weight.packed_bytes = kernel.packed_bytes(tensor.n_rows(), placed.weight->padded_k());
+    if (!in_place) weight.copy_bytes = TensorPlacer::copy_bytes(tensor);
+    weight.passing_bytes = placer.passing_bytes(tensor);
     if (in_place && weight.keeps_copy) weight.mapped_bytes = tensor.n_bytes;
     return weight;
 }
@@ -31,7 +32,8 @@ WeightPlan plan_weights(const TensorPlacer& placer, const Model& model, bool arm
     plan.peak_bytes = plan.owned_bytes;
     for (const TensorPlacer::Placed& placed : placer.placed()) {
         const PlannedWeight weight = plan_weight(placer, placed, model, arm_order);
-        plan.peak_bytes = std::max(plan.peak_bytes, plan.owned_bytes + weight.copy_bytes + weight.packed_bytes);
+        plan.peak_bytes = std::max(plan.peak_bytes, plan.owned_bytes + weight.copy_bytes +
+                                                        std::max(weight.passing_bytes, weight.packed_bytes));
         plan.owned_bytes += weight.owned_bytes();
         plan.mapped_bytes += weight.mapped_bytes;
         plan.by_role[tensor_role(placed.tensor->name)] += weight.owned_bytes() + weight.mapped_bytes;

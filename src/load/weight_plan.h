@@ -10,7 +10,8 @@ namespace bitnet {
 
 struct PlannedWeight {
     uint64_t mapped_bytes = 0;  // used in place after loading
-    uint64_t copy_bytes = 0;    // read into memory of the library
+    uint64_t copy_bytes = 0;    // read (a dialect: repacked) into memory of the library
+    uint64_t passing_bytes = 0;  // held only until the copy is made
     uint64_t packed_bytes = 0;  // the kernel's own layout
     bool keeps_copy = false;    // the copy is needed after packing, too
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ggml-like/arena.h"
+#include "ggml-like/head_screen.h"
 #include "kernels/cpu/kernel_select.h"
 #include "src/base/memory_budget.h"
 #include "src/model/hparams.h"
@@ -25,6 +26,7 @@ struct Model {
     ModelWeights weights;
     kern::KernelSet kernels{};
     std::vector<tg::Arena> owned;                // packed or copied weights
+    std::unique_ptr<tg::HeadScreen> screen;      // of the output head; null: every row is always multiplied
     std::string name;                            // general.name
     std::string quantization;                    // the type most weights have
     uint64_t n_tensors = 0;
@@ -37,6 +39,7 @@ struct Model {
     uint64_t fingerprint = 0;                    // of shape, tensor table and a sample of the data
     uint64_t load_us = 0;
     uint64_t n_kernel_fallbacks = 0;             // kernels that gave wrong sums at load and were replaced
+    std::string tl_tiling;                       // what bitnet_model_params said of TL1 and TL2 tensors
     std::string kernel_problem;                  // the last of them
 };
 

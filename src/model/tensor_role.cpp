@@ -10,7 +10,7 @@ TensorRole tensor_role(std::string_view name) noexcept {
         name = dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
     }
     const std::string_view stem = name.substr(0, name.find('.'));
-    if (stem.size() >= 5 && stem.substr(stem.size() - 5) == "_norm") return TensorRole::norm;
+    if (stem.ends_with("_norm") || stem.ends_with("_norm_in")) return TensorRole::norm;
     if (stem.substr(0, 5) == "attn_") return TensorRole::attention;
     if (stem.substr(0, 4) == "ffn_") return TensorRole::feed_forward;
     return TensorRole::other;

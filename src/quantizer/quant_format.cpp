@@ -1,7 +1,9 @@
 // The types of the quantiser by name, and the sizes of what they make.
 #include "src/quantizer/quant_format.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "src/base/checked_math.h"
 #include "src/base/error.h"
@@ -10,7 +12,9 @@ namespace bitnet {
 namespace {
 
 constexpr const char* kWritten = "i2_s, tq1_0, tq2_0, q8_0, q4_0, q6_k, int8, int4, f16, bf16, f32";
-constexpr const char* kKnownOnly[] = {"tl1", "tl2", "iq2_s"};
+// Types of files whose bytes depend on more than a row of values, or that are only read.
+constexpr const char* kKnownOnly[] = {"tl1",  "tl2",   "iq1_bn", "iq2_bn", "iq2_bn_r4",
+                                      "q4_1", "iq2_s", "q1_0",   "q2_0",   "q2_0_g128"};
 constexpr uint64_t kAffineBlock = 64, kAffineStep = 16, kAffineMost = 65536;
 // No address space holds more, and sums of a few such sizes stay far below 2^64.
 constexpr uint64_t kMostBytes = uint64_t{1} << 47;
@@ -40,24 +44,15 @@ int64_t affine_block(const char* name, uint64_t asked) {
 
 }  // namespace
 
-std::string quoted(const char* text) {
-    constexpr size_t kMost = 32;
-    std::string quoted_text = "'";
-    size_t i = 0;
-    for (; text[i] != '\0' && i < kMost; ++i) {
-        const bool plain = text[i] >= 0x20 && text[i] < 0x7f;
-        quoted_text += plain ? text[i] : '?';
-    }
-    return quoted_text + (text[i] != '\0' ? "..." : "") + "'";
-}
-
 QuantFormat find_quant_format(const char* type, uint64_t block_size, bool asymmetric) {
     const char* wanted = type == nullptr ? "i2_s" : type;
     for (const char* name : {"int8", "int4"}) {
         if (!same_name(wanted, name)) continue;
         return {name, nullptr, name[3] - '0', asymmetric, affine_block(name, block_size)};
     }
-    for (int i = 0; i < kern::kQuantTypeCount; ++i) {
+    const bool known_only = std::any_of(std::begin(kKnownOnly), std::end(kKnownOnly),
+                                        [&](const char* name) { return same_name(wanted, name); });
+    for (int i = 0; i < kern::kQuantTypeCount && !known_only; ++i) {
         const kern::QuantTypeInfo& info = kern::quant_type_info(static_cast<kern::QuantType>(i));
         if (!same_name(wanted, info.name) || info.encode == nullptr) continue;
         if (asymmetric)
@@ -72,7 +67,9 @@ QuantFormat find_quant_format(const char* type, uint64_t block_size, bool asymme
     }
     for (const char* name : kKnownOnly) {
         if (same_name(wanted, name)) {
-            bad_format("quantising to " + std::string(name) + " is not in this version; it writes " + kWritten, name);
+            bad_format("quantising to " + std::string(name) + " is not in this version; it writes " + kWritten +
+                           ". bitnet_file_convert (bitnet quantize) writes more types, as whole files",
+                       name);
         }
     }
     const std::string name = quoted(wanted);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kernels/quant_types.h"
+#include "src/base/quoted.h"
 
 namespace bitnet {
 
@@ -32,8 +33,5 @@ struct QuantShape {
 QuantFormat find_quant_format(const char* type, uint64_t block_size, bool asymmetric);
 // Throws BITNET_E_QUANT_INPUT for no values, rows that are not whole blocks, and sizes that no memory could hold.
 QuantShape quant_shape(const QuantFormat& format, size_t n_rows, size_t n_cols);
-
-// Text of a caller in a message: in quotes, short, one line.
-std::string quoted(const char* text);
 
 }  // namespace bitnet

@@ -6,6 +6,7 @@
 
 #include "ggml-like/tensor_error.h"
 #include "src/base/error.h"
+#include "src/base/kernel_choice.h"
 #include "src/base/log.h"
 #include "src/device/device_list.h"
 #include "src/quantizer/i2s_matmul.h"
@@ -13,20 +14,6 @@
 
 namespace bitnet {
 namespace {
-
-void choose_kernels(const std::string& name, kern::KernelSet* out) {
-    switch (kern::select_kernels(name.c_str(), out)) {
-        case kern::KernelChoice::ok: return;
-        case kern::KernelChoice::unknown_name:
-            throw Error(BITNET_E_CONFIG, "unknown kernel " + quoted(name.c_str()) + "; known levels are " +
-                                             kern::kernel_level_names() + ", `bitnet kernels` lists all names")
-                .with_subject(quoted(name.c_str()));
-        case kern::KernelChoice::not_runnable:
-            throw Error(BITNET_E_DEVICE_CAPABILITY,
-                        "kernel '" + name + "' cannot run on this CPU; `bitnet kernels` lists what can")
-                .with_subject(name);
-    }
-}
 
 // One line, whatever a driver writes.
 std::string one_line(std::string text) {
@@ -79,7 +66,7 @@ Quantizer::Quantizer(const QuantizerConfig& config)
         throw Error(BITNET_E_CONFIG, "min_accuracy is outside of 0..100; it is a percentage")
             .with_subject("min_accuracy");
     }
-    choose_kernels(config.kernel, &kernels_);
+    kernels_ = choose_kernels(config.kernel);
     open_device(config);
 }
 

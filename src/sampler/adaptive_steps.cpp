@@ -129,9 +129,10 @@ void Mirostat::keep(float temperature, std::vector<Candidate>& candidates) const
     const size_t n = candidates.size();
     if (n == 1) return;
     if (config_.algorithm == 1) {
-        const auto end = candidates.begin() + static_cast<ptrdiff_t>(std::min(kZipfTokens, n));
-        std::partial_sort(candidates.begin(), end, candidates.end(), ranks_before);
-        const double s = zipf_exponent(temperature, std::span(candidates.begin(), end));
+        const std::span<const Candidate> best(candidates.data(), std::min(kZipfTokens, n));
+        std::partial_sort(candidates.begin(), candidates.begin() + static_cast<ptrdiff_t>(best.size()),
+                          candidates.end(), ranks_before);
+        const double s = zipf_exponent(temperature, best);
         keep_best(zipf_rank(s, mu_, n), candidates);
         return;
     }

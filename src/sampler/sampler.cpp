@@ -137,6 +137,16 @@ bitnet_token Sampler::sample(const float* logits, size_t n_vocab) {
     return token;
 }
 
+bool Sampler::needs_only_top(size_t* k, std::vector<bitnet_token>* also) const {
+    if (filter_ != nullptr || !dry_.empty()) return false;  // which tokens they change is known only in the end
+    if (!greedy() && (config_.top_k <= 0 || config_.top_n_sigma > 0 || mirostat_.on())) return false;
+    *k = greedy() ? 1 : static_cast<size_t>(config_.top_k);
+    also->clear();
+    for (const bitnet_logit_bias& entry : config_.logit_bias) also->push_back(entry.token);
+    for (const TokenCount& entry : history_.counts()) also->push_back(entry.token);
+    return true;
+}
+
 void Sampler::accept(bitnet_token token) {
     if (token < 0) throw Error(BITNET_E_TOKEN, "token " + to_text(token) + " cannot be accepted; ids start at 0");
     history_.reserve_one();

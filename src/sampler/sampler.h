@@ -58,6 +58,9 @@ public:
     bitnet_token sample(const float* logits, size_t n_vocab);
     // Counts a token for the penalties and DRY. Throws BITNET_E_TOKEN for a negative id.
     void accept(bitnet_token token);
+    // Whether sample() picks the same where only the *k largest logits and those of *also are given and the others are
+    // -infinity: whatever it does to the logits of *also. May allocate for *also.
+    bool needs_only_top(size_t* k, std::vector<bitnet_token>* also) const;
     // Whether what sample() does depends on the logits it saw before.
     bool learns_from_logits() const noexcept { return mirostat_.on() && !greedy(); }
     // Goes on as if sample() had just drawn this token: for replaying a text without its logits, where it does not learn

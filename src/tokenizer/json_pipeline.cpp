@@ -98,7 +98,10 @@ void add_stage(const json& component, bool is_first, bool& byte_level, Vocabular
 
 void read_byte_level(const json& root, const std::vector<const json*>& pre_tokenizers, Vocabulary& v) {
     const std::vector<const json*> normalizers = components(json_member(root, "normalizer"), "normalizers");
-    if (!normalizers.empty()) unsupported("the normalizer " + quote_text(type_of(*normalizers[0])));
+    for (const json* normalizer : normalizers) {
+        if (type_of(*normalizer) != "NFC") unsupported("the normalizer " + quote_text(type_of(*normalizer)));
+        v.nfc = true;
+    }
     v.kind = VocabularyKind::bpe;
     bool byte_level = false;
     for (size_t i = 0; i < pre_tokenizers.size(); ++i) add_stage(*pre_tokenizers[i], i == 0, byte_level, v);

@@ -122,9 +122,11 @@ const PretokenizerRow* find_pretokenizer(std::string_view name) {
     return nullptr;
 }
 
-const PretokenizerRow* find_pretokenizer(std::span<const PretokenizeStage> stages) {
+const PretokenizerRow* find_pretokenizer(std::span<const PretokenizeStage> stages,
+                                         std::optional<bool> ignore_merges) {
     for (const PretokenizerRow& row : pretokenizer_table()) {
         const std::vector<PretokenizeStage> candidate = stages_of(row);
+        if (row.ignore_merges != ignore_merges.value_or(row.ignore_merges)) continue;
         if (std::equal(candidate.begin(), candidate.end(), stages.begin(), stages.end())) return &row;
     }
     return nullptr;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,8 +41,9 @@ struct PretokenizerRow {
 
 // nullptr for a name that is not in the table.
 const PretokenizerRow* find_pretokenizer(std::string_view name);
-// The row with exactly these stages, nullptr when there is none.
-const PretokenizerRow* find_pretokenizer(std::span<const PretokenizeStage> stages);
+// The first row with exactly these stages, and with this treatment of merges when it is given; nullptr when there is none.
+const PretokenizerRow* find_pretokenizer(std::span<const PretokenizeStage> stages,
+                                         std::optional<bool> ignore_merges = std::nullopt);
 // "default, llama-bpe, ..." for messages.
 std::string known_pretokenizers();
 std::vector<PretokenizeStage> stages_of(const PretokenizerRow& row);

@@ -9,6 +9,7 @@
 #include "src/base/utf8.h"
 #include "src/tokenizer/byte_alphabet.h"
 #include "src/tokenizer/unicode_classes.h"
+#include "src/tokenizer/unicode_compose.h"
 
 namespace bitnet {
 namespace {
@@ -113,7 +114,8 @@ struct Tokenizer::Call {
 Tokenizer::Tokenizer(const Vocabulary& vocabulary)
     : architecture_(vocabulary.architecture), chat_template_(vocabulary.chat_template), kind_(vocabulary.kind),
       token_flags_(vocabulary.token_flags), escape_after_added_(vocabulary.escape_after_added),
-      has_space_prefix_(vocabulary.space_prefix != SpacePrefix::never) {
+      has_space_prefix_(vocabulary.space_prefix != SpacePrefix::never),
+      nfc_(vocabulary.nfc && vocabulary.kind == VocabularyKind::bpe) {
     check_vocabulary(vocabulary);
     attributes_ = vocabulary.attributes;
     info_.source = vocabulary.source;
@@ -152,6 +154,7 @@ void Tokenizer::find_ends(const Vocabulary& vocabulary) {
     for (const bitnet_token id : {vocabulary.eos, vocabulary.eot, vocabulary.eom}) {
         if (id >= 0) ends_.push_back(id);
     }
+    ends_.insert(ends_.end(), vocabulary.extra_ends.begin(), vocabulary.extra_ends.end());
     for (const std::string_view text : kTurnEnds) {
         const std::optional<bitnet_token> id = find(text);
         if (!id) continue;
@@ -179,6 +182,7 @@ void Tokenizer::build_tries(const Vocabulary& vocabulary) {
         has_stored_trie_ |= wants_normalized;
         if (!text.empty()) stored.emplace_back(text, static_cast<int32_t>(id));
         if (wants_normalized && vocabulary.normalize_added) text = spm_->normalize(text, true);
+        if (wants_normalized && nfc_) text = unicode_compose(text);
         if (text.empty()) continue;
         Texts* const kind = wants_normalized ? normalized : raw;
         if (!special) kind[0].emplace_back(text, static_cast<int32_t>(id));
@@ -206,6 +210,9 @@ void Tokenizer::encode_fragment(std::string_view fragment, bool at_start, Call& 
     std::string escaped;
     if (spm_ && !escape_after_added_) {
         escaped = spm_->normalize(fragment, at_start);
+        fragment = escaped;
+    } else if (nfc_) {
+        escaped = unicode_compose(fragment);
         fragment = escaped;
     }
     split_added(

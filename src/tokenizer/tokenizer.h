@@ -107,6 +107,7 @@ private:
     bool has_stored_trie_ = false;
     bool escape_after_added_;
     bool has_space_prefix_;
+    bool nfc_;  // what added tokens leave of a text is brought to the composed form first
     std::unique_ptr<BpeEncoder> bpe_;
     std::unique_ptr<SpmEncoder> spm_;
     mutable std::once_flag output_trie_once_;

@@ -1,6 +1,9 @@
 // JSON with limits, and tokenizer_config.json.
 #include "src/tokenizer/tokenizer_json.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "src/base/error.h"
 
 namespace bitnet {
@@ -50,7 +53,58 @@ std::optional<bool> optional_bool(const json& config, const char* key) {
     return value.get<bool>();
 }
 
+// One template, or a list of named ones of which "default" is the chat's.
+std::string template_text(const json& value) {
+    if (value.is_string()) return value.get<std::string>();
+    if (!value.is_array()) return {};
+    for (const json& item : value) {
+        const json& text = json_member(item, "template");
+        if (text.is_string() && json_member(item, "name") == "default") return text.get<std::string>();
+    }
+    return {};
+}
+
+std::vector<TokenizerConfig::Added> added_tokens(const json& decoder) {
+    std::vector<TokenizerConfig::Added> added;
+    if (decoder.is_null()) return added;
+    if (!decoder.is_object()) wrong_type("added_tokens_decoder", "an object");
+    for (const auto& [key, token] : decoder.items()) {
+        const std::optional<uint32_t> id = json_token_id(key);
+        std::string text = json_string(token, "content", "");
+        if (!id || text.empty()) {
+            throw Error(BITNET_E_TOKENIZER, "tokenizer_config.json: the added token " + quote_text(key) +
+                                                " has no content, or its id is not a number below 16777216");
+        }
+        const bool special = json_bool(token, "special", false);
+        added.push_back({*id, std::move(text), special, added_token_flags(token, special)});
+    }
+    std::sort(added.begin(), added.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+    return added;
+}
+
 }  // namespace
+
+std::optional<uint32_t> json_token_id(const json& value) {
+    uint64_t id = kMaxVocabulary;
+    if (value.is_number_unsigned()) {
+        id = value.get<uint64_t>();
+    } else if (value.is_string()) {
+        const std::string& text = value.get_ref<const std::string&>();
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+        if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    }
+    if (id >= kMaxVocabulary) return std::nullopt;
+    return static_cast<uint32_t>(id);
+}
+
+uint8_t added_token_flags(const json& token, bool special) {
+    uint8_t flags = 0;
+    if (json_bool(token, "lstrip", false)) flags |= kTokenLstrip;
+    if (json_bool(token, "rstrip", false)) flags |= kTokenRstrip;
+    if (json_bool(token, "single_word", false)) flags |= kTokenSingleWord;
+    if (json_bool(token, "normalized", !special)) flags |= kTokenNormalized;
+    return flags;
+}
 
 json parse_json(std::string_view text, const char* what) {
     check_depth(text, what);
@@ -97,8 +151,8 @@ TokenizerConfig parse_tokenizer_config(std::string_view text) {
     config.unk = token_text(root, "unk_token");
     config.add_bos = optional_bool(root, "add_bos_token");
     config.add_eos = optional_bool(root, "add_eos_token");
-    const json& chat_template = json_member(root, "chat_template");  // or a list of named ones, which nothing here uses
-    if (chat_template.is_string()) config.chat_template = chat_template.get<std::string>();
+    config.chat_template = template_text(json_member(root, "chat_template"));
+    config.added = added_tokens(json_member(root, "added_tokens_decoder"));
     return config;
 }
 

@@ -25,10 +25,23 @@ const nlohmann::json& json_member(const nlohmann::json& object, const char* key)
 struct TokenizerConfig {
     std::optional<std::string> bos, eos, pad, unk;
     std::optional<bool> add_bos, add_eos;
-    std::string chat_template;
+    std::string chat_template;  // the one named "default" where there are several
+    // added_tokens_decoder: what is added to the model of a tokenizer.model (tokenizer.json has its own list).
+    struct Added {
+        uint32_t id;
+        std::string text;
+        bool special;
+        uint8_t flags;  // bits of Vocabulary::token_flags
+    };
+    std::vector<Added> added;  // rising ids
 };
 // "" gives an empty configuration.
 TokenizerConfig parse_tokenizer_config(std::string_view json);
+
+// An id given as a number or as the text of one; nullopt for anything else and from kMaxVocabulary on.
+std::optional<uint32_t> json_token_id(const nlohmann::json& value);
+// The bits of Vocabulary::token_flags that an added token asks for.
+uint8_t added_token_flags(const nlohmann::json& token, bool special);
 
 // Reads "normalizer" and "pre_tokenizer" into v: kind, stages or SentencePiece settings. Refuses what is not
 // understood.

@@ -9,9 +9,8 @@
 
 namespace bitnet {
 
-// A .gguf file, a tokenizer.json or a tokenizer.model, recognised by content. A tokenizer_config.json in the same
-// folder is read with the latter two. Throws BITNET_E_TOKENIZER, BITNET_E_SECURITY_*, or what opening and reading the file throw; messages
-// begin with the path.
+// A .gguf file, a tokenizer.json, a tokenizer.model or a folder, read with what belongs to it (tokenizer_files.h says what
+// and throws what). Messages name the path.
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& path);
 // The tokenizer of a model file that is already open. Throws BITNET_E_TOKENIZER, BITNET_E_GGUF_METADATA.
 std::shared_ptr<const Tokenizer> load_tokenizer(const GgufFile& file);

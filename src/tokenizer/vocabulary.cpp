@@ -26,11 +26,36 @@ int hex_digit(char c) noexcept {
 
 }  // namespace
 
+const char* space_prefix_name(SpacePrefix prefix) noexcept {
+    switch (prefix) {
+        case SpacePrefix::never: return "never";
+        case SpacePrefix::each_fragment: return "each_fragment";
+        case SpacePrefix::text_start: return "text_start";
+    }
+    return "";
+}
+
 int byte_of_token_text(std::string_view text) noexcept {
     if (text.size() != 6 || text.substr(0, 3) != "<0x" || text[5] != '>') return -1;
     const int high = hex_digit(text[3]);
     const int low = hex_digit(text[4]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+void fill_vocabulary(Vocabulary& v, size_t n_vocab) {
+    if (n_vocab > kMaxVocabulary) refuse("a vocabulary of more than 16777216 tokens is not supported");
+    if (v.tokens.size() > n_vocab) {
+        throw Error(BITNET_E_TOKENIZER, "the tokenizer has " + std::to_string(v.tokens.size()) +
+                                            " tokens but the model only " + std::to_string(n_vocab) +
+                                            "; they do not belong together, give the model's own tokenizer")
+            .with_numbers(n_vocab, v.tokens.size());
+    }
+    while (v.tokens.size() < n_vocab) {
+        v.tokens.push_back("[PAD" + std::to_string(v.tokens.size()) + "]");
+        v.attributes.push_back(BITNET_TOKEN_UNUSED);
+        if (!v.scores.empty()) v.scores.push_back(kScoreOfAdded);
+        if (!v.token_flags.empty()) v.token_flags.push_back(kTokenAddedOnly);
+    }
 }
 
 void check_vocabulary(const Vocabulary& v) {
@@ -55,6 +80,12 @@ void check_vocabulary(const Vocabulary& v) {
     }
     const std::pair<const char*, int32_t> ids[] = {{"bos", v.bos}, {"eos", v.eos},     {"eot", v.eot},
                                                    {"eom", v.eom}, {"padding", v.pad}, {"unknown", v.unk}};
+    for (const int32_t id : v.extra_ends) {
+        if (id >= 0 && id < static_cast<int64_t>(n)) continue;
+        throw Error(BITNET_E_TOKENIZER, "the end token id " + std::to_string(id) + " is outside the vocabulary of " +
+                                            std::to_string(n) + " tokens")
+            .with_numbers(n, static_cast<uint64_t>(id));
+    }
     for (const auto& [name, id] : ids) {
         if (id >= -1 && id < static_cast<int64_t>(n)) continue;
         throw Error(BITNET_E_TOKENIZER, std::string("the ") + name + " token id " + std::to_string(id) +

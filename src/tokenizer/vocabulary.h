@@ -23,6 +23,7 @@ inline constexpr uint8_t kTokenRstrip = 2;      // takes white space after it
 inline constexpr uint8_t kTokenSingleWord = 4;  // only where no word character touches it
 inline constexpr uint8_t kTokenNormalized = 8;  // matched after normalization, in what the other added tokens leave
 inline constexpr uint8_t kTokenAddedOnly = 16;  // no part of the merging model: only matching makes it
+inline constexpr uint8_t kAllTokenFlags = 31;
 
 // Where a SentencePiece encoder puts a space that the text does not have.
 enum class SpacePrefix : uint8_t {
@@ -30,6 +31,9 @@ enum class SpacePrefix : uint8_t {
     each_fragment,  // before the text and after every added token
     text_start      // before the text only
 };
+
+// "never", "each_fragment", "text_start".
+const char* space_prefix_name(SpacePrefix prefix) noexcept;
 
 struct MergeText {
     std::string text;    // left and right part together, which is also the result
@@ -50,6 +54,7 @@ struct Vocabulary {
     bool strict_merges = false;        // every part and result must be a token, no pair may occur twice
 
     int32_t bos = -1, eos = -1, eot = -1, eom = -1, pad = -1, unk = -1;  // -1: none
+    std::vector<int32_t> extra_ends;                                     // more tokens that end a text
     bool add_bos = false;
     bool add_eos = false;
 
@@ -58,6 +63,7 @@ struct Vocabulary {
     std::vector<PretokenizeStage> stages;  // of "custom"
     bool ignore_merges = false;            // a piece that is a token is emitted whole
     bool prefix_space = false;             // put a space before a text that does not begin with one
+    bool nfc = false;                      // text is brought to Unicode's composed form first
 
     // spm only
     bool merge_by_score = true;  // else by rank in `merges`
@@ -75,8 +81,13 @@ inline constexpr size_t kMaxVocabulary = size_t{1} << 24;
 inline constexpr size_t kMaxMerges = size_t{1} << 25;
 inline constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581, a space in SentencePiece vocabularies
 
+inline constexpr float kScoreOfAdded = -1000.0f;                        // of tokens that no SentencePiece model has
+
 // Refuses sizes, ids, attributes and scores that do not fit together. Throws BITNET_E_TOKENIZER.
 void check_vocabulary(const Vocabulary& vocabulary);
+// Adds tokens [PADn] that nothing uses up to n_vocab, as converters do for models whose matrices have more rows. Throws
+// BITNET_E_TOKENIZER when the vocabulary has more tokens than that, or n_vocab is too large.
+void fill_vocabulary(Vocabulary& vocabulary, size_t n_vocab);
 // The byte of a token text like <0x0A>; -1 for any other text.
 int byte_of_token_text(std::string_view text) noexcept;
 
@@ -86,7 +97,7 @@ bool has_vocabulary(const GgufFile& file);
 // tokenizer.json of Hugging Face tokenizers; tokenizer_config.json beside it, "" without one. Whatever changes the
 // result and is not understood is refused by name.
 Vocabulary read_vocabulary_json(std::string_view json, std::string_view config_json);
-// A SentencePiece tokenizer.model of type BPE.
-Vocabulary read_vocabulary_spm(std::string_view model, std::string_view config_json);
+// A SentencePiece tokenizer.model of type BPE; tokenizer_config.json and added_tokens.json beside it, "" without.
+Vocabulary read_vocabulary_spm(std::string_view model, std::string_view config_json, std::string_view added_json = {});
 
 }  // namespace bitnet

@@ -67,14 +67,10 @@ void read_added_tokens(const json& added, const json& model_vocab, size_t limit,
         if (id >= limit) refuse("the ids of the vocabulary have too many gaps (id " + std::to_string(id) + ")");
         const bool special = json_bool(token, "special", false);
         const uint8_t attribute = special ? BITNET_TOKEN_CONTROL : BITNET_TOKEN_USER_DEFINED;
-        uint8_t flags = 0;
-        if (json_bool(token, "lstrip", false)) flags |= kTokenLstrip;
-        if (json_bool(token, "rstrip", false)) flags |= kTokenRstrip;
-        if (json_bool(token, "single_word", false)) flags |= kTokenSingleWord;
-        if (json_bool(token, "normalized", !special)) flags |= kTokenNormalized;
+        const uint8_t flags = added_token_flags(token, special);
         const auto known = model_vocab.find(text);
         if (known == model_vocab.end()) {
-            place(v, id, text, attribute, flags | kTokenAddedOnly);
+            place(v, id, text, attribute, static_cast<uint8_t>(flags | kTokenAddedOnly));
         } else if (id_of(*known, text) != id) {
             refuse("the added token " + quote_text(text) + " has another id than in the vocabulary");
         } else {

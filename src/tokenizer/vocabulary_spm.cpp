@@ -1,7 +1,9 @@
 // SentencePiece tokenizer.model -> Vocabulary. The file is a protocol buffer; the few fields that matter are read by
 // hand, with every length checked against the bytes that are left.
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <map>
 #include <optional>
 
 #include "src/base/error.h"
@@ -176,9 +178,67 @@ int32_t find_control(const Vocabulary& v, std::string_view text) {
     return -1;
 }
 
+// Ids that no token has are filled with unused tokens, but not without end.
+constexpr size_t kMaxHoles = 65536;
+
+// added_tokens.json names tokens and their ids, added_tokens_decoder of the configuration also how they are matched.
+std::map<uint32_t, TokenizerConfig::Added> all_added(const TokenizerConfig& config, std::string_view added_json) {
+    std::map<uint32_t, TokenizerConfig::Added> all;
+    if (!added_json.empty()) {
+        const nlohmann::json root = parse_json(added_json, "added_tokens.json");
+        if (!root.is_object())
+            throw Error(BITNET_E_TOKENIZER, "added_tokens.json is not an object of token texts and ids");
+        for (const auto& [text, value] : root.items()) {
+            const std::optional<uint32_t> id = json_token_id(value);
+            if (!id || text.empty()) {
+                throw Error(BITNET_E_TOKENIZER, "added_tokens.json: the id of token " + quote_text(text) +
+                                                    " is not a number below 16777216, or the token is empty");
+            }
+            const bool special = text == config.bos || text == config.eos || text == config.pad || text == config.unk;
+            if (!all.emplace(*id, TokenizerConfig::Added{*id, text, special, 0}).second) {
+                throw Error(BITNET_E_TOKENIZER, "added_tokens.json: two tokens have the id " + std::to_string(*id));
+            }
+        }
+    }
+    for (const TokenizerConfig::Added& token : config.added) all.insert_or_assign(token.id, token);
+    return all;
+}
+
+void add_tokens(const std::map<uint32_t, TokenizerConfig::Added>& all, Vocabulary& v) {
+    const size_t limit = v.tokens.size() + all.size() + kMaxHoles;
+    for (const auto& [id, token] : all) {
+        if (id >= limit) {
+            throw Error(BITNET_E_TOKENIZER, "the added token " + quote_text(token.text) + " has the id " +
+                                                std::to_string(id) + ", far behind the " +
+                                                std::to_string(v.tokens.size()) + " tokens before it");
+        }
+        if (id >= v.tokens.size()) fill_vocabulary(v, id + size_t{1});
+        uint8_t& attribute = v.attributes[id];
+        if (v.tokens[id] != token.text) {  // what is added replaces what the model has there
+            v.tokens[id] = token.text;
+            v.scores[id] = kScoreOfAdded;
+            attribute = BITNET_TOKEN_UNUSED;
+        }
+        const bool is_new = attribute == BITNET_TOKEN_UNUSED;
+        if (attribute == BITNET_TOKEN_BYTE || attribute == BITNET_TOKEN_UNKNOWN) continue;
+        attribute = token.special ? BITNET_TOKEN_CONTROL : BITNET_TOKEN_USER_DEFINED;
+        v.token_flags[id] = static_cast<uint8_t>(token.flags | (is_new ? kTokenAddedOnly : 0));
+    }
+}
+
+void read_special_ids(const TokenizerConfig& config, Vocabulary& v) {
+    const std::pair<const std::optional<std::string>&, int32_t&> named[] = {
+        {config.bos, v.bos}, {config.eos, v.eos}, {config.pad, v.pad}, {config.unk, v.unk}};
+    for (const auto& [text, id] : named) {
+        if (!text) continue;
+        const auto found = std::find(v.tokens.begin(), v.tokens.end(), *text);
+        if (found != v.tokens.end()) id = static_cast<int32_t>(found - v.tokens.begin());
+    }
+}
+
 }  // namespace
 
-Vocabulary read_vocabulary_spm(std::string_view model, std::string_view config_json) {
+Vocabulary read_vocabulary_spm(std::string_view model, std::string_view config_json, std::string_view added_json) {
     Vocabulary v;
     v.source = "tokenizer.model";
     v.kind = VocabularyKind::spm;
@@ -203,6 +263,8 @@ Vocabulary read_vocabulary_spm(std::string_view model, std::string_view config_j
     }
     const TokenizerConfig config = parse_tokenizer_config(config_json);
     v.chat_template = config.chat_template;
+    add_tokens(all_added(config, added_json), v);
+    read_special_ids(config, v);
     // The file itself does not say; the models that ship one want BOS and no EOS.
     v.add_bos = config.add_bos.value_or(true);
     v.add_eos = config.add_eos.value_or(false);

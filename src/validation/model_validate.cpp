@@ -96,6 +96,9 @@ private:
             if (!norm.empty()) held_[name] = {reinterpret_cast<const uint8_t*>(norm.data()), kern::QuantType::f32};
         };
         const auto hold_matrix = [&](const tg::Weight& weight) {
+            // What a dialect was repacked to is not what was stored; it was checked then.
+            const GgufTensor* stored = file_.find_tensor(weight.name);
+            if (stored != nullptr && is_dialect(*stored)) return;
             if (weight.file_data != nullptr) held_[weight.name] = {weight.file_data, weight.type};
         };
         hold_matrix(model.weights.token_embd);
@@ -115,7 +118,7 @@ private:
     void check_structure() {
         ModelWeights weights;
         std::vector<tg::Arena> nothing;
-        TensorPlacer placer(file_, &nothing);
+        TensorPlacer placer(file_, &nothing, &options_.tl_tilings);
         try {
             const Hparams hparams = read_hparams(file_);
             report_.architecture = hparams.architecture;
@@ -182,16 +185,30 @@ private:
             return;
         }
         TensorScan scan;
+        float scale = 1.0f;
+        std::vector<uint8_t> repacked;
+        GgufTensor scanned = tensor;
+        Occurrences bad_rows;
+        if (is_dialect(tensor)) {
+            if (!repack(tensor, repacked, &scale, bad_rows)) return;
+            scanned.type = kern::QuantType::i2_s;
+            scanned.ne[0] = kern::i2s_padded(tensor.ne[0]);
+            data = repacked.data();
+        }
         const bool finished = scanner.scan(
-            file_, tensor, data,
+            file_, scanned, data,
             [&](uint64_t n) {
                 go_on(static_cast<double>(done + n) / static_cast<double>(n_bytes));
                 return true;
             },
             &scan);
         if (!finished) return;
-        float scale = 1.0f;
-        if (tensor.type == kern::QuantType::i2_s) scale = i2s_scale(tensor, data);
+        if (is_dialect(tensor)) {
+            const uint64_t n_padding = static_cast<uint64_t>(scanned.n_elements() - tensor.n_elements());
+            scan.n_values -= n_padding;
+            scan.n_zeros -= n_padding;
+            scan.bad_rows = bad_rows;
+        } else if (tensor.type == kern::QuantType::i2_s) scale = i2s_scale(tensor, data);
         figures.values_checked = true;
         figures.n_values = scan.n_values;
         figures.n_zeros = scan.n_zeros;
@@ -204,6 +221,42 @@ private:
             report_.n_off_grid += scan.bad_rows.count * static_cast<uint64_t>(tensor.ne[0]);
         }
         judge(tensor, scan, scale, figures);
+    }
+
+    // A dialect as I2_S codes; scale: the mean magnitude of weights that are not 0, which is the scale where there is one.
+    // False where that cannot be had; then the report says why.
+    bool repack(const GgufTensor& tensor, std::vector<uint8_t>& codes, float* scale, Occurrences& bad_rows) {
+        try {
+            const DialectTensor dialect(file_, tensor, options_.tl_tilings);
+            const int64_t row_bytes = kern::dialect_code_bytes(dialect.shape());
+            codes.resize(static_cast<size_t>(tensor.n_rows() * row_bytes));
+            double magnitudes = 0.0;
+            uint64_t n_other = 0;
+            for (int64_t row = 0; row < tensor.n_rows(); ++row) {
+                uint8_t* to = codes.data() + row * row_bytes;
+                float row_scale = dialect.scale();
+                if (dialect.try_read_codes(row, row + 1, to, &row_scale) == row)
+                    bad_rows.note(static_cast<uint64_t>(row));
+                uint64_t n = 0;
+                for (int64_t i = 0; i < 4 * row_bytes; ++i) n += (to[i / 4] >> (2 * (i % 4)) & 3) != 1 ? 1 : 0;
+                n_other += n;
+                if (n != 0) magnitudes += static_cast<double>(n) * static_cast<double>(std::fabs(row_scale));
+            }
+            *scale = dialect.scale();
+            if (dialect.has_row_scales() && n_other != 0)
+                *scale = static_cast<float>(magnitudes / static_cast<double>(n_other));
+            return true;
+        } catch (const Error& error) {
+            if (about_the_call(error.status())) throw;
+            const bool type = error.status() == BITNET_E_GGUF_TENSOR_TYPE;
+            Finding finding = from_error(type ? BITNET_FINDING_NOT_CHECKED : BITNET_FINDING_SCALE, error, tensor.name);
+            if (type) {
+                finding.severity = BITNET_FINDING_NOTE;
+                finding.status = BITNET_OK;
+            }
+            report_.add(std::move(finding));
+            return false;
+        }
     }
 
     float i2s_scale(const GgufTensor& tensor, const uint8_t* data) const {
@@ -224,8 +277,8 @@ private:
         finding.severity = severity;
         finding.tensor = tensor.name;
         finding.message = std::move(message);
-        finding.has_offset = readable_;
-        if (readable_) finding.offset = tensor.offset + byte;
+        finding.has_offset = readable_ && !is_dialect(tensor);  // a dialect's rows may lie anywhere
+        if (finding.has_offset) finding.offset = tensor.offset + byte;
         return finding;
     }
 
@@ -286,7 +339,7 @@ private:
             if (!finite) finding.status = BITNET_E_GGUF_TENSOR_DATA;
             report_.add(std::move(finding));
         }
-        if (tensor.name != "rope_freqs.weight" || tensor.n_rows() != 1) return;
+        if (tensor.name != "rope_freqs.weight" || tensor.n_rows() != 1 || is_dialect(tensor)) return;
         NormWeight values(static_cast<size_t>(tensor.ne[0]));
         const auto held = held_.find(tensor.name);
         if (held != held_.end()) {
@@ -350,7 +403,9 @@ ValidationReport validate_path(const std::string& path, GgufReadOptions read_opt
 ValidationReport validate_model(const Model& model, const ValidationOptions& options) {
     ValidationReport report(options.max_findings);
     report.file = model.file->source().name();
-    validate_gguf(*model.file, &model, options, report);
+    ValidationOptions with_tilings = options;
+    with_tilings.tl_tilings = TlTilings(model.tl_tiling);
+    validate_gguf(*model.file, &model, with_tilings, report);
     return report;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "src/gguf/gguf_reader.h"
+#include "src/gguf/tl_tiling.h"
 #include "src/model/model.h"
 #include "src/validation/validation_report.h"
 
@@ -16,6 +17,7 @@ struct ValidationOptions {
     bool check_values = true;
     int n_threads = 1;
     size_t max_findings = 1000;
+    TlTilings tl_tilings;                    // of tl1 and tl2 tensors; those of a loaded model are known
     std::function<bool(float)> on_progress;  // false stops; may be empty
 };
 

@@ -1,0 +1,105 @@
+// The output head after the decode: all of it, or the rows that can matter. A decode of one micro-batch leaves its hidden
+// states in the arena, where they stay until the next one.
+#include <algorithm>
+#include <limits>
+
+#include "src/base/stopwatch.h"
+#include "src/context/context.h"
+
+namespace bitnet {
+namespace {
+
+// More outputs at once are multiplied with every row: the copy would be read too often.
+constexpr int64_t kMostDeferred = 64;
+// Above this part of the rows, choosing costs more than it saves.
+constexpr int64_t kMostChosen = 16;
+
+}  // namespace
+
+bool Context::defers_head(const BatchView& batch) const noexcept {
+    return decoder_.near_logits != tg::kNoValue && batch.n_tokens <= config_.n_ubatch &&
+           split_.n_outputs() <= kMostDeferred && config_.max_lora_rank == 0 &&
+           const_cast<Context*>(this)->run_trace() == nullptr;
+}
+
+void Context::run_head(size_t first_node, size_t n_nodes) {
+    tg::RunInputs inputs = head_inputs_;
+    inputs.first_node = first_node;
+    inputs.n_nodes = n_nodes;
+    const Stopwatch time;
+    backend_->run(decoder_.graph, plan_, *arena_, inputs, {}, nullptr);
+    const uint64_t us = time.us();
+    (last_was_step_ ? metrics_.decode_us : metrics_.prefill_us) += us;
+    performance_.add_forward(us);
+}
+
+const float* Context::logits(int32_t index) {
+    const int64_t row = output_row(index);
+    if (head_state_ != HeadState::done) {
+        run_head(decoder_.graph.end_of(decoder_.hidden), decoder_.n_nodes);
+        head_state_ = HeadState::done;
+    }
+    return reinterpret_cast<const float*>(logits_.data()) + row * model_->hparams.n_vocab;
+}
+
+const float* Context::hidden_of(int64_t row) const noexcept {
+    const uint8_t* rows =
+        config_.embeddings ? hidden_.data() : arena_->data() + plan_.offsets[static_cast<size_t>(decoder_.hidden)];
+    return reinterpret_cast<const float*>(rows) + row * model_->hparams.n_embd;
+}
+
+const float* Context::top_logits(int32_t index, size_t k, std::span<const bitnet_token> also) {
+    const int64_t row = output_row(index);
+    if (head_state_ == HeadState::done) return logits(index);
+    if (head_state_ == HeadState::deferred) {
+        chosen_.assign(static_cast<size_t>(split_.n_outputs()), 0);
+        run_head(decoder_.n_nodes, decoder_.graph.nodes().size());
+        head_state_ = HeadState::near;
+    }
+    uint8_t& chosen = chosen_[static_cast<size_t>(row)];
+    const int64_t n_vocab = model_->hparams.n_vocab;
+    float* logits_row = reinterpret_cast<float*>(logits_.data()) + row * n_vocab;
+    // Tokens of `also` may take places among the k largest that their logits will not keep.
+    const size_t n_wanted = k + also.size();
+    if (chosen != 0 || !selection_.select(*model_->screen, *model_->kernels.vec, hidden_of(row), logits_row, n_wanted,
+                                          static_cast<size_t>(n_vocab / kMostChosen) + 1)) {
+        ++screen_counts_.n_full;
+        return logits(index);
+    }
+    chosen = 1;
+    ++screen_counts_.n_screened;
+    screen_counts_.n_rows += selection_.rows().size();
+    std::fill(logits_row, logits_row + n_vocab, -std::numeric_limits<float>::infinity());
+    const tg::Weight& head = *model_->screen->exact;
+    const uint64_t row_bytes = kern::quant_row_bytes(head.type, head.k);
+    kern::MulMatArgs args{};
+    args.weights = head.data;
+    args.weight_scale = head.tensor_scale;
+    args.acts = hidden_of(row);
+    args.act_stride = head.k;
+    args.out = logits_row;
+    args.out_stride = n_vocab;
+    args.k = head.k;
+    args.n_rows = head.n_rows;
+    args.n_cols = 1;
+    const auto multiply = [&](int64_t r) {
+        args.row_begin = r;
+        args.row_end = r + 1;
+        head.kernel->run(args);
+    };
+    const std::vector<int32_t>& rows = selection_.rows();
+    for (size_t i = 0; i < rows.size(); ++i) {
+        if (i + 1 < rows.size()) {
+            const uint8_t* next =
+                static_cast<const uint8_t*>(head.data) + static_cast<uint64_t>(rows[i + 1]) * row_bytes;
+            for (uint64_t line = 0; line < row_bytes; line += 64) __builtin_prefetch(next + line);
+        }
+        multiply(rows[i]);
+    }
+    for (const bitnet_token token : also) {
+        if (token >= 0 && token < n_vocab) multiply(token);
+    }
+    return logits_row;
+}
+
+}  // namespace bitnet
