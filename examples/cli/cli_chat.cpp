@@ -12,6 +12,13 @@
 #include "conversation.h"
 #include "line_input.h"
 
+// What "printf" is to the compiler on Windows is Microsoft's, which knows no %zu.
+#if defined(__MINGW32__) && !defined(__clang__)
+#define BITNET_LIKE_PRINTF(text, first) __attribute__((format(gnu_printf, text, first)))
+#else
+#define BITNET_LIKE_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#endif
+
 namespace cli {
 namespace {
 
@@ -22,6 +29,7 @@ struct ChatOptions {
     GrammarOptions grammar;
     int32_t n_predict = 512;
     int32_t n_ctx = 0;
+    int32_t n_draft = 0;
     bool no_history = false;
     bool no_shift = false;
 };
@@ -80,7 +88,7 @@ private:
     }
 
     // One line for the person, dimmed on a terminal.
-    __attribute__((format(printf, 2, 3))) void note(const char* format, ...) const {
+    BITNET_LIKE_PRINTF(2, 3) void note(const char* format, ...) const {
         char text[2048];
         va_list arguments;
         va_start(arguments, format);
@@ -138,6 +146,7 @@ private:
         params.max_new_tokens = options_.n_predict;
         params.sampler = &sampler;
         params.grammar = grammar_.get();
+        params.n_draft = options_.n_draft;
         bitnet_generation* generation = nullptr;
         check(bitnet_generation_create_from_tokens(context_.get(), 0, tokens.data(), tokens.size(), &params, &generation));
         const GenerationHandle owner(generation);
@@ -297,6 +306,7 @@ Command add_chat_command(CLI::App& app) {
     auto options = std::make_shared<ChatOptions>();
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
+    add_cache_options(*command, options->model.type_k, options->model.type_v);
     add_lora_option(*command, options->model);
     command->add_option("--system", options->system, "system message")->type_name("TEXT");
     command
@@ -314,6 +324,7 @@ Command add_chat_command(CLI::App& app) {
         ->add_option("--ctx", options->n_ctx, "context size in tokens; 0: what the model was trained for, at most 4096")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))
         ->type_name("N");
+    add_draft_option(*command, options->n_draft);
     command->add_flag("--no-shift", options->no_shift, "refuse a message when the context is full instead of forgetting old turns");
     CLI::Option* history =
         command->add_option("--history", options->history_file,

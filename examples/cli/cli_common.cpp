@@ -38,13 +38,50 @@ void check(bitnet_status status) {
 void add_model_options(CLI::App& app, ModelOptions& options) {
     app.add_option("-m,--model", options.path, "GGUF file of the model; without it, the model built into this program")
         ->type_name("FILE");
+    add_hub_options(app, options);
+    app.add_option("--tokenizer", options.tokenizer,
+                   "tokenizer.json, tokenizer.model, GGUF file or folder to use instead of the model's own")
+        ->type_name("PATH");
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     app.add_option("-t,--threads", options.n_threads,
                    "threads; 0: as many as the process may use. Never changes a result")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))
         ->type_name("N");
     app.add_option("--kernel", options.kernel, "kernel or level to use, see: bitnet kernels")->type_name("NAME");
+    add_quantization_option(app, options.quantization);
+    app.add_flag("--all-logits", options.all_logits,
+                 "keep no int8 copy of a large float vocabulary matrix: every row is multiplied for every token");
+    app.add_option("--tl-tiling", options.tl_tiling,
+                   "tile sizes of a TL1 or TL2 model's conversion: BM,BK,bm, or MxK:BM,BK,bm;..., preset or setup_env")
+        ->type_name("TILES");
     app.add_flag("--no-mmap", options.no_mmap, "read the file into memory instead of mapping it");
+}
+
+void add_draft_option(CLI::App& app, int32_t& n_draft) {
+    constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
+    app.add_option("--draft", n_draft,
+                   "1 to 16: guess up to so many tokens ahead where the text repeats itself; never changes the text")
+        ->transform(whole_number<int32_t>(-kLargest, kLargest))
+        ->type_name("N");
+}
+
+void add_quantization_option(CLI::App& app, std::string& quantization) {
+    app.add_option("--quantization", quantization,
+                   "how ternary matrices lie in memory: i2s, t5, tl1, tl2, or auto for the fastest, which is measured. "
+                   "Never changes a result")
+        ->type_name("NAME");
+}
+
+void add_cache_options(CLI::App& app, int32_t& type_k, int32_t& type_v) {
+    static const std::vector<std::pair<std::string, int32_t>> kTypes = {
+        {"f16", BITNET_KV_F16}, {"q8_0", BITNET_KV_Q8_0}, {"q4_0", BITNET_KV_Q4_0}};
+    const auto add = [&app](const char* name, int32_t& type, const char* of) {
+        app.add_option(name, type, std::string("how the context keeps ") + of + ": f16, q8_0 or q4_0; changes results")
+            ->transform(CLI::CheckedTransformer(kTypes))
+            ->type_name("TYPE");
+    };
+    add("--cache-type-k", type_k, "keys");
+    add("--cache-type-v", type_v, "values");
 }
 
 void add_sampler_options(CLI::App& app, SamplerOptions& options) {
@@ -94,14 +131,13 @@ void add_sampler_options(CLI::App& app, SamplerOptions& options) {
             "hold the surprise of the text instead of the filters, by this algorithm; 0: off");
     add_float("--mirostat-tau", sampler.mirostat_tau, "BITS", "surprise to hold");
     add_float("--mirostat-eta", sampler.mirostat_eta, "E", "how fast mirostat learns");
-    app
-        .add_option_function<uint64_t>(
-            "--seed",
-            [&sampler](const uint64_t& seed) {
-                sampler.has_seed = 1;
-                sampler.seed = seed;
-            },
-            "seed of the draws; without it $BITNET_SEED, or a fresh one, which the figures name")
+    app.add_option_function<uint64_t>(
+           "--seed",
+           [&sampler](const uint64_t& seed) {
+               sampler.has_seed = 1;
+               sampler.seed = seed;
+           },
+           "seed of the draws; without it $BITNET_SEED, or a fresh one, which the figures name")
         ->transform(whole_number<uint64_t>(0, std::numeric_limits<uint64_t>::max()))
         ->type_name("S")
         ->group("Sampling");
@@ -148,6 +184,10 @@ ModelHandle load_model(const ModelOptions& options) {
     params.use_mmap = options.no_mmap ? 0 : 1;
     params.n_threads = options.n_threads;
     params.kernel = options.kernel.empty() ? nullptr : options.kernel.c_str();
+    params.tokenizer_path = options.tokenizer.empty() ? nullptr : options.tokenizer.c_str();
+    params.quantization = options.quantization.empty() ? nullptr : options.quantization.c_str();
+    if (options.all_logits) params.screen_head = 0;
+    params.tl_tiling = options.tl_tiling.empty() ? nullptr : options.tl_tiling.c_str();
     params.on_progress = report_progress;
     params.progress_user_data = &bar;
     bitnet_model* model = nullptr;
@@ -281,8 +321,7 @@ void write_file(const std::string& path, std::string_view bytes) {
     ok = std::fflush(file) == 0 && ok;
     int error = errno;
     ok = std::fclose(file) == 0 && ok;
-    if (ok && std::rename(part.c_str(), path.c_str()) == 0) return;
-    if (ok) error = errno;
+    if (ok && (error = replace_file(part.c_str(), path.c_str())) == 0) return;
     std::remove(part.c_str());
     throw Failure{kExitFailure, path + ": cannot be written: " + std::strerror(error)};
 }
@@ -344,9 +383,7 @@ std::string format_bytes(uint64_t n_bytes) {
 ProgressBar::ProgressBar(std::string label)
     : label_(std::move(label)), enabled_(stderr_is_terminal()), start_ms_(static_cast<int64_t>(now_ms())) {}
 
-ProgressBar::~ProgressBar() {
-    clear();
-}
+ProgressBar::~ProgressBar() { clear(); }
 
 void ProgressBar::clear() {
     if (shown_percent_ >= 0) std::fprintf(stderr, "\r\033[K");

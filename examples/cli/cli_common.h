@@ -56,6 +56,15 @@ Command add_verify_receipt_command(CLI::App& app);
 Command add_validate_command(CLI::App& app);
 Command add_estimate_command(CLI::App& app);
 Command add_accuracy_command(CLI::App& app);
+Command add_convert_command(CLI::App& app);
+Command add_quantize_command(CLI::App& app);
+Command add_fetch_command(CLI::App& app);
+Command add_cache_command(CLI::App& app);
+Command add_diff_command(CLI::App& app);
+Command add_compat_check_command(CLI::App& app);
+Command add_merge_command(CLI::App& app);
+Command add_tokenizer_command(CLI::App& app);
+Command add_bench_command(CLI::App& app);
 
 // For ->transform() of whole-number options: strict decimal within the range. CLI11 alone reads 010 as eight and turns
 // a number too large into the largest one, which would silently be another seed.
@@ -75,13 +84,30 @@ CLI::Validator whole_number(Integer least, Integer most) {
 
 struct ModelOptions {
     std::string path;  // empty: the model that is built in
-    std::string kernel;
+    std::string kernel, tl_tiling, quantization;
+    bool all_logits = false;  // no screen of the head
+    std::string tokenizer;  // empty: the one inside the model
     int32_t n_threads = 0;
     bool no_mmap = false;
+    int32_t type_k = BITNET_KV_F16, type_v = BITNET_KV_F16;  // of the contexts that create_context makes
     std::vector<std::string> loras;  // FILE or FILE:SCALE
+    std::string hub_spec;            // becomes path before the command runs
+    bool offline = false;
 };
-// -m, -t, --kernel, --no-mmap.
+// -m, --hf, --offline, --tokenizer, -t, --kernel, --quantization, --tl-tiling, --no-mmap.
 void add_model_options(CLI::App& app, ModelOptions& options);
+void add_quantization_option(CLI::App& app, std::string& quantization);
+// The two of them that have to do with downloads.
+void add_hub_options(CLI::App& app, ModelOptions& options);
+// FILE or FILE:SCALE. What follows the last colon is the scale if it is a number; so a path may hold colons, also that of a
+// drive.
+struct LoraArgument {
+    std::string path;
+    float scale = 1.0f;
+};
+LoraArgument parse_lora(const std::string& text);
+// --cache-type-k, --cache-type-v, for commands whose contexts create_context makes.
+void add_cache_options(CLI::App& app, int32_t& type_k, int32_t& type_v);
 // --lora, for commands that create a context.
 void add_lora_option(CLI::App& app, ModelOptions& options);
 struct SamplerOptions {
@@ -90,6 +116,7 @@ struct SamplerOptions {
 };
 // --temp, --top-k and the like; options must live as long as app.
 void add_sampler_options(CLI::App& app, SamplerOptions& options);
+void add_draft_option(CLI::App& app, int32_t& n_draft);
 // Failure for parameters that no sampler can be made of.
 void check_sampler(const bitnet_sampler_params& params);
 // The tokens that hold one of the DRY breakers; none where DRY is off.

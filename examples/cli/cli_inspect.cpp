@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "cli_common.h"
+#include "inspect_tensor.h"
 
 namespace cli {
 namespace {
@@ -13,6 +14,8 @@ struct InspectOptions {
     std::string path;
     bool json = false;
     bool tensors = false;
+    std::string tensor;  // its values instead
+    std::string rows;
 };
 
 // Texts of the interface come with a NUL that their size does not count.
@@ -198,6 +201,7 @@ Loaded load_what_can_be(const std::string& path) {
 }
 
 int run_inspect(const InspectOptions& options) {
+    if (!options.tensor.empty()) return inspect_tensor(options.path, options.tensor, options.rows, options.json);
     const Loaded loaded = load_what_can_be(options.path);
     const bool runs = loaded.problem.empty();
     // Without its tensors a model has no shape to tell.
@@ -250,6 +254,11 @@ Command add_inspect_command(CLI::App& app) {
         ->type_name("FILE");
     command->add_flag("--json", options->json, "print one JSON object, tensors included");
     command->add_flag("--tensors", options->tensors, "list the tensors too");
+    CLI::Option* tensor = command->add_option("--tensor", options->tensor, "show how this tensor's values are spread instead");
+    tensor->type_name("NAME");
+    command->add_option("--rows", options->rows, "with --tensor: only these rows (7, 0:16, 16:), and the values themselves")
+        ->type_name("A:B")
+        ->needs(tensor);
     return {command, [options] { return run_inspect(*options); }};
 }
 

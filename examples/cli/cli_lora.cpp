@@ -9,12 +9,8 @@ namespace {
 
 using AdapterHandle = std::unique_ptr<bitnet_adapter, Freer<bitnet_adapter_free>>;
 
-struct LoraArgument {
-    std::string path;
-    float scale = 1.0f;
-};
+}  // namespace
 
-// What follows the last colon is the scale if it is a number; so a path may hold colons, also that of a drive.
 LoraArgument parse_lora(const std::string& text) {
     LoraArgument argument{text};
     const size_t colon = text.rfind(':');
@@ -25,8 +21,6 @@ LoraArgument parse_lora(const std::string& text) {
     if (result.ec != std::errc() || result.ptr != end) return argument;
     return {text.substr(0, colon), scale};
 }
-
-}  // namespace
 
 void add_lora_option(CLI::App& app, ModelOptions& options) {
     app.add_option("--lora", options.loras,
@@ -52,6 +46,8 @@ ContextHandle create_context(bitnet_model* model, const ModelOptions& options, b
         rank += info.rank;
     }
     params.max_lora_rank = static_cast<int32_t>(std::min<int64_t>(rank, std::numeric_limits<int32_t>::max()));
+    params.type_k = options.type_k;
+    params.type_v = options.type_v;
     bitnet_context* context = nullptr;
     check(bitnet_context_create(model, &params, &context));
     ContextHandle handle(context);

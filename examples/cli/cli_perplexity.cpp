@@ -8,6 +8,7 @@
 #include "cli_common.h"
 #include "cli_math.h"
 #include "cli_platform.h"
+#include "perplexity_windows.h"
 
 namespace cli {
 namespace {
@@ -21,7 +22,17 @@ constexpr char kConvention[] = R"(What is counted
   space around each story is dropped, and each story runs alone: BOS and its first
   CTX - 1 tokens. nats_per_token is the mean of -log p over the predicted tokens,
   bits_per_byte the sum of -log2 p over the bytes that those tokens decode to.
-  The digits depend on model and text alone.)";
+  The digits depend on model and text alone.
+With --windows, as llama-perplexity counts: the text with its BOS is cut into windows
+  of CTX tokens, BOS takes the place of the first token of each where the model wants
+  one, and the second half of each window is predicted. --stride N: a window of
+  CTX + N / 2 tokens begins every N tokens, its last N are predicted. Errors are
+  standard errors of the mean.
+Comparing models (by windows): --kl MODEL takes MODEL as the base and gives the KL
+  divergence of -m from it, how often both think the same token likeliest, and how
+  the probabilities of the text's tokens differ. --kl-save FILE and --kl-base FILE do
+  it in two runs, with files as llama-perplexity writes and reads them (16 bits a
+  token, to 16 nats below the likeliest).)";
 
 struct PerplexityOptions {
     ModelOptions model;
@@ -31,6 +42,7 @@ struct PerplexityOptions {
     int32_t n_ctx = 512;
     int32_t n_batch = 0;
     bool json = false;
+    WindowOptions windows;
 };
 
 // Tokens that are run alone from an empty context. The first is only context: nothing predicts it.
@@ -217,6 +229,16 @@ size_t choose_batch(const PerplexityOptions& options, size_t n_vocab) {
 }
 
 int run_perplexity(const PerplexityOptions& options) {
+    const WindowOptions& windows = options.windows;
+    if (options.text_file.empty() && windows.kl_base.empty())
+        throw Failure{kExitUsage, "which text? give one with --file"};
+    if (windows.wanted || windows.stride > 0 || !(windows.kl_save + windows.kl_base + windows.kl_model).empty()) {
+        if (windows.stride > options.n_ctx) throw Failure{kExitUsage, "--stride is larger than --ctx"};
+        if (options.n_ctx < 4)
+            throw Failure{kExitUsage, "--ctx is less than 4: no window would have tokens to predict"};
+        return run_windows(
+            {options.model, options.text_file, options.n_ctx, options.n_batch, options.limit, options.json, windows});
+    }
     require_model(options.model.path);
     const std::string text = read_text(options.text_file);
     const ModelHandle model = load_model(options.model);
@@ -272,15 +294,17 @@ Command add_perplexity_command(CLI::App& app) {
     auto options = std::make_shared<PerplexityOptions>();
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
+    add_cache_options(*command, options->model.type_k, options->model.type_v);
     add_lora_option(*command, options->model);
-    command->add_option("-f,--file", options->text_file, "text, - for standard input")->required()->type_name("TEXT");
-    command->add_flag("--stories", options->stories, "the text is a list of stories, see below");
-    command->add_option("--limit", options->limit, "use only the first N stories or chunks; 0: all")
+    CLI::Option* text =
+        command->add_option("-f,--file", options->text_file, "text, - for standard input")->type_name("TEXT");
+    CLI::Option* stories = command->add_flag("--stories", options->stories, "the text is a list of stories, see below");
+    command->add_option("--limit,--chunks", options->limit, "use only the first N stories, chunks or windows; 0: all")
         ->transform(whole_number<uint64_t>(0, std::numeric_limits<uint64_t>::max()))
         ->type_name("N");
     command->add_option("--ctx", options->n_ctx, "tokens of a story or chunk at most, BOS included")
         ->type_name("N")
-        ->transform(whole_number<int32_t>(2, kLargest))
+        ->transform(whole_number<int32_t>(2, kLargest - (1 << 20)))
         ->capture_default_str();
     command
         ->add_option("--batch", options->n_batch,
@@ -288,6 +312,25 @@ Command add_perplexity_command(CLI::App& app) {
         ->type_name("N")
         ->transform(whole_number<int32_t>(0, kLargest));
     command->add_flag("--json", options->json, "print one JSON object");
+    WindowOptions& windows = options->windows;
+    command->add_flag("--windows", windows.wanted, "by windows, as llama-perplexity")->excludes(stories);
+    CLI::Option* stride = command->add_option("--stride", windows.stride, "by windows that begin N tokens apart")
+                              ->transform(whole_number<int32_t>(1, 1 << 20))
+                              ->type_name("N")
+                              ->excludes(stories);
+    command->add_flag("--running", windows.running, "by windows: show the estimate after each on standard error");
+    CLI::Option* kl = command->add_option("--kl", windows.kl_model, "compare with this model, see below");
+    kl->type_name("MODEL")->excludes(stories)->excludes(stride);
+    CLI::Option* save =
+        command->add_option("--kl-save", windows.kl_save, "write what the model predicts, to compare with later");
+    save->type_name("FILE")->excludes(stories)->excludes(stride);
+    command->add_option("--kl-base", windows.kl_base, "compare with what was written; it holds the text and CTX")
+        ->type_name("FILE")
+        ->excludes(stories)
+        ->excludes(stride)
+        ->excludes(kl)
+        ->excludes(save)
+        ->excludes(text);
     command->footer(kConvention);
     return {command, [options] { return run_perplexity(*options); }};
 }

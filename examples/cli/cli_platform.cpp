@@ -1,4 +1,6 @@
 // POSIX.
+#ifndef _WIN32
+
 #include "cli_platform.h"
 
 #include <poll.h>
@@ -36,6 +38,7 @@ void install_signal_handlers() {
     action.sa_handler = SIG_IGN;
     action.sa_flags = 0;
     sigaction(SIGPIPE, &action, nullptr);
+    sigaction(SIGXFSZ, &action, nullptr);
 }
 
 int read_stdin_byte(char* byte) {
@@ -71,6 +74,8 @@ void forget_interrupt() {
     install_signal_handlers();
 }
 
+int replace_file(const char* from, const char* to) { return std::rename(from, to) == 0 ? 0 : errno; }
+
 uint64_t peak_memory_bytes() {
     // ru_maxrss also counts the program that started this one (it survives exec), so Linux's own figure goes first.
     if (FILE* status = std::fopen("/proc/self/status", "r")) {
@@ -92,3 +97,5 @@ uint64_t peak_memory_bytes() {
 }
 
 }  // namespace cli
+
+#endif  // !_WIN32

@@ -20,6 +20,7 @@ struct RunOptions {
     std::string system;
     int64_t n_predict = 100;
     int32_t n_logprobs = 0;
+    int32_t n_draft = 0;
     std::vector<std::string> stops;
     GrammarOptions grammar;
     double timeout = 0;
@@ -122,6 +123,7 @@ GenerationHandle create_generation(const RunOptions& options, const bitnet_token
     params.grammar = grammar;
     params.receipt = options.receipt_file.empty() ? 0 : 1;
     params.n_logprobs = options.n_logprobs;
+    params.n_draft = options.n_draft;
     bitnet_generation* generation = nullptr;
     check(bitnet_generation_create_from_tokens(context, 0, prompt_ids.data(), prompt_ids.size(), &params, &generation));
     return GenerationHandle(generation);
@@ -182,6 +184,8 @@ nlohmann::ordered_json result_json(const RunResult& result, const std::string& p
               {"generated_tokens", g.n_tokens},
               {"generate_ms", ms(g.decode_us)},
               {"decode_steps", g.decode_steps},
+              {"drafted_tokens", g.drafted_tokens},
+              {"accepted_tokens", g.accepted_tokens},
               {"tokens_per_second", g.decode_tokens_per_second},
               {"peak_memory_bytes", peak_memory_bytes()}}},
             {"performance", performance_json(context)},
@@ -257,6 +261,7 @@ Command add_run_command(CLI::App& app) {
     // What a parameter may hold is the library's to say; here a number only has to be one.
     constexpr int32_t kLargest = std::numeric_limits<int32_t>::max();
     add_model_options(*command, options->model);
+    add_cache_options(*command, options->model.type_k, options->model.type_v);
     add_lora_option(*command, options->model);
     CLI::Option* prompt = command->add_option("-p,--prompt", options->prompt, "text to continue; none: start from BOS");
     prompt->type_name("TEXT");
@@ -295,6 +300,7 @@ Command add_run_command(CLI::App& app) {
     command->add_option("--ubatch", options->n_ubatch, "prompt tokens computed at once; never changes a result")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))
         ->type_name("N");
+    add_draft_option(*command, options->n_draft);
     command->add_flag("--special", options->special, "read control tokens in the prompt, and show those that come");
     CLI::Option* json = command->add_flag("--json", options->json, "print one JSON object when done");
     command

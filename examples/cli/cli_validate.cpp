@@ -5,7 +5,7 @@ namespace cli {
 namespace {
 
 struct ValidateOptions {
-    std::string path;
+    std::string path, tl_tiling;
     bool json = false;
     bool strict = false;
     bool header_only = false;
@@ -16,6 +16,7 @@ using ReportHandle = std::unique_ptr<bitnet_validation_report, Freer<bitnet_vali
 ReportHandle validate(const ValidateOptions& options) {
     bitnet_validation_params params = bitnet_validation_default_params();
     params.check_values = options.header_only ? 0 : 1;
+    params.tl_tiling = options.tl_tiling.empty() ? nullptr : options.tl_tiling.c_str();
     ProgressBar bar("validating");
     params.progress_user_data = &bar;
     params.on_progress = [](float progress, void* user_data) -> int32_t {
@@ -95,6 +96,8 @@ Command add_validate_command(CLI::App& app) {
     command->add_flag("--json", options->json, "print one JSON object, figures of every tensor included");
     command->add_flag("--strict", options->strict, "warnings count as errors");
     command->add_flag("--header-only", options->header_only, "look at the table of tensors, not at the values");
+    command->add_option("--tl-tiling", options->tl_tiling, "tile sizes of a TL1 or TL2 model, as for bitnet run")
+        ->type_name("TILES");
     return {command, [options] { return run_validate(*options); }};
 }
 

@@ -125,6 +125,8 @@ LineInput::LineInput(std::string prompt, std::string history_file) : prompt_(std
         std::filesystem::create_directories(std::filesystem::path(history_file).parent_path(), ignored);
     }
     editor_ = std::make_unique<Editor>(prompt_, std::move(history_file));
+#else
+    static_cast<void>(history_file);
 #endif
 }
 

@@ -30,6 +30,18 @@ int fail(int exit_code, const std::string& message) {
     return exit_code;
 }
 
+// In the order of --help.
+constexpr cli::Command (*kCommands[])(CLI::App&) = {
+    cli::add_run_command,        cli::add_tokenize_command, cli::add_inspect_command,
+    cli::add_perplexity_command, cli::add_kernels_command,  cli::add_devices_command,
+    cli::add_chat_command,       cli::add_verify_command,   cli::add_verify_receipt_command,
+    cli::add_validate_command,   cli::add_estimate_command, cli::add_accuracy_command,
+    cli::add_convert_command,    cli::add_quantize_command, cli::add_fetch_command,
+    cli::add_cache_command,      cli::add_diff_command,     cli::add_merge_command,
+    cli::add_tokenizer_command,  cli::add_compat_check_command,
+    cli::add_bench_command,
+};
+
 int run(int argc, char** argv) {
     CLI::App app("Runs ternary (BitNet b1.58) language models on CPUs.", "bitnet");
     app.set_version_flag("--version", std::string("bitnet ") + bitnet_version_string() + "\n" + bitnet_build_info());
@@ -41,12 +53,8 @@ int run(int argc, char** argv) {
     app.require_subcommand(0, 1);
     app.fallthrough();  // global options may also follow the subcommand
     app.footer("Help on one command: bitnet COMMAND --help");
-    const std::vector<cli::Command> commands = {cli::add_run_command(app), cli::add_tokenize_command(app),
-                                                cli::add_inspect_command(app), cli::add_perplexity_command(app),
-                                                cli::add_kernels_command(app), cli::add_devices_command(app),
-                                                cli::add_chat_command(app), cli::add_verify_command(app),
-                                                cli::add_verify_receipt_command(app), cli::add_validate_command(app),
-                                                cli::add_estimate_command(app), cli::add_accuracy_command(app)};
+    std::vector<cli::Command> commands;
+    for (const auto add : kCommands) commands.push_back(add(app));
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {  // --help, --version

@@ -14,6 +14,24 @@
 /* C names have an underscore in front on some systems. */
 #define SYMBOL(name) TEXT(__USER_LABEL_PREFIX__) name
 
+#if defined(__wasm__)
+
+/* Objects of WebAssembly are lists of symbols with sizes; the second follows the first in the same section. */
+#define EMBED(name, file)                                                                                              \
+    __asm__(".section .rodata." name ",\"\",@\n"                                                                        \
+            ".p2align 6\n"                                                                                             \
+            ".globl " name "_begin\n"                                                                                  \
+            ".type " name "_begin,@object\n" name "_begin:\n"                                                          \
+            ".incbin \"" file "\"\n"                                                                                   \
+            ".size " name "_begin, .-" name "_begin\n"                                                                 \
+            ".globl " name "_end\n"                                                                                    \
+            ".type " name "_end,@object\n" name "_end:\n"                                                              \
+            ".int8 0\n"                                                                                                \
+            ".size " name "_end, 1\n"                                                                                  \
+            ".text\n")
+
+#else
+
 #if defined(__APPLE__)
 #define READ_ONLY_SECTION ".const_data\n"
 #elif defined(_WIN32)
@@ -33,6 +51,8 @@
             SYMBOL(name "_end") ":\n"                                                                                  \
             ".byte 0\n"                                                                                                \
             ".text\n")
+
+#endif  /* __wasm__ */
 
 #endif
 
