@@ -12,6 +12,7 @@
 #include "server/core/sandbox.h"
 #include "server/core/server_log.h"
 #include "server/core/server_state.h"
+#include "server/engine/hub_models.h"
 #include "server/filter/content_filter.h"
 #include "server/http/http_server.h"
 
@@ -109,7 +110,7 @@ std::shared_ptr<AccessGuard> make_access_guard(const ServerOptions& options, boo
     return std::make_shared<AccessGuard>(std::move(rules));
 }
 
-void serve_models(const ServerOptions& options, const sigset_t& signals) {
+void serve_models(ServerOptions options, const sigset_t& signals) {
     ServerState state(options);
     state.router.add_observer([](const HttpRequest& request, const Route*, int status, uint64_t n_bytes,
                                  uint64_t total_us) { log_access(request, status, n_bytes, total_us); });
@@ -121,6 +122,8 @@ void serve_models(const ServerOptions& options, const sigset_t& signals) {
         [&access = *state.access](HttpRequest& request, const Route& route) { access.check(request, route); });
     state.reload_hooks.push_back([&access = *state.access] { access.reload(); });
     state.filter = make_content_filter(options.block_list_file, options.filter_library);
+    for (std::string& model : fetch_hub_models(options.hub_models, options.offline))
+        options.models.push_back(std::move(model));
     state.models = make_model_registry(options.registry, options.models);
     add_stats_routes(state);
     add_health_routes(state);
@@ -142,7 +145,7 @@ int main(int argc, char** argv) {
     sigset_t signals;
     sigemptyset(&signals);
     for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-    std::signal(SIGPIPE, SIG_IGN);
+    for (int failure : {SIGPIPE, SIGXFSZ}) std::signal(failure, SIG_IGN);  // calls tell it
     try {
         if (!read_server_options(argc, argv, options, &exit_code)) return exit_code;
         configure_log(options.log_level, options.log_json, options.log_prompts);

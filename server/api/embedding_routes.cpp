@@ -171,9 +171,10 @@ HttpResponse rerank(ServerState& state, const HttpRequest& request) {
 }  // namespace
 
 bitnet_pooling default_pooling(const Engine& engine) {
-    // llama.cpp's numbers: 3 is the last token.
-    return metadata(engine, engine.facts().architecture + ".pooling_type") == "3" ? BITNET_POOLING_LAST
-                                                                                  : BITNET_POOLING_MEAN;
+    // llama.cpp's numbers: 2 is the first token, 3 the last.
+    const std::string number = metadata(engine, engine.facts().architecture + ".pooling_type");
+    if (number == "2") return BITNET_POOLING_CLS;
+    return number == "3" ? BITNET_POOLING_LAST : BITNET_POOLING_MEAN;
 }
 
 void add_embedding_routes(ServerState& state) {

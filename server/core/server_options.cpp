@@ -100,6 +100,13 @@ void add_models(Options& options, ServerOptions& values) {
     options
         .list("-m,--model", values.models, "GGUF file, or NAME=FILE; may be given again (default: the model inside)")
         ->type_name("FILE");
+    options
+        .list("--hf", values.hub_models,
+              "Model of a hub, OWNER/NAME[:FILE] or NAME=OWNER/NAME[:FILE], downloaded at the start if it is not "
+              "cached; may "
+              "be given again")
+        ->type_name("SPEC");
+    options.flag("--offline", values.offline, "Download nothing: --hf takes what is in the cache");
     options.add("--models-dir", values.registry.models_dir, "Let requests load models from below this folder")
         ->type_name("FOLDER");
     options.seconds("--idle-unload", values.registry.idle_unload_s, 0,
@@ -110,7 +117,19 @@ void add_models(Options& options, ServerOptions& values) {
     options.whole("--max-model-bytes", values.registry.max_bytes, 0, int64_t{1} << 50,
                   "Of all models and their contexts; 0: BITNET_MEMORY_LIMIT decides");
     options.add("--kernel", values.registry.kernel, "Use this matrix kernel (see bitnet kernels)")->type_name("NAME");
+    options
+        .add("--quantization", values.registry.quantization,
+             "How ternary matrices lie in memory: i2s, t5, tl1, tl2, or auto for the fastest, which is measured")
+        ->type_name("NAME");
     options.whole("-c,--ctx-size", engine.n_ctx, 0, kMaxInt, "Tokens that all texts together may hold; 0: the default");
+    const std::vector<std::pair<std::string, int32_t>> cache_types = {
+        {"f16", BITNET_KV_F16}, {"q8_0", BITNET_KV_Q8_0}, {"q4_0", BITNET_KV_Q4_0}};
+    options.add("--cache-type-k", engine.type_k, "How contexts keep keys: f16, q8_0 or q4_0; changes results")
+        ->transform(CLI::CheckedTransformer(cache_types))
+        ->type_name("TYPE");
+    options.add("--cache-type-v", engine.type_v, "The same for values")
+        ->transform(CLI::CheckedTransformer(cache_types))
+        ->type_name("TYPE");
     options.whole("-t,--threads", engine.n_threads, 0, 4096, "Threads that compute; 0: as many as cores");
     options.whole("--parallel", engine.n_parallel, 1, 4096, "Texts that are computed at once");
     options.whole("--max-queue", engine.max_queue, 0, 1'000'000, "Texts that may wait; beyond it 429");

@@ -46,6 +46,8 @@ struct ServerOptions {
     bool sandbox = false;
     // What is served.
     std::vector<std::string> models;  // -m, several, "path" or "id=path"; none: the embedded one
+    std::vector<std::string> hub_models;  // --hf, several, "spec" or "id=spec"
+    bool offline = false;
     RegistryOptions registry;
 };
 

@@ -88,8 +88,8 @@ void Embedder::step(std::vector<Progress>& group, bitnet_pooling pooling) {
         for (; text.n_done < end; text.n_done++) {
             tokens.push_back((*text.tokens)[text.n_done]);
             sequences.push_back(static_cast<bitnet_seq_id>(i));
-            const bool last = text.n_done + 1 == text.tokens->size();
-            wanted.push_back(pooling == BITNET_POOLING_MEAN || last ? 1 : 0);
+            const size_t chosen = pooling == BITNET_POOLING_CLS ? 0 : text.tokens->size() - 1;
+            wanted.push_back(pooling == BITNET_POOLING_MEAN || text.n_done == chosen ? 1 : 0);
         }
     }
     bitnet_batch batch = {};

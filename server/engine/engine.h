@@ -21,6 +21,7 @@ struct EngineOptions {
     int32_t n_parallel = 32;  // texts computed at once
     int32_t n_cached = -1;    // finished texts whose beginnings may be used again; -1: four times n_parallel; 0: none
     int32_t n_threads = 0;
+    int32_t type_k = BITNET_KV_F16, type_v = BITNET_KV_F16;
     int32_t max_queue = 256;     // texts that wait; beyond it SERVER_OVERLOADED
     int32_t chunk_tokens = 512;  // of prompts per step, so that running texts never stall longer
     int32_t chunk_ms = 250;      // nor longer than that, by the measured speed; 0: chunk_tokens alone

@@ -31,6 +31,8 @@ bitnet_context_params context_params(int32_t n_cells, const EngineOptions& optio
     params.n_batch = options.chunk_tokens + options.n_parallel;
     params.n_threads = options.n_threads;
     params.max_bytes = options.max_bytes;
+    params.type_k = options.type_k;
+    params.type_v = options.type_v;
     return params;
 }
 

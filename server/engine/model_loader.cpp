@@ -98,8 +98,10 @@ uint64_t ModelLoader::bytes_needed(const ModelSource& source) const {
     }
     bitnet_context_params params = bitnet_context_default_params();
     params.n_ctx = std::max(0, options_.engine.n_ctx);
+    bitnet_model_params model_params = bitnet_model_default_params();
+    if (!options_.quantization.empty()) model_params.quantization = options_.quantization.c_str();
     auto estimate = sized<bitnet_memory_estimate>();
-    check(bitnet_model_estimate_memory_from_path(path.c_str(), nullptr, &params, &estimate));
+    check(bitnet_model_estimate_memory_from_path(path.c_str(), &model_params, &params, &estimate));
     return estimate.total_bytes;
 }
 
@@ -109,6 +111,7 @@ ModelHandle ModelLoader::load(const ModelSource& source, const std::string& kern
     bitnet_model_params params = bitnet_model_default_params();
     const std::string& chosen = kernel.empty() ? options_.kernel : kernel;
     if (!chosen.empty()) params.kernel = chosen.c_str();
+    if (!options_.quantization.empty()) params.quantization = options_.quantization.c_str();
     params.device = device.c_str();
     bitnet_model* model = nullptr;
     std::string path;
