@@ -10,7 +10,14 @@ endif()
 add_library(bitnet::bitnet ALIAS bitnet)
 target_include_directories(bitnet INTERFACE $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-target_link_libraries(bitnet PRIVATE Threads::Threads PCRE2::8)
+set(bitnet_linker_language CXX)
+if(BITNET_SELF_CONTAINED)
+    include(self_contained)
+    set(bitnet_linker_language C)
+    target_link_libraries(bitnet PRIVATE Threads::Threads $<LINK_ONLY:m>)
+else()
+    target_link_libraries(bitnet PRIVATE Threads::Threads PCRE2::8)
+endif()
 target_link_options(bitnet PRIVATE $<TARGET_PROPERTY:bitnet_settings,INTERFACE_LINK_OPTIONS>)
 
 # bitnet.h promises binary compatibility within a major version, before 1.0 within a minor one; the soname says the same.
@@ -21,14 +28,20 @@ else()
     set(bitnet_soversion ${PROJECT_VERSION_MAJOR})
     set(bitnet_compatibility SameMajorVersion)
 endif()
-set_target_properties(bitnet PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${bitnet_soversion}
-    INSTALL_RPATH "")
+set_target_properties(bitnet PROPERTIES LINKER_LANGUAGE ${bitnet_linker_language}
+    VERSION ${PROJECT_VERSION} SOVERSION ${bitnet_soversion} INSTALL_RPATH "")
 
+if(WIN32)
+    target_link_libraries(bitnet PRIVATE synchronization)  # WaitOnAddress
+    set_target_properties(bitnet PROPERTIES PREFIX "")  # bitnet.dll
+endif()
 if(BITNET_SHARED AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
     # Hidden visibility does not cover templates of the standard library (they are instantiated with default visibility);
-    # the version script does. Two engines in one process then share nothing but libstdc++.
+    # the version script does, and our own calls of bitnet_* stay inside (-Bsymbolic) where another version of this library
+    # came first. Two engines in one process then share nothing but libstdc++.
     set(bitnet_export_map ${PROJECT_SOURCE_DIR}/cmake/bitnet.map)
-    target_link_options(bitnet PRIVATE LINKER:--version-script=${bitnet_export_map} LINKER:-z,relro,-z,now)
+    target_link_options(bitnet PRIVATE LINKER:--version-script=${bitnet_export_map} LINKER:-Bsymbolic
+        LINKER:-z,relro,-z,now)
     set_property(TARGET bitnet APPEND PROPERTY LINK_DEPENDS ${bitnet_export_map})
     if(NOT BITNET_SANITIZE)  # a sanitizer's runtime comes with the program, not with the library
         target_link_options(bitnet PRIVATE LINKER:--no-undefined)
@@ -38,21 +51,27 @@ endif()
 if(BITNET_INSTALL)
     include(CMakePackageConfigHelpers)
     set(bitnet_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitnet)
-    install(TARGETS bitnet EXPORT bitnet-targets)
-    install(FILES bitnet.h TYPE INCLUDE)
-    install(FILES LICENSE TYPE DOC)
-    install(EXPORT bitnet-targets NAMESPACE bitnet:: DESTINATION ${bitnet_package_dir})
+    # Components: library is what a finished program needs, dev what a compiler needs, tools are the programs.
+    install(TARGETS bitnet EXPORT bitnet-targets RUNTIME COMPONENT library LIBRARY COMPONENT library NAMELINK_COMPONENT dev
+        ARCHIVE COMPONENT dev)
+    install(FILES bitnet.h TYPE INCLUDE COMPONENT dev)
+    if(NOT BITNET_DEBIAN_LAYOUT)  # a file "copyright" per package there
+        install(FILES LICENSE TYPE DOC COMPONENT library)
+    endif()
+    install(EXPORT bitnet-targets NAMESPACE bitnet:: DESTINATION ${bitnet_package_dir} COMPONENT dev)
     configure_package_config_file(cmake/bitnet-config.cmake.in ${PROJECT_BINARY_DIR}/bitnet-config.cmake
         INSTALL_DESTINATION ${bitnet_package_dir} NO_SET_AND_CHECK_MACRO)
     write_basic_package_version_file(${PROJECT_BINARY_DIR}/bitnet-config-version.cmake
         COMPATIBILITY ${bitnet_compatibility})
     install(FILES ${PROJECT_BINARY_DIR}/bitnet-config.cmake ${PROJECT_BINARY_DIR}/bitnet-config-version.cmake
-        DESTINATION ${bitnet_package_dir})
+        DESTINATION ${bitnet_package_dir} COMPONENT dev)
     if(NOT BITNET_SHARED)
-        install(FILES cmake/FindPCRE2.cmake DESTINATION ${bitnet_package_dir})
+        install(FILES cmake/FindPCRE2.cmake DESTINATION ${bitnet_package_dir} COMPONENT dev)
         set(bitnet_pc_cflags "-DBITNET_STATIC")
         set(bitnet_pc_libs_private "-lstdc++ -lm -pthread -lpcre2-8")
-        if(NOT PC_PCRE2_FOUND)
+        if(BITNET_SELF_CONTAINED)
+            set(bitnet_pc_libs_private "-lm -pthread")
+        elseif(NOT PC_PCRE2_FOUND)
             set(bitnet_pc_libs_private "-lstdc++ -lm -pthread ${PCRE2_LIBRARY}")
         endif()
     endif()
@@ -60,5 +79,5 @@ if(BITNET_INSTALL)
     cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
         OUTPUT_VARIABLE bitnet_pc_prefix)
     configure_file(cmake/bitnet.pc.in ${PROJECT_BINARY_DIR}/bitnet.pc @ONLY)
-    install(FILES ${PROJECT_BINARY_DIR}/bitnet.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+    install(FILES ${PROJECT_BINARY_DIR}/bitnet.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 endif()

@@ -26,12 +26,39 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
     # 107852; mended in 13). AddressSanitizer looks for the same and is right.
     target_compile_options(bitnet_settings INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds>")
 endif()
+if(BITNET_REPRODUCIBLE)
+    # Programs hold neither the folder they were built in nor the time: whoever builds the same commit gets the same bytes.
+    target_compile_options(bitnet_settings INTERFACE -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
+    target_link_options(bitnet_settings INTERFACE -s)
+endif()
+# Dates in programs and packages are SOURCE_DATE_EPOCH, here the commit's: string(TIMESTAMP) and CPack both look there.
+set(bitnet_source_date "$ENV{SOURCE_DATE_EPOCH}")
+if(bitnet_source_date STREQUAL "" AND PROJECT_IS_TOP_LEVEL)
+    find_package(Git QUIET)
+    if(GIT_FOUND)
+        execute_process(COMMAND ${GIT_EXECUTABLE} log -1 --format=%ct WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+            OUTPUT_VARIABLE bitnet_source_date OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    endif()
+    if(bitnet_source_date STREQUAL "")
+        file(TIMESTAMP ${PROJECT_SOURCE_DIR}/bitnet.h bitnet_source_date %s UTC)  # an archive keeps its files' times
+    endif()
+endif()
+if(BITNET_REPRODUCIBLE)
+    set(ENV{SOURCE_DATE_EPOCH} ${bitnet_source_date})
+endif()
 if(BITNET_WERROR)
     target_compile_options(bitnet_settings INTERFACE -Werror)
 endif()
 if(BITNET_SANITIZE)
     target_compile_options(bitnet_settings INTERFACE -fsanitize=${BITNET_SANITIZE} -fno-omit-frame-pointer
         -fno-sanitize-recover=all)
+    # GCC says in a macro what it does, and clang only since a later version than 14.
+    foreach(sanitizer ADDRESS THREAD)
+        string(TOLOWER ${sanitizer} name)
+        if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND BITNET_SANITIZE MATCHES ${name})
+            target_compile_options(bitnet_settings INTERFACE -U__SANITIZE_${sanitizer}__ -D__SANITIZE_${sanitizer}__=1)
+        endif()
+    endforeach()
     target_link_options(bitnet_settings INTERFACE -fsanitize=${BITNET_SANITIZE})
 endif()
 if(BITNET_FUZZ)
@@ -42,12 +69,18 @@ if(BITNET_FUZZ)
     target_compile_options(bitnet_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# Position independent, so that the objects fit into the shared library; WebAssembly knows no such library and pays for it.
+set(bitnet_pic ON)
+if(EMSCRIPTEN)
+    set(bitnet_pic OFF)
+endif()
+
 # One static library per folder: every .cpp below it, the repository root as include path.
 function(bitnet_internal_library name folder)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp ${PROJECT_SOURCE_DIR}/${folder}/*.h)
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
     target_link_libraries(${name} PUBLIC bitnet_settings)
-    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX POSITION_INDEPENDENT_CODE ${bitnet_pic} CXX_EXTENSIONS OFF
         CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 endfunction()
