@@ -164,7 +164,7 @@ TEST_CASE("norms of a type nobody writes are refused by type") {
 }
 
 TEST_CASE("architectures that are unknown, missing or nonsense are named on one line with the known ones") {
-    for (const std::string bad : {"qwen3", "", "llama ", "LLAMA", "a\nb\x01", "\xff\xfe"}) {
+    for (const std::string bad : {"qwen2", "", "llama ", "LLAMA", "a\nb\x01", "\xff\xfe"}) {
         CAPTURE(bad);
         test::ModelEdit file = golden();
         file.set_string("general.architecture", bad);

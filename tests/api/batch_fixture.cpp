@@ -8,6 +8,7 @@ Run::Run(const ContextHandle& context, const Wish& wish, bitnet_seq_id id)
     sampler.temperature = wish.temperature;
     sampler.has_seed = 1;
     sampler.seed = wish.seed;
+    if (wish.tweak) wish.tweak(sampler);
     std::vector<const char*> stops;
     for (const std::string& stop : wish.stops) stops.push_back(stop.c_str());
     bitnet_generation_params params = bitnet_generation_default_params();
@@ -19,6 +20,7 @@ Run::Run(const ContextHandle& context, const Wish& wish, bitnet_seq_id id)
     params.receipt = wish.receipt ? 1 : 0;
     params.grammar = wish.grammar;
     params.deadline_us = wish.deadline_us;
+    params.n_draft = wish.n_draft;
     bitnet_generation* generation = nullptr;
     must(bitnet_generation_create_from_tokens(context.get(), id, wish.prompt.data(), wish.prompt.size(), &params,
                                               &generation));

@@ -20,6 +20,8 @@ struct Wish {
     bool receipt = false;
     const bitnet_grammar* grammar = nullptr;
     uint64_t deadline_us = 0;
+    int32_t n_draft = 0;
+    std::function<void(bitnet_sampler_params& sampler)> tweak;
     // Called when a sequence begins with it, e.g. to set adapters.
     std::function<void(const ContextHandle& context, bitnet_seq_id id)> begin;
 };

@@ -170,7 +170,7 @@ TEST_CASE("embeddings that were not kept, do not exist or do not fit are refused
                                                               n)) == "BITNET_E_NOT_FOUND");
     CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 2, BITNET_POOLING_LAST, 0, out.data(),
                                                               n)) == "BITNET_E_ARGUMENT");
-    CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 0, static_cast<bitnet_pooling>(2), 0,
+    CHECK(test::name_of(bitnet_context_get_sequence_embedding(context.get(), 0, static_cast<bitnet_pooling>(4), 0,
                                                               out.data(), n)) == "BITNET_E_ARGUMENT");
     test::last_error();
     CHECK(out == Vector(n, 7.0f));

@@ -268,7 +268,7 @@ TEST_CASE("a deadline ends a text in the middle of its prompt, and nobody else's
     CHECK(runs[1].made() == alone(model, wishes[1]));
     // And behind the prompt.
     wishes[0] = wish(3, -1, 1);
-    wishes[0].deadline_us = 20000;
+    wishes[0].deadline_us = 1000;  // the text would take some hundred passes
     Run late(context, wishes[0], 0);
     while (!late.over()) test::next_batch({&late}, 0);
     CHECK(late.made().reason == "deadline");

@@ -54,7 +54,7 @@ TEST_CASE("the kernel list is complete: each type has a selected kernel, and a s
         }
         CHECK(info.exact == 1);
     }
-    CHECK(types.size() == 10);  // nine storage types and the vector kernels
+    CHECK(types.size() == 15);  // fourteen storage types and the vector kernels
     CHECK(selected == types);
     CHECK(scalar == types);
 }
@@ -66,7 +66,12 @@ TEST_CASE("kernels are chosen by level or by name, the empty name is automatic, 
         bitnet_kernel_info info = {};
         info.struct_size = sizeof info;
         test::must(bitnet_kernel_get_info(i, &info));
-        const bitnet_model_params params = test::model_params([&](bitnet_model_params& p) { p.kernel = info.name; });
+        const std::string layout =
+            std::string(info.name).substr(0, std::string(info.name).find('_'));  // "i2s", "t5", ...
+        const bitnet_model_params params = test::model_params([&](bitnet_model_params& p) {
+            p.kernel = info.name;
+            if (std::string(info.type) == "i2_s") p.quantization = layout.c_str();
+        });
         bitnet_model* model = nullptr;
         const bitnet_status status = bitnet_model_load(test::golden_model("b158-i2s").c_str(), &params, &model);
         CAPTURE(info.name);

@@ -93,6 +93,27 @@ TEST_CASE("a model, its contexts and a sampler may be freed in any order") {
     } while (std::next_permutation(order.begin(), order.end()));
 }
 
+TEST_CASE("a generation outlives its context, and says so when it is asked for more") {
+    test::ContextHandle context = test::make_context(test::load_model(test::golden_model("b158-i2s")),
+                                                     [](bitnet_context_params& p) { p.n_seq_max = 2; });
+    const bitnet_token prompt[] = {1, 2, 3};
+    bitnet_generation* generations[2] = {};
+    for (bitnet_generation*& generation : generations) {
+        test::must(bitnet_generation_create_from_tokens(context.get(), &generation == generations ? 0 : 1, prompt, 3,
+                                                        nullptr, &generation));
+    }
+    bitnet_generation_step step = {};
+    step.struct_size = sizeof step;
+    test::must(bitnet_generation_next(generations[0], &step));
+    context.reset();
+    CHECK(test::name_of(bitnet_generation_next(generations[0], &step)) == "BITNET_E_STATE");
+    CHECK(test::last_error().find("context was freed") != std::string::npos);
+    CHECK(test::name_of(bitnet_generation_next_batch(generations, 1, 1, &step)) == "BITNET_E_STATE");
+    test::last_error();
+    bitnet_generation_free(generations[0]);
+    bitnet_generation_free(generations[1]);
+}
+
 TEST_CASE("a context alone keeps a model alive that lies in the caller's memory") {
     const std::vector<uint8_t> bytes = test::read_file(test::golden_model("b158-i2s"));
     const Story expected = expected_story(5);

@@ -73,23 +73,39 @@ const StructRow kStructs[] = {
     STRUCT_ROW(bitnet_allocator, 32),
     STRUCT_ROW(bitnet_batch, 40),
     STRUCT_ROW(bitnet_context_params, 48),
+    STRUCT_ROW(bitnet_conv2d_params, 64),
+    STRUCT_ROW(bitnet_convert_info, 96),
+    STRUCT_ROW(bitnet_convert_params, 72),
+    STRUCT_ROW(bitnet_converted_tensor, 112),
     STRUCT_ROW(bitnet_device_info, 72),
     STRUCT_ROW(bitnet_device_memory, 40),
     STRUCT_ROW(bitnet_device_stats, 152),
     STRUCT_ROW(bitnet_environment_info, 56),
     STRUCT_ROW(bitnet_error_info, 48),
+    STRUCT_ROW(bitnet_file_info, 48),
+    STRUCT_ROW(bitnet_file_tensor, 88),
     STRUCT_ROW(bitnet_forward_input, 48),
     STRUCT_ROW(bitnet_generation_params, 48),
     STRUCT_ROW(bitnet_generation_result, 168),
     STRUCT_ROW(bitnet_generation_step, 64),
     STRUCT_ROW(bitnet_kernel_info, 48),
+    STRUCT_ROW(bitnet_kernel_run, 80),
+    STRUCT_ROW(bitnet_kernel_timing, 40),
+    STRUCT_ROW(bitnet_limits_params, 48),
+    STRUCT_ROW(bitnet_machine_limits, 56),
     STRUCT_ROW(bitnet_memory_breakdown, 64),
     STRUCT_ROW(bitnet_memory_estimate, 168),
     STRUCT_ROW(bitnet_memory_info, 48),
+    STRUCT_ROW(bitnet_merge_info, 88),
+    STRUCT_ROW(bitnet_merge_params, 40),
+    STRUCT_ROW(bitnet_merged_tensor, 80),
     STRUCT_ROW(bitnet_metrics, 56),
     STRUCT_ROW(bitnet_model_config, 80),
     STRUCT_ROW(bitnet_model_info, 112),
     STRUCT_ROW(bitnet_model_params, 56),
+    STRUCT_ROW(bitnet_node_value, 64),
+    STRUCT_ROW(bitnet_pass_shape, 16),
+    STRUCT_ROW(bitnet_pass_work, 56),
     STRUCT_ROW(bitnet_performance_metrics, 128),
     STRUCT_ROW(bitnet_quantization_info, 80),
     STRUCT_ROW(bitnet_quantize_accuracy, 56),
@@ -100,8 +116,13 @@ const StructRow kStructs[] = {
     STRUCT_ROW(bitnet_receipt_params, 56),
     STRUCT_ROW(bitnet_receipt_report, 40),
     STRUCT_ROW(bitnet_sampler_params, 72),
+    STRUCT_ROW(bitnet_synthetic_params, 48),
+    STRUCT_ROW(bitnet_synthetic_shape, 72),
     STRUCT_ROW(bitnet_tensor_info, 88),
+    STRUCT_ROW(bitnet_tokenizer_discovery_info, 88),
+    STRUCT_ROW(bitnet_tokenizer_discovery_params, 40),
     STRUCT_ROW(bitnet_tokenizer_info, 64),
+    STRUCT_ROW(bitnet_tokenizer_source, 48),
     STRUCT_ROW(bitnet_type_usage, 48),
     STRUCT_ROW(bitnet_validation_finding, 64),
     STRUCT_ROW(bitnet_validation_info, 104),
@@ -220,6 +241,11 @@ TEST_CASE("params_init writes the defaults into as many bytes as the caller has"
     check_init(bitnet_sampler_params_init);
     check_init(bitnet_generation_params_init);
     check_init(bitnet_validation_params_init);
+    check_init(bitnet_tokenizer_discovery_params_init);
+    check_init(bitnet_convert_params_init);
+    check_init(bitnet_synthetic_params_init);
+    check_init(bitnet_limits_params_init);
+    check_init(bitnet_kernel_run_init);
 }
 
 TEST_CASE("the inline helpers give what the functions give") {

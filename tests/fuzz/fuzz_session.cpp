@@ -73,7 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     kern::KernelSet kernels;
     kern::select_kernels("", &kernels);
     const auto backend = tg::make_cpu_backend(*kernels.vec, 1, 16, 1);
-    KvCache cache(*backend, 1, 2, kCells, kSequences);
+    KvCache cache(*backend, {1, 1, 2}, kCells, kSequences);
     for (const tg::KvLayer& layer : cache.layers()) {
         std::memset(layer.k, 0, kCells * 2 * sizeof(uint16_t));
         std::memset(layer.v, 0, kCells * 2 * sizeof(uint16_t));

@@ -65,15 +65,15 @@ TEST_CASE(
         for (const kern::KernelSet& kernels : test::runnable_kernel_sets()) {
             for (int n_threads = 1; n_threads <= 5; ++n_threads) {
                 for (const int order : {0, 1, 2}) {  // where the cells lie: rising, falling, scattered
-                    std::vector<uint16_t> cache(static_cast<size_t>(2 * kCells * kv_width),
-                                                0x7e00);  // NaN where unwritten
-                    const tg::KvLayer layer{cache.data(), cache.data() + kCells * kv_width};
+                    std::vector<uint8_t> cache(static_cast<size_t>(4 * kCells * kv_width),
+                                               0x7e);  // NaN where unwritten
+                    const tg::KvLayer layer{cache.data(), cache.data() + 2 * kCells * kv_width};
                     tg::Graph g;
                     test::WeightStore w(kernels);
                     const tg::ValueId vq = g.get_rows(w.table(q, q_width), "q"),
                                       vk = g.get_rows(w.table(k, kv_width), "k");
                     const tg::ValueId vv = g.get_rows(w.table(v, kv_width), "v");
-                    g.kv_store(vk, vv, layer, "store");
+                    g.kv_store(vk, vv, layer, s.head_dim, "store");
                     const tg::ValueId result = g.attention(vq, layer, s.n_head, s.n_head_kv, s.head_dim, "attend");
                     g.make_external(result, 0);
 
@@ -109,5 +109,49 @@ TEST_CASE(
         for (size_t i = 0; i < first.size(); ++i)
             worst = std::max(worst, std::fabs(static_cast<double>(first[i]) - expected[i]));
         CHECK(worst < 1e-6);
+    }
+}
+
+TEST_CASE("windowed attention is attention over the visible cells without the first n_outside ones") {
+    constexpr int64_t kTokens = 9, kCells = 9;
+    constexpr int32_t kHeads = 4, kHeadsKv = 2, kHead = 16;
+    const std::vector<float> q = test::Random(5).reals(kTokens * kHeads * kHead);
+    const std::vector<float> kv = test::Random(6).reals(kTokens * kHeadsKv * kHead);
+    const auto attend = [&](bool windowed, bool cut_lists, int n_threads, const kern::KernelSet& kernels) {
+        std::vector<uint8_t> cache(static_cast<size_t>(4 * kCells * kHeadsKv * kHead));
+        const tg::KvLayer layer{cache.data(), cache.data() + 2 * kCells * kHeadsKv * kHead};
+        tg::Graph g;
+        test::WeightStore w(kernels);
+        const tg::ValueId keys = g.get_rows(w.table(kv, kHeadsKv * kHead), "kv");
+        const tg::ValueId queries = g.get_rows(w.table(q, kHeads * kHead), "q");
+        g.kv_store(keys, keys, layer, kHead, "store");
+        const tg::ValueId result = g.attention(queries, layer, kHeads, kHeadsKv, kHead, "attend", windowed);
+        g.make_external(result, 0);
+        test::Feed feed(kTokens);
+        tg::RunInputs in = feed.inputs();
+        std::vector<int32_t> outside, n_visible;
+        std::vector<const int32_t*> visible;
+        for (int32_t i = 0; i < kTokens; ++i) {
+            const int32_t n = i < 3 ? 0 : i - 2;  // a window of 3
+            outside.push_back(cut_lists ? 0 : n);
+            visible.push_back(feed.cells.data() + (cut_lists ? n : 0));
+            n_visible.push_back(i + 1 - (cut_lists ? n : 0));
+        }
+        in.n_outside = outside.data();
+        in.visible = visible.data();
+        in.n_visible = n_visible.data();
+        std::vector<float> out(static_cast<size_t>(kTokens * kHeads * kHead));
+        in.external[0] = out.data();
+        const tg::MemoryPlan plan = tg::plan_memory(g, kTokens);
+        const auto backend = tg::make_cpu_backend(*kernels.vec, n_threads, kTokens, kHeads / kHeadsKv);
+        const auto arena = backend->allocate(plan.arena_bytes, "test");
+        REQUIRE(backend->run(g, plan, *arena, in, {}, nullptr) == tg::RunResult::done);
+        return out;
+    };
+    const std::vector<kern::KernelSet> sets = test::runnable_kernel_sets();
+    const std::vector<float> expected = attend(false, true, 1, sets.front());
+    CHECK(attend(false, false, 1, sets.front()) != expected);
+    for (const kern::KernelSet& kernels : sets) {
+        for (const int n_threads : {1, 3}) CHECK(attend(true, false, n_threads, kernels) == expected);
     }
 }

@@ -132,6 +132,34 @@ TEST_CASE("stopping never leaves a thread waiting for one that has gone") {
     CHECK(stopped > 0);
 }
 
+TEST_CASE(
+    "row by row work taken a few rows at a time gives the bits of one node after the other, on any number of threads") {
+    const kern::KernelSet kernels = best_kernels();
+    test::WeightStore weights(kernels);
+    for (const int64_t n_tokens : {1, 9, 70, 131}) {
+        tg::Graph graph;  // two blocks of a feed-forward network, whose values take each other's places in memory
+        const std::vector<float> embedding = test::Random(3).reals(static_cast<size_t>(n_tokens * 256));
+        tg::ValueId x = graph.get_rows(weights.table(embedding, 256), "x");
+        for (uint64_t i = 0; i < 2; ++i) {
+            const tg::ValueId h = graph.rms_norm(x, nullptr, 0, 1e-5f, "norm");
+            const tg::ValueId gate = graph.mul_mat(weights.random(kern::QuantType::i2_s, 512, 256, 30 + i), h, "gate");
+            const tg::ValueId up = graph.mul_mat(weights.random(kern::QuantType::i2_s, 512, 256, 40 + i), h, "up");
+            const tg::ValueId z = graph.rms_norm(graph.relu2_mul(gate, up, "relu2"), nullptr, 0, 1e-5f, "sub_norm");
+            x = graph.add(x, graph.mul_mat(weights.random(kern::QuantType::i2_s, 256, 512, 50 + i), z, "down"), "sum");
+        }
+        test::Feed feed(n_tokens);
+        tg::GraphTrace trace;  // a traced run takes node after node
+        const std::vector<float> expected = test::run_graph(graph, x, kernels, 1, feed, &trace);
+        for (const int n_threads : {1, 2, 3}) {
+            CAPTURE(n_tokens);
+            CAPTURE(n_threads);
+            const std::vector<float> out = test::run_graph(graph, x, kernels, n_threads, feed);
+            REQUIRE(out.size() == expected.size());
+            CHECK(std::memcmp(out.data(), expected.data(), out.size() * sizeof(float)) == 0);
+        }
+    }
+}
+
 TEST_CASE("a trace has a row for every node, with the checksum of what the node gave") {
     const kern::KernelSet kernels = best_kernels();
     Chain chain(kernels, 4);
@@ -184,7 +212,8 @@ TEST_CASE("upload and download copy bytes at an offset, and sizes are told") {
     const auto backend = tg::make_cpu_backend(*kernels.vec, 2, 33, 3);
     CHECK(std::string(backend->name()) == "cpu");
     CHECK(backend->n_threads() == 2);
-    CHECK(backend->scratch_bytes() == size_t{2} * 48 * 3 * sizeof(float));
+    CHECK(backend->scratch_bytes() == size_t{2} * 48 * 64 * sizeof(float));  // rows for several tokens
+    CHECK(tg::cpu_backend_scratch_bytes(1, 100000, 3) == size_t{100000} * 3 * sizeof(float));
     const auto buffer = backend->allocate(100, "test");
     CHECK(buffer->size() == 100);
     const char text[] = "seven";

@@ -61,7 +61,8 @@ TEST_CASE("a shape that does not fit throws a shape error that names the node an
         {"heads that do not fill the row", [&] { g.rope(x, angles, rope, 3, 64, "bad"); }},
         {"a rotated width above the head", [&] { g.rope(x, angles, rope, 8, 32, "bad"); }},
         {"a table of another rotated width", [&] { g.rope(x, k, rope, 4, 64, "bad"); }},
-        {"keys and values of different width", [&] { g.kv_store(x, k, {}, "bad"); }},
+        {"keys and values of different width", [&] { g.kv_store(x, k, {}, 64, "bad"); }},
+        {"keys that are not whole heads", [&] { g.kv_store(x, x, {}, 48, "bad"); }},
         {"query heads that do not fill the row", [&] { g.attention(x, {}, 3, 1, 64, "bad"); }},
         {"KV heads that do not divide", [&] { g.attention(x, {}, 4, 3, 64, "bad"); }},
         {"no KV heads", [&] { g.attention(x, {}, 4, 0, 64, "bad"); }},
@@ -153,20 +154,20 @@ TEST_CASE("activations are packed again after their row was rotated in place") {
 TEST_CASE("a graph built without a cache gets one later, layer by layer, and knows what its lists take") {
     const tg::Weight table = weight("table", 256, 10, kern::QuantType::f32);
     const std::vector<tg::KvLayer> none(2);
-    uint16_t cells[4] = {};
+    uint8_t cells[4] = {};
     tg::Graph g;
     const size_t empty = g.bytes();
     const tg::ValueId x = g.get_rows(table, "x");
     for (const tg::KvLayer& layer : none) {
-        g.kv_store(x, x, layer, "store");
+        g.kv_store(x, x, layer, 64, "store");
         g.attention(x, layer, 4, 4, 64, "attention");
     }
     g.bind_kv({{cells, cells + 1}, {cells + 2, cells + 3}});
-    std::vector<uint16_t*> bound;
+    std::vector<uint8_t*> bound;
     for (const tg::Node& node : g.nodes()) {
         if (node.op == tg::OpKind::kv_store || node.op == tg::OpKind::attention) bound.push_back(node.params.kv.k);
     }
-    CHECK(bound == std::vector<uint16_t*>{cells, cells, cells + 2, cells + 2});
+    CHECK(bound == std::vector<uint8_t*>{cells, cells, cells + 2, cells + 2});
     CHECK_THROWS_AS(g.bind_kv({{cells, cells}}), tg::Error);
     CHECK(g.bytes() >= empty + 5 * sizeof(tg::Node) + 3 * sizeof(tg::Value));
     const size_t before = g.bytes();

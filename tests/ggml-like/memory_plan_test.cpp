@@ -25,7 +25,7 @@ constexpr int kHeadDim = 64;
 struct RandomGraph {
     tg::Graph graph;
     std::deque<tg::Weight> weights;
-    std::deque<uint16_t> kv;  // addresses only
+    std::deque<uint8_t> kv;  // addresses only
     test::Random random;
 
     explicit RandomGraph(uint64_t seed, int n_nodes) : random(seed) {
@@ -70,7 +70,7 @@ struct RandomGraph {
                         kv.resize(kv.size() + 2);
                         stored.push_back({&kv[kv.size() - 2], &kv[kv.size() - 1]});
                         stored_width.push_back(value.width);
-                        graph.kv_store(x, x, stored.back(), "store");
+                        graph.kv_store(x, x, stored.back(), static_cast<int32_t>(graph.value(x).width), "store");
                     }
                     break;
                 case 6:

@@ -19,12 +19,17 @@ import numpy as np
 import codecs_numpy
 from gguf_numpy import read_gguf
 
-# Per architecture: is the RoPE pairing half-split (i, i+d/2) or adjacent (2i, 2i+1); are there sub-norms; activation.
+# Per architecture: is the RoPE pairing half-split (i, i+d/2) or adjacent (2i, 2i+1); are there sub-norms; activation; and
+# for some: norms of each query and key head before rotation, norms of what attention and feed-forward part add, an
+# embedding times sqrt(n_embd), every how many layers one is without the sliding window that the file names.
 ARCHITECTURES = {
     "bitnet-b1.58": {"half_split": True, "sub_norms": True, "activation": "relu2"},
     "bitnet-25": {"half_split": True, "sub_norms": True, "activation": "relu2"},
     "bitnet": {"half_split": True, "sub_norms": True, "activation": "silu"},
     "llama": {"half_split": False, "sub_norms": False, "activation": "silu"},
+    "qwen3": {"half_split": True, "sub_norms": False, "activation": "silu", "head_norms": True},
+    "gemma3": {"half_split": True, "sub_norms": False, "activation": "gelu", "head_norms": True, "post_norms": True,
+               "scaled": True, "sliding_period": 6},
 }
 PROJECTIONS = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 
@@ -49,6 +54,7 @@ class Linear:
     ternary: bool
     factor: float
     adapters: list[LowRank] = field(default_factory=list)
+    norm_in: np.ndarray | None = None  # of its input, besides what others see
 
 
 @dataclass
@@ -111,6 +117,9 @@ class Model:
     rope_base: float
     rope_factor: float
     rope_divisors: np.ndarray
+    window: int  # 0: none
+    sliding_period: int
+    sliding_rope_base: float
     embedding: np.ndarray
     head: np.ndarray
     output_norm: np.ndarray
@@ -119,6 +128,10 @@ class Model:
     half_cache: bool = True
     rounding: Rounding = field(default_factory=Rounding)
     head_adapters: list[LowRank] = field(default_factory=list)
+    last_hidden: np.ndarray | None = None  # of the last forward pass: what embeddings are made from
+
+    def slides(self, layer: int) -> bool:
+        return self.window > 0 and (layer + 1) % self.sliding_period != 0
 
     def new_cache(self) -> Cache:
         empty = np.zeros((0, self.n_kv_head, self.head_dim), self.dtype)
@@ -164,24 +177,30 @@ def load_model(path: str | Path, dtype: type = np.float64, half_cache: bool = Tr
         tensor = tensors[f"{prefix}{name}.weight"]
         scale = f"{prefix}{name}.scale"
         output_factor = float(decoded(scale).reshape(-1)[0]) if scale in tensors else 1.0
+        norm_in = f"{prefix}{name}_norm_in.weight"
         return Linear(decoded(tensor.name), tensor.type in codecs_numpy.TERNARY_TYPES, output_factor,
-                      low_rank_of(tensor.name, adapters or [], dtype))
+                      low_rank_of(tensor.name, adapters or [], dtype), decoded(norm_in) if norm_in in tensors else None)
 
     layers = []
     for n in range(key("block_count")):
         prefix = f"blk.{n}."
         norms = ["attn_norm", "ffn_norm"] + (["attn_sub_norm", "ffn_sub_norm"] if traits["sub_norms"] else [])
+        norms += ["attn_q_norm", "attn_k_norm"] if traits.get("head_norms") else []
+        norms += ["post_attention_norm", "post_ffw_norm"] if traits.get("post_norms") else []
         layer: dict = {name: decoded(f"{prefix}{name}.weight") for name in norms}
         layer |= {name: linear(prefix, name) for name in PROJECTIONS}
         layers.append(layer)
 
     divisors = decoded("rope_freqs.weight") if "rope_freqs.weight" in tensors else np.ones(head_dim // 2, dtype)
     embedding = decoded("token_embd.weight")
+    window = key("attention.sliding_window", 0) if "sliding_period" in traits else 0
     return Model(
         architecture=arch, metadata=metadata, n_layer=len(layers), n_head=n_head,
         n_kv_head=key("attention.head_count_kv", n_head), head_dim=head_dim,
         eps=key("attention.layer_norm_rms_epsilon"), rope_base=key("rope.freq_base", 10000.0),
-        rope_factor=factor, rope_divisors=divisors, embedding=embedding,
+        rope_factor=factor, rope_divisors=divisors, window=window,
+        sliding_period=key("attention.sliding_window_pattern", traits.get("sliding_period", 1)),
+        sliding_rope_base=key("rope.freq_base_swa", 10000.0), embedding=embedding,
         head=decoded("output.weight") if "output.weight" in tensors else embedding,
         output_norm=decoded("output_norm.weight"), layers=layers, dtype=dtype, half_cache=half_cache,
         head_adapters=low_rank_of("output.weight", adapters or [], dtype))
@@ -202,20 +221,25 @@ def project(model: Model, x: np.ndarray, *linears: Linear) -> list[np.ndarray]:
     """Applies projections that share one input; a ternary one sees it rounded to int8, a dense one as it is."""
     out = []
     for linear in linears:
+        seen = x if linear.norm_in is None else rms_norm(x, linear.norm_in, model.eps)
         if linear.ternary:
-            q, scale = quantise_int8(x, model.rounding)
+            q, scale = quantise_int8(seen, model.rounding)
             y = q @ linear.weight.T / scale
         else:
-            y = x @ linear.weight.T
-        out.append(y * x.dtype.type(linear.factor) + sum(adapter(x) for adapter in linear.adapters))
+            y = seen @ linear.weight.T
+        out.append(y * x.dtype.type(linear.factor) + sum(adapter(seen) for adapter in linear.adapters))
     return out
 
 
-def rope(model: Model, x: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Rotates [tokens, heads, head_dim] by position; which two dimensions form a pair depends on the architecture."""
+def rope(model: Model, x: np.ndarray, positions: np.ndarray, layer: int) -> np.ndarray:
+    """Rotates [tokens, heads, head_dim] by position; which two dimensions form a pair depends on the architecture.
+
+    Layers with a sliding window have a base of their own and unscaled positions.
+    """
     half = model.head_dim // 2
-    frequency = model.rope_base ** (-np.arange(half) / half) / model.rope_divisors.astype(np.float64)
-    angle = positions[:, None, None] / model.rope_factor * frequency
+    base, factor = (model.sliding_rope_base, 1.0) if model.slides(layer) else (model.rope_base, model.rope_factor)
+    frequency = base ** (-np.arange(half) / half) / (1.0 if model.slides(layer) else model.rope_divisors.astype(np.float64))
+    angle = positions[:, None, None] / factor * frequency
     cos, sin = np.cos(angle).astype(x.dtype), np.sin(angle).astype(x.dtype)
     if ARCHITECTURES[model.architecture]["half_split"]:
         a, b = x[..., :half], x[..., half:]
@@ -225,17 +249,20 @@ def rope(model: Model, x: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def attention(model: Model, q: np.ndarray, keys: np.ndarray, values: np.ndarray, start: int,
-              mask: np.ndarray | None = None) -> np.ndarray:
+              mask: np.ndarray | None = None, window: int = 0) -> np.ndarray:
     """Grouped-query attention; q is [tokens, n_head, head_dim], the result [tokens, n_head * head_dim].
 
-    Causal, or where mask[i, j] is True token i sees token j.
+    Causal, or where mask[i, j] is True token i sees token j. With a window only the last that many, itself included.
     """
     tokens, total = len(q), len(keys)
     group = model.n_head // model.n_kv_head
     k, v = np.repeat(keys, group, axis=1), np.repeat(values, group, axis=1)
     scores = q.transpose(1, 0, 2) @ k.transpose(1, 2, 0) / q.dtype.type(np.sqrt(model.head_dim))
-    hidden = np.arange(total)[None, :] > start + np.arange(tokens)[:, None]
-    scores = np.where(hidden if mask is None else ~mask, -np.inf, scores)
+    distance = start + np.arange(tokens)[:, None] - np.arange(total)[None, :]
+    hidden = distance < 0 if mask is None else ~mask
+    if window:
+        hidden = hidden | (distance >= window)
+    scores = np.where(hidden, -np.inf, scores)
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)
     return (weights @ v.transpose(1, 0, 2)).transpose(1, 0, 2).reshape(tokens, -1)
@@ -244,36 +271,48 @@ def attention(model: Model, q: np.ndarray, keys: np.ndarray, values: np.ndarray,
 def activate(model: Model, gate: np.ndarray, up: np.ndarray) -> np.ndarray:
     if ARCHITECTURES[model.architecture]["activation"] == "relu2":
         return np.maximum(gate, 0) ** 2 * up
+    if ARCHITECTURES[model.architecture]["activation"] == "gelu":
+        return 0.5 * gate * (1 + np.tanh(np.sqrt(2 / np.pi).astype(gate.dtype) * (gate + 0.044715 * gate ** 3))) * up
     return gate / (1 + np.exp(-gate)) * up
 
 
 def forward(model: Model, ids: list[int], cache: Cache, mask: np.ndarray | None = None) -> np.ndarray:
     """Appends tokens to the cache and returns the logits of each, [tokens, n_vocab]."""
-    sub_norms = ARCHITECTURES[model.architecture]["sub_norms"]
+    traits = ARCHITECTURES[model.architecture]
+    sub_norms, head_norms, post_norms = (traits.get(f"{kind}_norms", False) for kind in ("sub", "head", "post"))
     start, tokens = cache.length, len(ids)
     store = model.rounding.to_half if model.half_cache else lambda x: x
     positions = np.arange(start, start + tokens, dtype=np.float64)
     x = model.embedding[np.asarray(ids)]
+    if traits.get("scaled"):
+        x = x * x.dtype.type(np.sqrt(x.shape[1]))
     for n, layer in enumerate(model.layers):
         h = rms_norm(x, layer["attn_norm"], model.eps)
         q, k, v = project(model, h, layer["attn_q"], layer["attn_k"], layer["attn_v"])
-        q = rope(model, q.reshape(tokens, model.n_head, model.head_dim), positions)
-        k = rope(model, k.reshape(tokens, model.n_kv_head, model.head_dim), positions)
+        q = q.reshape(tokens, model.n_head, model.head_dim)
+        k = k.reshape(tokens, model.n_kv_head, model.head_dim)
+        if head_norms:
+            q = rms_norm(q, layer["attn_q_norm"], model.eps)
+            k = rms_norm(k, layer["attn_k_norm"], model.eps)
+        q, k = rope(model, q, positions, n), rope(model, k, positions, n)
         v = v.reshape(tokens, model.n_kv_head, model.head_dim)
         cache.keys[n] = np.concatenate([cache.keys[n], store(k)])
         cache.values[n] = np.concatenate([cache.values[n], store(v)])
-        a = attention(model, q, cache.keys[n], cache.values[n], start, mask)
+        a = attention(model, q, cache.keys[n], cache.values[n], start, mask, model.window if model.slides(n) else 0)
         if sub_norms:
             a = rms_norm(a, layer["attn_sub_norm"], model.eps)
-        x = x + project(model, a, layer["attn_output"])[0]
+        o = project(model, a, layer["attn_output"])[0]
+        x = x + (rms_norm(o, layer["post_attention_norm"], model.eps) if post_norms else o)
 
         h = rms_norm(x, layer["ffn_norm"], model.eps)
         z = activate(model, *project(model, h, layer["ffn_gate"], layer["ffn_up"]))
         if sub_norms:
             z = rms_norm(z, layer["ffn_sub_norm"], model.eps)
-        x = x + project(model, z, layer["ffn_down"])[0]
+        y = project(model, z, layer["ffn_down"])[0]
+        x = x + (rms_norm(y, layer["post_ffw_norm"], model.eps) if post_norms else y)
     cache.length += tokens
     hidden = rms_norm(x, model.output_norm, model.eps)
+    model.last_hidden = hidden
     return hidden @ model.head.T + sum(adapter(hidden) for adapter in model.head_adapters)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import codecs_numpy
+import oracle
 from gguf_numpy import Tensor
 
 SPACE = "\u2581"
@@ -42,6 +43,9 @@ class Spec:
     alignment: int | None = None
     vocabulary: str = "bpe"
     weights_of: str | None = None
+    eps: float = 1e-5
+    input_norms: bool = False   # one for each projection
+    more: tuple = ()            # metadata of this architecture only: (key, type, value)
     half_margin: float = 1e-3  # of one half-precision step; the least distance of keys and values from a tie
 
     def type_of(self, projection: str) -> str:
@@ -74,6 +78,20 @@ SPECS = [
          {"attn_q": "BF16", "attn_k": "F32", "attn_v": "BF16", "attn_output": "F32", "ffn_gate": "BF16",
           "ffn_up": "F32", "ffn_down": "BF16"}, embedding="BF16", head="F32", n_embd=64, n_ff=64, head_dim=24,
          n_layer=1, alignment=64, half_margin=4e-3),
+    Spec("qwen3-i2s", "qwen3", "BitNet embedding model: a norm of every projection's input, norms of query and key heads, "
+         "heads wider than n_embd / n_head, pooling by the last token",
+         "I2_S", n_ff=256, head_dim=64, rope_base=1000000.0, eps=1e-6, input_norms=True,
+         more=(("pooling_type", "u32", 3),)),
+    Spec("gemma3-i2s", "gemma3", "BitNet embedding model: GELU, scaled embedding, norms of what is added, one kv head, sliding "
+         "window of 5 in two layers of three with a RoPE base of its own, SPM vocabulary, pooling by the mean",
+         "I2_S", n_ff=256, n_layer=3, n_kv_head=1, head_dim=64, rope_base=1000000.0, eps=1e-6, input_norms=True,
+         vocabulary="spm", more=(("attention.sliding_window", "u32", 5), ("attention.sliding_window_pattern", "u32", 3),
+                                 ("rope.scaling.type", "string", "linear"), ("rope.scaling.factor", "f32", 8.0),
+                                 ("pooling_type", "u32", 1))),
+    Spec("qwen3-q8", "qwen3", "a plain qwen3 in Q8_0, untied head", "Q8_0", embedding="Q8_0", head="Q8_0", n_ff=160, n_layer=1,
+         rope_base=1000000.0, eps=1e-6, half_margin=4e-3),
+    Spec("gemma3-f16", "gemma3", "a plain gemma3 in F16 without a sliding window", "F16", n_embd=64, n_ff=96, n_layer=1,
+         head_dim=16, rope_base=1000000.0, eps=1e-6, half_margin=4e-3),
     Spec("b158-zero-layer", "bitnet-b1.58", "every weight of layer 0 is zero, stored with scale 0",
          "I2_S", n_ff=128, zero="layer"),
     Spec("b158-zero-all", "bitnet-b1.58", "every tensor is zero, norms and embedding included: logits are all 0",
@@ -140,8 +158,9 @@ def metadata_of(spec: Spec) -> list[tuple[str, str, object]]:
     if spec.head_dim * spec.n_head != spec.n_embd:
         numbers |= {"attention.key_length": spec.head_dim, "attention.value_length": spec.head_dim}
     rows += [(f"{arch}.{key}", "u32", value) for key, value in numbers.items()]
-    rows += [(f"{arch}.attention.layer_norm_rms_epsilon", "f32", 1e-5),
+    rows += [(f"{arch}.attention.layer_norm_rms_epsilon", "f32", spec.eps),
              (f"{arch}.rope.freq_base", "f32", spec.rope_base)]
+    rows += [(f"{arch}.{key}", kind, value) for key, kind, value in spec.more]
     return rows + vocabulary
 
 
@@ -167,7 +186,8 @@ def tensors_of(spec: Spec, seed: int) -> list[Tensor]:
               "attn_v": (kv_width, spec.n_embd, 1.0), "attn_output": (spec.n_embd, q_width, 0.5),
               "ffn_gate": (spec.n_ff, spec.n_embd, 1.0), "ffn_up": (spec.n_ff, spec.n_embd, 1.0),
               "ffn_down": (spec.n_embd, spec.n_ff, 0.6)}
-    sub_norms = spec.architecture != "llama"
+    traits = oracle.ARCHITECTURES[spec.architecture]
+    input_widths = {"attn_output": q_width, "ffn_down": spec.n_ff}
     out: list[Tensor] = []
 
     def add(name: str, type_name: str, values: np.ndarray, layer: int = -1) -> None:
@@ -183,9 +203,18 @@ def tensors_of(spec: Spec, seed: int) -> list[Tensor]:
         prefix = f"blk.{layer}."
         norm(prefix + "attn_norm", spec.n_embd)
         norm(prefix + "ffn_norm", spec.n_embd)
-        if sub_norms:
+        if traits["sub_norms"]:
             norm(prefix + "attn_sub_norm", q_width)
             norm(prefix + "ffn_sub_norm", spec.n_ff)
+        if traits.get("head_norms"):
+            norm(prefix + "attn_q_norm", spec.head_dim)
+            norm(prefix + "attn_k_norm", spec.head_dim)
+        if traits.get("post_norms"):
+            norm(prefix + "post_attention_norm", spec.n_embd)
+            norm(prefix + "post_ffw_norm", spec.n_embd)
+        if spec.input_norms:
+            for projection in shapes:
+                norm(prefix + projection + "_norm_in", input_widths.get(projection, spec.n_embd))
         for projection, (rows, columns, gain) in shapes.items():
             kind = spec.type_of(projection)
             # TQ1_0 and TQ2_0 draw alike, so that two specs with one seed hold the same weights.

@@ -3,7 +3,8 @@
 install_test.py <way> --source DIR --build DIR --work DIR [--define NAME=VALUE]...
 way     find_package, pkg_config: installs the build folder given, and moves the installed tree before it is used
         subdirectory:             builds the library again inside another project
-        static:                   builds and installs the static library, and uses it through CMake and pkg-config
+        static:                   builds and installs the static library, and uses it through CMake and pkg-config; then
+                                  again as a self-contained one
 --define is passed on to every configure step (compilers, launcher, build type).
 """
 
@@ -59,10 +60,10 @@ class InstallTest:
         run("cmake", "--build", folder, "--target", target, "--parallel", "2")
         return folder
 
-    def install(self, build: Path) -> Path:
+    def install(self, build: Path, moved: str = "moved") -> Path:
         """Installs, moves what was installed, and looks at it."""
         run("cmake", "--install", build, "--prefix", self.work / "first")
-        prefix = self.work / "moved"
+        prefix = self.work / moved
         (self.work / "first").rename(prefix)
         headers = [str(path.relative_to(prefix / "include")) for path in (prefix / "include").rglob("*")]
         expect(headers == ["bitnet.h"], f"the include folder holds {headers}")
@@ -92,14 +93,14 @@ class InstallTest:
         refused = run("cmake", "-G", "Ninja", "-S", project, "-B", self.work / "other-build", *self.defines, expect_failure=True)
         expect("compatible with requested version" in " ".join(refused.split()), refused)
 
-    def compile_with_pkg_config(self, prefix: Path, *options: str) -> Path:
+    def compile_with_pkg_config(self, prefix: Path, *options: str, source: Path = HERE / "ten_lines.c") -> Path:
         folder = next(prefix.rglob("bitnet.pc")).parent
         path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PKG_CONFIG_PATH", "")]))
         version = run("pkg-config", "--modversion", "bitnet", PKG_CONFIG_PATH=path).strip()
         expect(version == self.version, f"bitnet.pc says version {version}")
         flags = run("pkg-config", "--cflags", "--libs", *options, "bitnet", PKG_CONFIG_PATH=path).split()
         program = self.work / "program"
-        run(os.environ.get("CC", "cc"), "-std=c99", "-pedantic", "-Wall", "-Werror", HERE / "ten_lines.c", "-o", program, *flags)
+        run(os.environ.get("CC", "cc"), "-std=c99", "-pedantic", "-Wall", "-Werror", source, "-o", program, *flags)
         return program
 
     def pkg_config(self) -> None:
@@ -113,17 +114,37 @@ class InstallTest:
 
     def static(self) -> None:
         build = self.work / "library"
-        run("cmake", "-G", "Ninja", "-S", self.source, "-B", build, *self.defines, "-DBITNET_SHARED=OFF",
-            "-DBITNET_TESTS=OFF", "-DBITNET_EXAMPLES=OFF", "-DBITNET_SERVER=OFF")
-        run("cmake", "--build", build, "--target", "bitnet", "--parallel", "2")
-        prefix = self.install(build)
-        archives = [path.name for path in prefix.rglob("*.a")]
-        expect(archives == ["libbitnet.a"], f"installed archives: {archives}")
-        expect(not list(prefix.rglob("*.so*")), "a static build installed a shared library")
-        for program in (self.configure_and_build("find_package", f"-DCMAKE_PREFIX_PATH={prefix}") / "app",
-                        self.compile_with_pkg_config(prefix, "--static")):
-            expect("libbitnet" not in run("readelf", "-d", program), f"{program} still needs a shared libbitnet")
-            self.run_program(program)
+        options = ["cmake", "-G", "Ninja", "-S", self.source, "-B", build, *self.defines, "-DBITNET_SHARED=OFF",
+                   "-DBITNET_TESTS=OFF", "-DBITNET_EXAMPLES=OFF", "-DBITNET_SERVER=OFF"]
+        texts = []
+        for self_contained in ("OFF", "ON"):  # the second time nothing is compiled again
+            run(*options, f"-DBITNET_SELF_CONTAINED={self_contained}")
+            run("cmake", "--build", build, "--target", "bitnet", "--parallel", "2")
+            prefix = self.install(build, f"moved-{self_contained}")
+            archives = [path.name for path in prefix.rglob("*.a")]
+            expect(archives == ["libbitnet.a"], f"installed archives: {archives}")
+            expect(not list(prefix.rglob("*.so*")), "a static build installed a shared library")
+            shutil.rmtree(self.work / "find_package-build", ignore_errors=True)
+            for program in (self.configure_and_build("find_package", f"-DCMAKE_PREFIX_PATH={prefix}") / "app",
+                            self.compile_with_pkg_config(prefix, "--static")):
+                needed = re.findall(r"Shared library: \[(.+?)\]", run("readelf", "-d", program))
+                unwanted = ("libbitnet", "libstdc++", "libpcre2") if self_contained == "ON" else ("libbitnet",)
+                expect(bool(needed) and not [name for name in needed if name.startswith(unwanted)], f"{program} needs {needed}")
+                self.run_program(program)
+            story = self.compile_with_pkg_config(prefix, "--static", source=self.source / "examples/basic_generation.c")
+            texts.append(run(story, self.source / "examples/stories/stories.gguf", "Once upon a time", BITNET_SEED="1"))
+        expect(texts[0].startswith("Generated: ") and len(texts[0]) > 80 and texts[0] == texts[1], f"texts: {texts}")
+        self.shows_nothing_else(prefix / next(prefix.rglob("libbitnet.a")))
+
+    def shows_nothing_else(self, archive: Path) -> None:
+        """A self-contained archive defines the functions of bitnet.h, and asks for nothing of C++ or PCRE2."""
+        exported = (self.source / "tests/rules/exported_symbols.txt").read_text(encoding="utf-8")
+        functions = set(re.findall(r"^bitnet_\w+", exported, re.MULTILINE))
+        defined = {line.split()[-1] for line in run("nm", "-g", "--defined-only", archive).splitlines() if len(line.split()) == 3}
+        expect(bool(functions) and defined == functions, f"defined, but not the interface's: {sorted(defined ^ functions)[:20]}")
+        undefined = {line.split()[-1] for line in run("nm", "-u", archive).splitlines() if " U " in line}
+        foreign = [name for name in undefined if name.startswith(("_Z", "pcre2_", "__cxa_throw", "__gxx"))]
+        expect("malloc" in undefined and not foreign, f"undefined: {foreign}")
 
 
 if __name__ == "__main__":

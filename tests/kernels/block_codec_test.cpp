@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
 
 #include "tests/support/kernel_cases.h"
@@ -39,6 +43,16 @@ std::vector<double> reference_block(QuantType type, const unsigned char* b) {
     } else if (type == QuantType::q4_0) {
         for (int i = 0; i < 16; ++i) out.push_back(test::half_at(b) * (b[2 + i] % 16 - 8));
         for (int i = 0; i < 16; ++i) out.push_back(test::half_at(b) * (b[2 + i] / 16 - 8));
+    } else if (type == QuantType::q4_1) {
+        for (int i = 0; i < 32; ++i) {
+            out.push_back(test::half_at(b) * (i < 16 ? b[4 + i] % 16 : b[4 + i - 16] / 16) + test::half_at(b + 2));
+        }
+    } else if (type == QuantType::q1_0) {
+        for (int i = 0; i < 128; ++i)
+            out.push_back(b[2 + i / 8] / (1 << i % 8) % 2 == 1 ? test::half_at(b) : -test::half_at(b));
+    } else if (type == QuantType::q2_0 || type == QuantType::q2_0_g128) {
+        const int n = type == QuantType::q2_0 ? 64 : 128;
+        for (int i = 0; i < n; ++i) out.push_back(test::half_at(b) * (b[2 + i / 4] / (1 << 2 * (i % 4)) % 4 - 1));
     } else {
         out.resize(256);
         const double d = test::half_at(b + 208);
@@ -60,7 +74,9 @@ std::vector<double> reference_block(QuantType type, const unsigned char* b) {
     return out;
 }
 
-constexpr QuantType kBlockTypes[] = {QuantType::q8_0, QuantType::q4_0, QuantType::q6_k};
+constexpr QuantType kBlockTypes[] = {QuantType::q8_0, QuantType::q4_0, QuantType::q6_k, QuantType::q4_1};
+constexpr QuantType kReadTypes[] = {QuantType::q8_0, QuantType::q4_0, QuantType::q6_k,     QuantType::q4_1,
+                                    QuantType::q1_0, QuantType::q2_0, QuantType::q2_0_g128};
 
 double rms(const std::vector<float>& a, const std::vector<float>& b) {
     double sum = 0;
@@ -71,7 +87,7 @@ double rms(const std::vector<float>& a, const std::vector<float>& b) {
 }  // namespace
 
 TEST_CASE("block types decode random bytes as the format says") {
-    for (const QuantType type : kBlockTypes) {
+    for (const QuantType type : kReadTypes) {
         const kern::QuantTypeInfo& info = kern::quant_type_info(type);
         test::Random random(static_cast<uint64_t>(type) + 1);
         std::vector<unsigned char> bytes(info.block_bytes * 50);
@@ -235,4 +251,14 @@ TEST_CASE("zeros, tiny values and non-numbers encode to finite blocks") {
         // The largest floats overflow the half-precision scale, without undefined behaviour on the way.
         encode(type, std::vector<float>(n, std::numeric_limits<float>::max()));
     }
+}
+
+TEST_CASE("IQ2_S decodes every row of its table to the floats of the gguf package, bit for bit") {
+    const std::filesystem::path golden = std::filesystem::path(__FILE__).parent_path().parent_path() / "golden";
+    std::ifstream in(golden / "iq2_s.bin", std::ios::binary);  // make_iq2s_golden.py
+    const std::vector<char> file{std::istreambuf_iterator<char>(in), {}};
+    constexpr size_t kBlocks = 36, kStored = kBlocks * 82;
+    REQUIRE(file.size() == kStored + kBlocks * 256 * sizeof(float));
+    const std::vector<float> out = decode(QuantType::iq2_s, {file.begin(), file.begin() + kStored});
+    CHECK(std::memcmp(out.data(), file.data() + kStored, out.size() * sizeof(float)) == 0);
 }

@@ -1,4 +1,4 @@
-// Dense matrix kernels (F32, F16, BF16, Q8_0, Q4_0, Q6_K) of every level: their bits are those of the scalar decoder
+// Dense matrix kernels (F32, F16, BF16, Q8_0, Q4_0, Q6_K, Q4_1, Q1_0, Q2_0) of every level: their bits are those of the scalar decoder
 // and the definition of a sum, for any shape, any split into rows and columns, and weights that hold infinities and
 // NaNs.
 #include <doctest/doctest.h>
@@ -19,8 +19,9 @@ using kern::MulMatKernel;
 using kern::QuantType;
 using test::difference;
 
-constexpr QuantType kDenseTypes[] = {QuantType::f32,  QuantType::f16,  QuantType::bf16,
-                                     QuantType::q8_0, QuantType::q4_0, QuantType::q6_k};
+constexpr QuantType kDenseTypes[] = {QuantType::f32,  QuantType::f16,  QuantType::bf16,     QuantType::q8_0,
+                                     QuantType::q4_0, QuantType::q6_k, QuantType::iq2_s,    QuantType::q4_1,
+                                     QuantType::q1_0, QuantType::q2_0, QuantType::q2_0_g128};
 
 std::vector<const MulMatKernel*> runnable_kernels(QuantType type) {
     std::vector<const MulMatKernel*> runnable;
@@ -88,9 +89,9 @@ struct Case {
             }
             return;
         }
-        // A type this build only reads (Q6_K): any bytes, with ordinary halves as scales (the last two of a block).
+        // A type this build only reads (IQ2_S, Q1_0, Q2_0): any bytes, with ordinary halves as scales (the first two of a block).
         for (uint8_t& byte : weights) byte = static_cast<uint8_t>(random() >> 11);
-        for (size_t at = info.block_bytes - 2; at < weights.size(); at += info.block_bytes) {
+        for (size_t at = 0; at < weights.size(); at += info.block_bytes) {
             const uint16_t half = static_cast<uint16_t>(0x2000 + random() % 0x1000);
             std::memcpy(&weights[at], &half, sizeof half);
         }

@@ -83,7 +83,8 @@ TEST_CASE("this CPU's features are read the same every time and scalar kernels a
         REQUIRE(set.mul_mat[i] != nullptr);
         CHECK(set.mul_mat[i]->needs == 0);
         CHECK(std::strcmp(set.mul_mat[i]->level, "scalar") == 0);
-        CHECK(static_cast<int>(set.mul_mat[i]->type) == i);
+        const bool dialect = kern::quant_type_info(static_cast<QuantType>(i)).dialect;  // multiplied as i2_s
+        CHECK(set.mul_mat[i]->type == (dialect ? QuantType::i2_s : static_cast<QuantType>(i)));
     }
     REQUIRE(set.vec != nullptr);
     CHECK(set.vec->needs == 0);
@@ -108,7 +109,7 @@ TEST_CASE("every row of the list is complete, named once, and runs at its own le
         KernelSet set;
         REQUIRE(kern::select_kernels_for(kernel.name, kAll, &set) == KernelChoice::ok);
         CHECK(std::strcmp(set.level, kernel.level) == 0);
-        CHECK(std::strcmp(set.for_type(kernel.type).name, kernel.name) == 0);
+        CHECK(std::strcmp(set.for_weight(kernel.type, kernel.layout).name, kernel.name) == 0);
     }
     for (size_t i = 0; i < kern::vec_kernels_count(); ++i) {
         const kern::VecKernels& kernels = kern::vec_kernels_at(i);
@@ -129,6 +130,21 @@ TEST_CASE("a name nobody has is told apart from a level this CPU lacks") {
     CHECK(kern::select_kernels_for("scalar", 0, &set) == KernelChoice::ok);
 }
 
+TEST_CASE("what runs here needs what the CPU has, and for tile registers the system's permission too") {
+    CHECK(kern::runs_here(0));
+    CHECK(kern::runs_here(kern::cpu_features() & ~uint64_t{kern::CPU_AMX_INT8}));
+    CHECK(!kern::runs_here(uint64_t{1} << 63));
+    KernelSet set;
+    const bool tiles = kern::select_kernels("amx", &set) == KernelChoice::ok;
+#if defined(__x86_64__)
+    CHECK(tiles == kern::runs_here(kern::CPU_AVX2 | kern::CPU_AVX512 | kern::CPU_AVX512VNNI | kern::CPU_AMX_INT8));
+#else
+    CHECK(!tiles);
+#endif
+    REQUIRE(kern::select_kernels(nullptr, &set) == KernelChoice::ok);
+    for (const kern::MulMatKernel* kernel : set.mul_mat) CHECK(kern::runs_here(kernel->needs));
+}
+
 #if defined(__x86_64__)
 TEST_CASE("without a name the best kernel the CPU can run is taken, per type") {
     using namespace kern;
@@ -137,6 +153,8 @@ TEST_CASE("without a name the best kernel the CPU can run is taken, per type") {
     CHECK(chosen(nullptr, CPU_AVX2 | CPU_AVX512, QuantType::i2_s) == "i2s_avx2");
     CHECK(chosen(nullptr, CPU_AVX2 | CPU_AVX512, QuantType::f16) == "f16_avx512");
     CHECK(chosen(nullptr, CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI, QuantType::i2_s) == "i2s_avx512vnni");
+    CHECK(chosen(nullptr, kAll, QuantType::i2_s) == "i2s_amx");
+    CHECK(chosen(nullptr, CPU_AVX2 | CPU_AMX_INT8, QuantType::i2_s) == "i2s_avx2");  // tiles, but no AVX-512 for the rest
     CHECK(chosen(nullptr, kAll, QuantType::tq2_0) == "tq2_avx512vnni");
     CHECK(chosen(nullptr, kAll, QuantType::tq1_0) == "tq1_avx512vnni");
     CHECK(chosen(nullptr, CPU_AVXVNNI, QuantType::i2_s) == "i2s_scalar");  // no kernel builds on AVX-VNNI alone
@@ -155,11 +173,41 @@ TEST_CASE("a forced level limits every kernel to itself and what it builds on") 
     CHECK(chosen("avx512", kAll, QuantType::i2_s) == "i2s_avx2");
     CHECK(chosen("avx512", kAll, QuantType::f16) == "f16_avx512");
     CHECK(chosen("avx512vnni", kAll, QuantType::f16) == "f16_avx512");
+    CHECK(chosen("avx512vnni", kAll, QuantType::i2_s) == "i2s_avx512vnni");
+    CHECK(chosen("amx", kAll, QuantType::i2_s) == "i2s_amx");
+    CHECK(chosen("amx", kAll, QuantType::tq2_0) == "tq2_avx512vnni");
     KernelSet set;
     REQUIRE(select_kernels_for("avx512vnni", kAll, &set) == KernelChoice::ok);
     CHECK(std::strcmp(set.vec->name, "vec_avx512") == 0);
     CHECK(select_kernels_for("avx512vnni", CPU_AVX2 | CPU_AVX512, &set) == KernelChoice::not_runnable);
+    CHECK(select_kernels_for("amx", CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI, &set) == KernelChoice::not_runnable);
     CHECK(select_kernels_for("tq2_avxvnni", CPU_AVX2, &set) == KernelChoice::not_runnable);
     CHECK(select_kernels_for("avx2", 0, &set) == KernelChoice::not_runnable);
+}
+#elif defined(__aarch64__)
+TEST_CASE("without a name the best kernel the CPU can run is taken, per type") {
+    using namespace kern;
+    CHECK(chosen(nullptr, CPU_NEON, QuantType::i2_s) == "i2s_neon");
+    CHECK(chosen("", CPU_NEON | CPU_DOTPROD, QuantType::i2_s) == "i2s_dotprod");
+    CHECK(chosen(nullptr, CPU_NEON | CPU_DOTPROD | CPU_I8MM, QuantType::i2_s) == "i2s_i8mm");
+    CHECK(chosen(nullptr, kAll, QuantType::tq2_0) == "tq2_dotprod");
+    CHECK(chosen(nullptr, kAll, QuantType::f16) == "f16_neon");
+    CHECK(chosen(nullptr, CPU_NEON | CPU_I8MM, QuantType::i2_s) == "i2s_neon");  // SMMLA's few columns take SDOT
+    CHECK(chosen(nullptr, CPU_AVX2, QuantType::i2_s) == "i2s_scalar");
+}
+
+TEST_CASE("a forced level limits every kernel to itself and what it builds on") {
+    using namespace kern;
+    CHECK(chosen("scalar", kAll, QuantType::q6_k) == "q6_k_scalar");
+    for (const char* name : {"neon", "i2s_neon", "vec_neon"}) {
+        CHECK(chosen(name, kAll, QuantType::i2_s) == "i2s_neon");
+        CHECK(chosen(name, kAll, QuantType::f16) == "f16_neon");
+    }
+    CHECK(chosen("dotprod", kAll, QuantType::i2_s) == "i2s_dotprod");
+    CHECK(chosen("i8mm", kAll, QuantType::i2_s) == "i2s_i8mm");
+    CHECK(chosen("i8mm", kAll, QuantType::tq1_0) == "tq1_dotprod");
+    KernelSet set;
+    CHECK(select_kernels_for("i8mm", CPU_NEON | CPU_DOTPROD, &set) == KernelChoice::not_runnable);
+    CHECK(select_kernels_for("tq2_dotprod", CPU_NEON, &set) == KernelChoice::not_runnable);
 }
 #endif

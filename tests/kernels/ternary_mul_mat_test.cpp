@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "kernels/cpu/act_i8.h"
+#include "kernels/packed_layouts.h"
 #include "tests/support/kernel_cases.h"
 #include "tests/support/ternary_reference.h"
 
@@ -29,7 +31,9 @@ void check_against_scalar(const Matrix& m, const std::vector<float>& x, const st
     bool guards_ok = true;
     const std::vector<float> expected = run_mul_mat(test::scalar_kernel(m.type), m, x, largest, &guards_ok);
     REQUIRE(guards_ok);
+    const bool has_code_3 = m.type == QuantType::i2_s && !kern::ternary_codes_valid(m.bytes.data(), m.bytes.size());
     for (const kern::MulMatKernel* kernel : test::fast_kernels(m.type)) {
+        if (has_code_3 && kernel->layout != kern::WeightLayout::stored) continue;  // they are never packed from such
         for (const Product& p : products) {
             INFO(kernel->name, ": ", p.n_rows, " rows, k = ", m.k, ", ", p.n_cols, " columns, pieces of ",
                  p.rows_per_piece);
@@ -125,6 +129,16 @@ TEST_CASE("every ternary kernel equals the scalar one at the sizes of real model
     }
 }
 
+TEST_CASE("every ternary kernel equals the scalar one where the columns take several parts") {
+    for (const QuantType type : kTernary) {
+        const Matrix m = test::random_matrix(type, 81, 512, 60, 3);
+        const std::vector<float> x = test::Random(61).reals(1100 * 512);
+        check_against_scalar(m, x, {{81, 61}, {81, 264}, {81, 265}, {33, 530}, {17, 1100}});
+        const Matrix deep = test::random_matrix(type, 17, 2560, 62);
+        check_against_scalar(deep, test::Random(63).reals(270 * 2560), {{17, 97}, {17, 270}});
+    }
+}
+
 TEST_CASE("cutting the rows between threads changes no bit") {
     for (const QuantType type : kTernary) {
         const Matrix m = test::random_matrix(type, 333, 768, 17, 9);
@@ -167,6 +181,43 @@ TEST_CASE("no sum wraps or saturates in the worst case, code 3 in an unchecked f
             }
         }
     }
+}
+
+TEST_CASE("the widest rows that T5 takes do not overflow it, and wider ones are refused") {
+    constexpr int64_t k = kern::kT5LargestK;
+    for (const int byte : {0x00, 0xaa}) {
+        Matrix m = test::random_matrix(QuantType::i2_s, 1, k, 1);
+        std::memset(m.bytes.data(), byte, m.bytes.size());
+        for (const float sign : {1.0f, -1.0f}) {
+            check_against_scalar(m, std::vector<float>(static_cast<size_t>(4 * k), sign), {{1, 1}, {1, 4}});
+        }
+    }
+    CHECK(kern::weight_layout_takes(kern::WeightLayout::t5, k));
+    CHECK_FALSE(kern::weight_layout_takes(kern::WeightLayout::t5, k + 128));
+    CHECK(kern::weight_layout_takes(kern::WeightLayout::tl2, k + 128));
+}
+
+TEST_CASE("the packed layouts take what their pictures say") {
+    // 2560 is whole registers of T5; 6912 is not, and TL2 has half a unit at the end of both.
+    for (const auto& [name, k, bytes] :
+         {std::tuple("t5_scalar", 2560, 512), std::tuple("t5_scalar", 6912, 1408), std::tuple("tl1_scalar", 2560, 640),
+          std::tuple("tl2_scalar", 2560, 107 * 5 + 4), std::tuple("tl2_scalar", 6912, 288 * 5 + 4)}) {
+        for (size_t i = 0; i < kern::mul_mat_kernel_count(); ++i) {
+            const kern::MulMatKernel& kernel = kern::mul_mat_kernel_at(i);
+            if (std::string(kernel.name) != name) continue;
+            INFO(kernel.name);
+            CHECK(kernel.packed_bytes(64, k) == static_cast<size_t>(64 * bytes));
+            CHECK(kernel.packed_bytes(33, k) == static_cast<size_t>((kernel.row_tile == 1 ? 33 : 64) * bytes));
+        }
+    }
+    kern::WeightLayout layout = kern::WeightLayout::tl2;
+    CHECK(kern::find_weight_layout("i2s", &layout));
+    CHECK(layout == kern::WeightLayout::stored);
+    CHECK(kern::find_weight_layout("t5", &layout));
+    CHECK(layout == kern::WeightLayout::t5);
+    CHECK_FALSE(kern::find_weight_layout("T5", &layout));
+    CHECK_FALSE(kern::find_weight_layout("", &layout));
+    CHECK(std::string(kern::weight_layout_name(kern::WeightLayout::tl1)) == "tl1");
 }
 
 TEST_CASE("kernels agree on files whose codes nobody checked") {

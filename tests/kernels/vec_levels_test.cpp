@@ -72,6 +72,8 @@ TEST_CASE("vec levels: elementwise kernels equal the scalar ones bit for bit") {
         std::vector<float> wide = a;  // arguments all over the range of exp
         for (float& v : wide) v *= 120.0f;
         check_levels<float>(size, [&](const VecKernels& k, float* out) { k.silu_mul(wide.data(), b.data(), out, n); });
+        check_levels<float>(size, [&](const VecKernels& k, float* out) { k.gelu_mul(wide.data(), b.data(), out, n); });
+        check_levels<float>(size, [&](const VecKernels& k, float* out) { k.gelu_mul(a.data(), b.data(), out, n); });
     });
 }
 
@@ -189,6 +191,38 @@ TEST_CASE("vec levels: the vector exp inside softmax has the bits of exp_f32 for
             std::vector<float> actual = x;
             kernels->softmax(actual.data(), static_cast<int64_t>(actual.size()));
             REQUIRE(difference(expected, actual) == "");
+        }
+    }
+}
+
+TEST_CASE("vec levels: products of four rows equal the scalar ones, which add in rising order, bit for bit") {
+    const struct {
+        int64_t depth, n, x_stride;
+    } shapes[] = {{1, 16, 16}, {9, 48, 50}, {27, 128, 128}, {256, 80, 96}, {0, 32, 32}};
+    for (const auto& shape : shapes) {
+        for (uint32_t every : kEvery) {
+            CAPTURE(shape.depth);
+            CAPTURE(shape.n);
+            CAPTURE(every);
+            const size_t depth = static_cast<size_t>(shape.depth);
+            const std::vector<float> w = test::mixed_floats(4 * depth + 1, 3 + every, every);
+            const std::vector<float> x =
+                test::mixed_floats(depth * static_cast<size_t>(shape.x_stride) + 1, 5 + every, every);
+            check_levels<float>(static_cast<size_t>(4 * shape.n), [&](const VecKernels& k, float* out) {
+                k.product4(w.data(), x.data(), shape.x_stride, shape.depth, shape.n, out, shape.n);
+            });
+            std::vector<float> out(static_cast<size_t>(4 * shape.n));
+            kern::vec_scalar.product4(w.data(), x.data(), shape.x_stride, shape.depth, shape.n, out.data(), shape.n);
+            std::vector<float> expected;
+            for (size_t i = 0; i < out.size(); ++i) {
+                float sum = 0;
+                for (size_t t = 0; t < depth; ++t) {
+                    sum += w[4 * t + i / static_cast<size_t>(shape.n)] *
+                           x[t * static_cast<size_t>(shape.x_stride) + i % static_cast<size_t>(shape.n)];
+                }
+                expected.push_back(sum == sum ? sum : test::float_of(0x7fc00000));
+            }
+            CHECK(difference(expected, out) == "");
         }
     }
 }

@@ -198,6 +198,29 @@ TEST_CASE("relu2_mul and silu_mul: the formulas, single roundings, NaN kept") {
     CHECK(out[4] == 1.0f);
 }
 
+TEST_CASE("gelu_mul: the form with tanh to a few units in the last place, also where tanh is all but -1") {
+    const double slope = std::sqrt(2.0 / std::acos(-1.0));
+    std::vector<float> gate = test::random_floats(1000, 10);
+    const std::vector<float> up = test::random_floats(1000, 11);
+    for (float& v : gate) v *= 4.0f;
+    std::vector<float> out(1000);
+    scalar.gelu_mul(gate.data(), up.data(), out.data(), size_of(gate));
+    double worst = 0.0;
+    for (size_t i = 0; i < 1000; ++i) {
+        const double g = gate[i], t = slope * (g + 0.044715 * g * g * g);
+        // 1 + tanh t, in the way that cancels nothing. The argument's own roundings grow with it.
+        const double exact = g / (1.0 + std::exp(-2.0 * t)) * up[i];
+        worst = std::max(worst, test::ulps_from(out[i], exact) / (4.0 + 4.0 * std::fabs(t)));
+        CHECK(std::fabs(static_cast<double>(out[i]) - 0.5 * g * (1.0 + std::tanh(t)) * up[i]) < 1e-6);
+    }
+    CHECK(worst < 1.0);
+    const float gates[6] = {kNan, -kInfinity, -1000.0f, kInfinity, -0.0f, 1e30f};
+    const float ones[6] = {1, 1, 1, 1, 1, 1};
+    scalar.gelu_mul(gates, ones, out.data(), 6);
+    CHECK((std::isnan(out[0]) && std::isnan(out[1]) && out[2] == 0.0f && out[3] == kInfinity && out[4] == 0.0f));
+    CHECK(out[5] == 1e30f);
+}
+
 TEST_CASE("add and scale: one rounding per element") {
     const std::vector<float> a = test::random_floats(100, 10);
     const std::vector<float> b = test::random_floats(100, 11);

@@ -1,7 +1,8 @@
 """Every header of ours compiles alone: headers_alone.py <c++ compiler> [root]. So a file needs to include only what it uses,
 and the order of includes never matters. A header that a source file includes first has been compiled alone by the build; the
-others are compiled here. Except kernels/**/*_generic.h: kernels written once over the vector type that the file including
-them has just defined."""
+others are compiled here. Except those of kernels/ that are written over what the file including them has just defined, as a
+kernel over its vector type: *_generic.h, and those with "The including file" in their first comment; and what is for another
+processor's compiler, which includes arm_neon.h or is included by that alone."""
 
 from __future__ import annotations
 
@@ -18,12 +19,20 @@ import source_tree
 FIRST_INCLUDE = re.compile(r'\A(?:\s|//[^\n]*\n|/\*.*?\*/)*#\s*include\s+"([^"]+)"', re.DOTALL)
 
 
+FOR_OTHERS = re.compile(r"[Tt]he including file|arm_neon\.h|ternary_simd_pair\.h")
+
+
+def opening(root: Path, name: str) -> str:
+    """The first comment and the includes."""
+    return "\n".join(line for line in source_tree.read(root, name).splitlines()[:25] if line.startswith(("//", "#include")))
+
+
 def check(compiler: str, root: Path) -> tuple[list[str], int]:
     names = source_tree.code_files(root)
     firsts = [FIRST_INCLUDE.match(source_tree.read(root, name)) for name in names if name.endswith(".cpp")]
     compiled = {first.group(1) for first in firsts if first}
     headers = [name for name in names if name.endswith(".h") and name != "bitnet.h" and name not in compiled
-               and not (name.startswith("kernels/") and name.endswith("_generic.h"))]
+               and not (name.startswith("kernels/") and (name.endswith("_generic.h") or FOR_OTHERS.search(opening(root, name))))]
 
     def compile_alone(name: str) -> str | None:
         done = subprocess.run([compiler, "-std=c++20", "-fsyntax-only", "-I", str(root), "-x", "c++", "-"],

@@ -28,14 +28,20 @@ ARROWS = {
     "src/validation": ["src/load"],
     "src/tokenizer": ["src/gguf"],
     "src/template": ["src/tokenizer"],
+    "src/safetensors": ["src/gguf"],
+    "src/convert": ["src/safetensors", "src/tokenizer", "src/quantizer", "src/model"],
+    "src/discovery": ["src/tokenizer"],
+    "src/convolution": ["src/base"],
     "src/sampler": ["src/base"],
     "src/grammar": ["src/tokenizer", "src/sampler"],
     "src/generation": ["src/context", "src/tokenizer", "src/sampler", "src/grammar"],
+    "src/bench": ["src/gguf"],
     "src/receipt": ["src/generation", "src/load"],
-    "src/api": ["src/receipt", "src/quantizer", "src/validation", "src/template"],
+    "src/api": ["src/receipt", "src/quantizer", "src/validation", "src/template", "src/convert", "src/discovery", "src/convolution", "src/bench"],
     "examples/stories": [],
-    "examples": ["bitnet.h", "examples/stories"],
-    "server": ["bitnet.h", "examples/stories"],
+    "examples/hub": ["bitnet.h"],
+    "examples": ["bitnet.h", "examples/stories", "examples/hub"],
+    "server": ["bitnet.h", "examples/stories", "examples/hub"],
     "bindings": ["bitnet.h"],
     "bitnet.h": [],
     "tests/support": ["src/api"],
@@ -46,13 +52,16 @@ ARROWS = {
     "tests/golden": ["src/api", "tests/support"],
     "tests/api": ["bitnet.h", "examples/stories", "tests/support"],
     "tests/install": ["bitnet.h"],
+    "tests/platforms": ["bitnet.h", "examples/stories"],
     "tests/server": ["server", "tests/support"],
+    "tests/hub": ["examples/hub", "tests/support"],
+    "cmake/toolchains": [],
 }
 # These see the library as a stranger does, also through the headers they include.
-CONSUMERS = ("examples", "server", "bindings", "tests/api", "tests/install")
+CONSUMERS = ("examples", "server", "bindings", "tests/api", "tests/install", "tests/platforms")
 
 # bitnet.h, the default model as bytes, and the tests' helpers.
-FOR_CONSUMERS = ("bitnet.h", "examples/stories", "tests/support")
+FOR_CONSUMERS = ("bitnet.h", "examples/stories", "examples/hub", "tests/support")
 
 STANDARD = set("""
 algorithm any array atomic barrier bit bitset cassert cctype cerrno cfenv cfloat charconv chrono cinttypes climits
@@ -65,18 +74,21 @@ tuple type_traits typeindex typeinfo unordered_map unordered_set utility valarra
 assert.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h math.h setjmp.h signal.h stdarg.h stdbool.h
 stddef.h stdint.h stdio.h stdlib.h string.h time.h uchar.h wchar.h wctype.h""".split())
 PLATFORM = set("""
-arpa/inet.h dirent.h dlfcn.h fcntl.h io.h netdb.h netinet/in.h netinet/tcp.h poll.h process.h pthread.h sched.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/syscall.h
+arpa/inet.h dirent.h dlfcn.h fcntl.h io.h netdb.h netinet/in.h netinet/tcp.h poll.h process.h psapi.h pthread.h sched.h sys/file.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/syscall.h
 sys/time.h sys/types.h sys/un.h sys/wait.h termios.h unistd.h windows.h""".split())
 INSTRUCTIONS = set("immintrin.h intrin.h cpuid.h arm_neon.h sys/auxv.h asm/hwcap.h sys/syscall.h unistd.h".split())
 # Third-party headers and the folders that may use them.
 THIRD_PARTY = {
     "pcre2.h": ("src/tokenizer",),
-    "nlohmann/": ("src/tokenizer", "src/template", "src/grammar", "src/api", "src/receipt", "src/validation", "server", "tests", "examples/cli"),
+    "nlohmann/": ("src/tokenizer", "src/template", "src/grammar", "src/api", "src/receipt", "src/validation", "src/safetensors", "src/convert",
+                  "src/discovery", "server", "tests", "examples/cli", "examples/hub"),
     "CLI/": ("examples/cli", "server/core"),
     "histedit.h": ("examples/cli",),
+    "emscripten/": ("examples/web",),
+    "FL/": ("examples/desktop",),
     "doctest/": ("tests",),
-    "httplib.h": ("server/http",),
-    "openssl/": ("server/http", "server/auth", "server/web", "tests/server"),
+    "httplib.h": ("server/http", "examples/hub"),
+    "openssl/": ("examples/hub", "server/http", "server/auth", "server/web", "tests/server"),
     "prometheus/": ("server/metrics",),
     "seccomp.h": ("server/core",),
     "linux/landlock.h": ("server/core",),

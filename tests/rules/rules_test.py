@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import abi_baseline
 import docs_rules
 import exported_symbols
 import feature_coverage
@@ -18,6 +19,12 @@ import isa_objects
 import no_abort_no_print
 import struct_layout
 import tree_rules
+import version_rules
+
+try:
+    from header_model import read_header  # abi_baseline has put its folder on the path
+except ImportError:
+    read_header = None
 
 HEADER = """/* a header */
 #ifndef H
@@ -177,6 +184,23 @@ class RulesAboutText(unittest.TestCase):
             (root / "scripts/go").chmod(0o644)
             self.assertIn("not executable", docs_rules.check(root)[0][0])
 
+    def test_versions(self):
+        header = HEADER + "#define BITNET_VERSION_MAJOR 0\n#define BITNET_VERSION_MINOR 2\n#define BITNET_VERSION_PATCH 1\n"
+        good = {"bitnet.h": header, "rust/Cargo.toml": '[package]\nversion = "0.2.1"\nedition = "2021"\n'
+                'bitnet-sys = { path = "sys", version = "0.2.1" }\nserde = { version = "1.0" }\n'}
+        with Tree(good) as root:
+            self.assertEqual(version_rules.check(root)[0], [])
+        self.broken(version_rules.check, {}, "not three numbers")
+        for name, text in (
+            ("rust/Cargo.toml", 'version = "0.2.0"\n'), ("rust/Cargo.toml", 'bitnet-sys = { version = "0.1.0" }\n'),
+            ("py/pyproject.toml", 'version = "0.2"\n'), ("cs/Bitnet.csproj", "<Version>1.0.0</Version>\n"),
+            ("vcpkg.json", '{"version": "0.1.0"}'), ("conanfile.py", "# c\nclass C:\n    version = \"0.2.2\"\n"),
+        ):
+            self.broken(version_rules.check, {**good, name: text}, f"{name}: says version")
+        for line in ("find_package(bitnet 0.1 REQUIRED)", "`libbitnet.so.0.1`", "apt-get install libbitnet0.1"):
+            self.broken(version_rules.check, {**good, "NOTES.md": f"# N\n{line}\n"}, "belongs to another version")
+        self.broken(version_rules.check, {**good, "CMakeLists.txt": "# b\nproject(bitnet VERSION 0.2.1)\n"}, "stands in bitnet.h")
+
     def test_feature_coverage(self):
         case = 'TEST_CASE("one is one") {}\nTEST_CASE("a \\"long\\" "\n          "name") {}\n'
         good = "# c\nF001 | tests/api/one.cpp | one is one\nF002 | tests/api/one.cpp | a \"long\" name\n" \
@@ -213,6 +237,57 @@ class RulesAboutText(unittest.TestCase):
         for source, expected in (("// x\n#include \"kernels/lame.h\"\n", 0), ("#include <string>\n#include \"kernels/lame.h\"\n", 1)):
             with Tree({"kernels/lame.h": "// x\n#pragma once\nstd::string x();\n", "kernels/lame.cpp": source}) as root:
                 self.assertEqual(len(headers_alone.check("c++", root)[0]), expected)
+
+    @unittest.skipIf(read_header is None, "no pycparser here (Debian: python3-pycparser)")
+    def test_abi_baseline(self):
+        old = ("#include <stdint.h>\n#define BITNET_VERSION_MAJOR 0\n#define BITNET_VERSION_MINOR 1\n#define BITNET_VERSION_PATCH 0\n"
+               "typedef int32_t bitnet_token;\ntypedef struct bitnet_m bitnet_m;\n"
+               "typedef enum bitnet_e { BITNET_A = 0, BITNET_B = -7 } bitnet_e;\n"
+               "typedef struct bitnet_pair { bitnet_token token; float bias; } bitnet_pair;\n"
+               "typedef struct bitnet_p { uint32_t struct_size; int32_t n; } bitnet_p;\n"
+               "typedef int32_t (*bitnet_cb)(float progress, void *user);\n"
+               "bitnet_e bitnet_f(const bitnet_m *m, int32_t n);\nvoid bitnet_g(void);\n")
+
+        def read(text: str):
+            with Tree({"bitnet.h": text}) as root:
+                return read_header(root / "bitnet.h")
+
+        baseline = abi_baseline.write(read(old), "")
+        self.assertIn("version: 0.1.0\n", baseline)
+        self.assertIn("function bitnet_f: (const bitnet_m *, int32_t) -> bitnet_e\n", baseline)
+        for same in (old, old.replace("int32_t n);", "int32_t count);"), old.replace("int32_t n; }", "int32_t n; float more; }"),
+                     old.replace("PATCH 0", "PATCH 1")):
+            self.assertEqual(abi_baseline.check(read(same), baseline), [])
+        for change, expected in (
+            (("int32_t n)", "int64_t n)"), "function bitnet_f is (const bitnet_m *, int64_t) -> bitnet_e, programs made for 0.1.0 expect"),
+            (("void bitnet_g", "int32_t bitnet_g"), "function bitnet_g is () -> int32_t"),
+            (("void bitnet_g(void);", ""), "function bitnet_g is gone"),
+            (("= -7", "= -8"), "number BITNET_B is -8"),
+            (("BITNET_A = 0", "BITNET_Z = 0"), "number BITNET_A is gone"),
+            (("float bias;", "float bias; float more;"), "struct bitnet_pair is"),
+            (("float progress", "double progress"), "callback bitnet_cb is"),
+            (("int32_t bitnet_token", "int64_t bitnet_token"), "type bitnet_token is int64_t"),
+        ):
+            changed = read(old.replace(*change))
+            problems = abi_baseline.check(changed, baseline)
+            self.assertIn(expected, problems[0])
+            self.assertIn("0.2.0 (before 1.0 a new minor version)", problems[0])
+            # --write does not paper over a break, and a file that someone else wrote does not hide it from the last release.
+            self.assertEqual(problems[0], abi_baseline.check(changed, abi_baseline.write(changed, baseline))[0])
+            self.assertIn(expected, abi_baseline.check_release(changed, read(old))[0])
+            # The version that allows it begins a new baseline.
+            newer = read(old.replace(*change).replace("MINOR 1", "MINOR 2"))
+            self.assertIn("--write begins a new one", abi_baseline.check(newer, baseline)[0])
+            self.assertEqual(abi_baseline.check(newer, abi_baseline.write(newer, baseline)), [])
+            self.assertEqual(abi_baseline.check_release(newer, read(old)), [])
+        added = read(old + "void bitnet_h(void);\n")
+        self.assertEqual(abi_baseline.check(added, baseline), ["function bitnet_h is new: add it with --write"])
+        self.assertEqual(abi_baseline.check(added, abi_baseline.write(added, baseline)), [])
+        self.assertEqual(abi_baseline.check_release(added, read(old)), [])
+        self.assertIn("2.0.0 (a new major version)", abi_baseline.check(
+            read(old.replace("MAJOR 0", "MAJOR 1").replace("= -7", "= -8")),
+            baseline.replace("version: 0.1.0", "version: 1.0.0"))[0])
+        self.assertFalse(abi_baseline.may_break("1.5.0", "1.4.0"))
 
     def test_header_is_c(self):
         real = (Path(__file__).parents[2] / "bitnet.h").read_text(encoding="utf-8")

@@ -13,8 +13,9 @@ import source_tree
 MAX_LINES = 700
 ONE_FILE_BY_DESIGN = {"bitnet.h"}  # the whole interface is one header
 MAX_TOP_LEVEL = 18
-# Names a tool demands in every folder.
-REPEATED = {"CMakeLists.txt", "README.md", ".gitignore", "__init__.py", "Cargo.toml", "go.mod"}
+# Names a tool demands in every folder, or in every crate.
+REPEATED = {"CMakeLists.txt", "README.md", ".gitignore", "__init__.py", "Cargo.toml", "go.mod", "lib.rs", "build.rs",
+            "conanfile.py"}
 LIBRARY = ("kernels/", "ggml-like/", "src/")
 # Compilers put std::terminate into objects by themselves, so no_abort_no_print cannot see who meant it.
 ENDS_THE_HOST = re.compile(r"\b(terminate|__builtin_trap|__builtin_unreachable|_Exit)\s*\(")

@@ -377,6 +377,8 @@ TEST_CASE("embeddings are the same alone and together, and disturb no text") {
         }
         CHECK(together[0] != together[1]);
     }
+    CHECK(engine->embed({{7, 8, 9}}, BITNET_POOLING_CLS, true, never) ==
+          engine->embed({{7}}, BITNET_POOLING_LAST, true, never));
     CHECK(code_of([&] { engine->embed({{}}, BITNET_POOLING_MEAN, true, never); }) == "VALIDATION_FAILED");
     CHECK(code_of([&] { engine->embed({std::vector<bitnet_token>(100000, 5)}, BITNET_POOLING_MEAN, true, never); }) ==
           "PROMPT_TOO_LONG");

@@ -20,7 +20,8 @@ namespace test {
 // The kernel sets of every level this CPU can run, the best first.
 inline std::vector<kern::KernelSet> runnable_kernel_sets() {
     std::vector<kern::KernelSet> sets;
-    for (const char* level : {"", "avx512vnni", "avx512", "avxvnni", "avx2", "scalar"}) {
+    for (size_t i = kern::kernel_level_count() + 1; i-- > 0;) {
+        const char* level = i == kern::kernel_level_count() ? "" : kern::kernel_level_at(i);
         kern::KernelSet set;
         if (kern::select_kernels(level, &set) == kern::KernelChoice::ok) sets.push_back(set);
     }

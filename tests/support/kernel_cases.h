@@ -109,6 +109,15 @@ inline Matrix random_matrix(kern::QuantType type, int64_t n_rows, int64_t k, uin
                 half_scale(p + 52);
             }
             break;
+        case kern::QuantType::iq2_s:
+        case kern::QuantType::q1_0:
+        case kern::QuantType::q2_0:
+        case kern::QuantType::q2_0_g128:
+            for (size_t b = 0; b < n_blocks; ++b, p += info.block_bytes) {
+                half_scale(p);
+                for (uint32_t i = 2; i < info.block_bytes; ++i) p[i] = static_cast<unsigned char>(random.bits());
+            }
+            break;
         default: {
             const std::vector<float> values = random.reals(static_cast<size_t>(n_rows * k));
             info.encode(values.data(), 1.0f, n_rows * k, p);
@@ -159,7 +168,7 @@ inline std::vector<float> run_mul_mat(const kern::MulMatKernel& kernel, const Ma
         args.out = out.data() + stride / 2;
         args.out_stride = stride;
         args.k = m.k;
-        args.n_rows = product.n_rows;
+        args.n_rows = m.n_rows;
         args.n_cols = n_cols;
         args.row_begin = begin;
         args.row_end = begin + piece < product.n_rows ? begin + piece : product.n_rows;
@@ -190,13 +199,13 @@ inline const kern::MulMatKernel& scalar_kernel(kern::QuantType type) {
     return set.for_type(type);
 }
 
-// Every kernel of `type` this CPU can run, the scalar one left out.
+// Every kernel of `type` this CPU can run, those of packed layouts too; the reference is left out.
 inline std::vector<const kern::MulMatKernel*> fast_kernels(kern::QuantType type) {
     std::vector<const kern::MulMatKernel*> kernels;
     for (size_t i = 0; i < kern::mul_mat_kernel_count(); ++i) {
         const kern::MulMatKernel& kernel = kern::mul_mat_kernel_at(i);
-        if (kernel.type != type || (kernel.needs & ~kern::cpu_features()) != 0) continue;
-        if (std::string(kernel.level) != "scalar") kernels.push_back(&kernel);
+        if (kernel.type != type || !kern::runs_here(kernel.needs)) continue;
+        if (&kernel != &scalar_kernel(type)) kernels.push_back(&kernel);
     }
     return kernels;
 }

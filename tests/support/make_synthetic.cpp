@@ -5,10 +5,10 @@
 #include <string>
 
 #include "src/base/error.h"
-#include "tests/support/synthetic_model.h"
+#include "src/bench/synthetic_model.h"
 
 int main(int argc, char** argv) {
-    test::SyntheticOptions options;
+    bitnet::SyntheticOptions options;
     std::string shape_name, path;
     for (int i = 1; i < argc; ++i) {
         const std::string arg = argv[i];
@@ -27,14 +27,14 @@ int main(int argc, char** argv) {
             path = arg;
         }
     }
-    const test::SyntheticShape* shape = test::find_synthetic_shape(shape_name);
+    const bitnet::SyntheticShape* shape = bitnet::find_synthetic_shape(shape_name);
     if (shape == nullptr || path.empty()) {
         std::fprintf(stderr, "usage: make_synthetic SHAPE OUT.gguf [--head f16|q8_0|q6_k] [--seed N]; shapes: %s\n",
-                     test::synthetic_shape_names().c_str());
+                     bitnet::synthetic_shape_names().c_str());
         return 2;
     }
     try {
-        test::write_synthetic_model(path, *shape, options);
+        bitnet::write_synthetic_model(path, *shape, options);
     } catch (const bitnet::Error& error) {
         std::fprintf(stderr, "make_synthetic: %s\n", error.what());
         return 1;

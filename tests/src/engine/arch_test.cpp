@@ -10,7 +10,19 @@
 
 using bitnet::Activation;
 
-TEST_CASE("the four names are found and no other") {
+TEST_CASE("the six names are found and no other") {
+    for (const char* name : {"qwen3", "gemma3"}) {
+        const bitnet::ArchRow* arch = bitnet::find_arch(name);
+        REQUIRE(arch != nullptr);
+        CHECK(std::string(arch->name) == name);
+        CHECK(bitnet::arch_names().find(name) != std::string::npos);
+        const bool gemma = std::string(name) == "gemma3";
+        CHECK((arch->traits.rope_halves && !arch->traits.sub_norms && arch->traits.head_norms));
+        CHECK((arch->traits.post_norms == gemma && arch->traits.scaled_embedding == gemma));
+        CHECK(arch->traits.sliding_period == (gemma ? 6 : 0));
+        CHECK(arch->activation({}) == (gemma ? Activation::gelu : Activation::silu));
+        CHECK(arch->layer_tensors.size() == (gemma ? 20 : 18));
+    }
     for (const char* name : {"bitnet-b1.58", "bitnet-25", "bitnet", "llama"}) {
         const bitnet::ArchRow* arch = bitnet::find_arch(name);
         REQUIRE(arch != nullptr);
@@ -26,7 +38,7 @@ TEST_CASE("the four names are found and no other") {
 }
 
 TEST_CASE("every tensor of a layer is a matrix or a norm, and no place is filled twice") {
-    for (const char* name : {"bitnet-b1.58", "llama"}) {
+    for (const char* name : {"bitnet-b1.58", "llama", "qwen3", "gemma3"}) {
         bitnet::LayerWeights layer;
         std::set<const void*> places;
         std::set<std::string> names;

@@ -16,7 +16,7 @@ struct Fixture {
         kern::KernelSet kernels;
         kern::select_kernels("", &kernels);
         backend = tg::make_cpu_backend(*kernels.vec, 1, 16, 1);
-        cache = std::make_unique<bitnet::KvCache>(*backend, 1, 4, 10, 3);
+        cache = std::make_unique<bitnet::KvCache>(*backend, bitnet::KvShape{1, 1, 4}, 10, 3);
     }
     std::unique_ptr<tg::Backend> backend;
     std::unique_ptr<bitnet::KvCache> cache;
@@ -156,7 +156,7 @@ TEST_CASE("tokens see their own past after forks, rewinds and reuse of cells, ho
 TEST_CASE("long lists of many sequences make smaller micro-batches, and each list is whole") {
     Fixture f;
     constexpr int32_t kCells = 400000, kSeqs = 6;  // six lists are more than the room for lists, two are not
-    f.cache = std::make_unique<bitnet::KvCache>(*f.backend, 1, 1, kCells, kSeqs);
+    f.cache = std::make_unique<bitnet::KvCache>(*f.backend, bitnet::KvShape{1, 1, 1}, kCells, kSeqs);
     bitnet::BatchSplit split{kSeqs, kSeqs, kCells, kSeqs};
     const int32_t n_prompt = kCells - kSeqs;
     for (int32_t i = 0; i < n_prompt; ++i) f.cache->append(0, i, 1);
@@ -173,4 +173,23 @@ TEST_CASE("long lists of many sequences make smaller micro-batches, and each lis
     }
     CHECK(ends == std::vector<int32_t>{2, 4, 6});
     CHECK(bitnet::BatchSplit::bytes_needed(kSeqs, kSeqs, kCells, kSeqs) < 5 << 20);
+}
+
+TEST_CASE("with a sliding window each token knows how many of its cells lie outside, by position") {
+    Fixture f;
+    bitnet::BatchSplit split{16, 16, 10, 3, 3};
+    const std::vector<bitnet_token> tokens = {1, 2, 3, 4, 5, 6};
+    const std::vector<bitnet_seq_id> ids = {0, 0, 0, 2, 0, 0};
+    split.reserve(view_of(tokens, ids), 100, *f.cache);
+    CHECK(split.cut(0, 16, *f.cache) == 6);
+    CHECK(split.n_outside() == std::vector<int32_t>{0, 0, 0, 0, 1, 2});
+    f.cache->remove(0, 2, 4);  // what remains keeps its positions: 0, 1, 4
+    const std::vector<bitnet_token> more = {7, 8};
+    const std::vector<bitnet_seq_id> first = {0, 0};
+    split.reserve(view_of(more, first), 100, *f.cache);
+    CHECK(split.positions() == std::vector<int32_t>{5, 6});
+    CHECK(split.cut(0, 1, *f.cache) == 1);
+    CHECK(split.cut(1, 1, *f.cache) == 2);
+    CHECK(split.n_visible() == std::vector<int32_t>{4, 5});
+    CHECK(split.n_outside() == std::vector<int32_t>{2, 2});
 }

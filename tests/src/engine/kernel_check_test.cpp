@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/cpu/cpu_features.h"
+#include "src/base/log.h"
 #include "src/context/device_stats.h"
 #include "src/load/kernel_check.h"
 #include "src/load/model_load.h"
@@ -17,12 +18,13 @@ using namespace bitnet;
 namespace {
 
 const kern::MulMatKernel* original = nullptr;  // what the broken kernel makes its sums with
-bool breaks_one_column = true;
+bool (*breaks)(int64_t n_cols) = nullptr;
+bool one_column(int64_t n_cols) { return n_cols == 1; }
 
 // Every sum right but the last bit of one: what a compiler's mistake may look like.
 void run_broken(const kern::MulMatArgs& args) {
     original->run(args);
-    if ((args.n_cols == 1) != breaks_one_column) return;
+    if (!breaks(args.n_cols)) return;
     float& value = args.out[(args.n_cols - 1) * args.out_stride + args.row_begin];
     uint32_t bits;
     std::memcpy(&bits, &value, sizeof bits);
@@ -88,25 +90,31 @@ TEST_CASE("right kernels of every type and level pass the check") {
           kern::QuantType::f16, kern::QuantType::bf16, kern::QuantType::q8_0, kern::QuantType::q4_0}) {
         for (size_t i = 0; i < kern::mul_mat_kernel_count(); ++i) {
             const kern::MulMatKernel& kernel = kern::mul_mat_kernel_at(i);
-            if (kernel.type != type || (kernel.needs & ~kern::cpu_features()) != 0) continue;
+            if (kernel.type != type || !kern::runs_here(kernel.needs)) continue;
             CAPTURE(kernel.name);
             for (const int64_t n_rows : {1, 3, 16, 200}) {
                 const RandomWeight w(type, n_rows, 256);
                 Model model = with_kernels();
-                model.kernels.mul_mat[static_cast<int>(type)] = &kernel;
-                KernelCheck(&model).check(w.weight);
+                model.kernels.slot(type, kernel.layout) = &kernel;
+                tg::Weight weight = w.weight;
+                weight.layout = kernel.layout;
+                KernelCheck(&model).check(weight);
                 CHECK(model.n_kernel_fallbacks == 0);
-                CHECK(&model.kernels.for_type(type) == &kernel);
+                CHECK(&model.kernels.for_weight(type, kernel.layout) == &kernel);
             }
         }
     }
 }
 
-TEST_CASE("a kernel with one wrong bit is replaced by the best right one, whether one token shows it or several") {
+TEST_CASE(
+    "a kernel with one wrong bit is replaced by the best right one, whether one token shows it, several or many") {
     const RandomWeight w(kern::QuantType::i2_s, 64, 256);
-    for (const bool one_column : {true, false}) {
-        CAPTURE(one_column);
-        breaks_one_column = one_column;
+    using Columns = bool (*)(int64_t);
+    const Columns wrong_for[] = {[](int64_t n) { return n == 1; }, [](int64_t n) { return n > 1 && n < 17; },
+                                 [](int64_t n) { return n > 16; }};  // from 17 on rows are unpacked
+    for (const Columns& columns : wrong_for) {
+        CAPTURE(static_cast<int>(&columns - wrong_for));
+        breaks = columns;
         Model model = with_kernels();
         const kern::MulMatKernel& right = model.kernels.for_type(kern::QuantType::i2_s);
         const kern::MulMatKernel wrong = broken(right);
@@ -119,6 +127,126 @@ TEST_CASE("a kernel with one wrong bit is replaced by the best right one, whethe
         CHECK(model.kernel_problem.find(std::string(right.name) + " takes its place") != std::string::npos);
         check.check(w.weight);  // known by now
         CHECK(model.n_kernel_fallbacks == 1);
+    }
+}
+
+TEST_CASE(
+    "a layout whose kernels are wrong falls back to its other ones, then to that of the type, which is checked as "
+    "well") {
+    const RandomWeight w(kern::QuantType::i2_s, 64, 256);
+    for (const kern::WeightLayout layout : {kern::WeightLayout::t5, kern::WeightLayout::tl1, kern::WeightLayout::tl2}) {
+        tg::Weight weight = w.weight;
+        weight.layout = layout;
+        breaks = one_column;
+        Model model = with_kernels();
+        const kern::MulMatKernel& right = model.kernels.for_weight(kern::QuantType::i2_s, layout);
+        const kern::MulMatKernel wrong = broken(right);
+        model.kernels.slot(kern::QuantType::i2_s, layout) = &wrong;
+        KernelCheck(&model).check(weight);
+        CHECK(model.n_kernel_fallbacks == 1);
+        const bool only_scalar = std::string(right.level) == "scalar";
+        CHECK(&model.kernels.for_weight(kern::QuantType::i2_s, layout) ==
+              (only_scalar ? &model.kernels.for_type(kern::QuantType::i2_s) : &right));
+
+        // The scalar one of a layout has none below it but the type's own.
+        Model scalar = with_kernels("scalar");
+        const kern::MulMatKernel scalar_wrong = broken(scalar.kernels.for_weight(kern::QuantType::i2_s, layout));
+        scalar.kernels.slot(kern::QuantType::i2_s, layout) = &scalar_wrong;
+        KernelCheck check(&scalar);
+        check.check(weight);
+        CHECK(scalar.n_kernel_fallbacks >= 1);
+        CHECK(scalar.kernels.for_weight(kern::QuantType::i2_s, layout).name != scalar_wrong.name);
+    }
+}
+
+namespace {
+
+// Kernels of a load that compute wrongly: what of a model's kernels each case breaks.
+kern::MulMatKernel broken_matrix;
+kern::VecKernels broken_vec;
+kern::WeightLayout broken_layout;
+
+void break_matrix_kernel(kern::KernelSet* chosen) {
+    const kern::MulMatKernel*& slot = chosen->slot(kern::QuantType::i2_s, broken_layout);
+    broken_matrix = broken(*slot);
+    slot = &broken_matrix;
+}
+
+void break_head_kernel(kern::KernelSet* chosen) {
+    const kern::MulMatKernel*& slot = chosen->slot(kern::QuantType::f16, kern::WeightLayout::stored);
+    broken_matrix = broken(*slot);
+    slot = &broken_matrix;
+}
+
+void break_norm(kern::KernelSet* chosen) {
+    static const kern::VecKernels* right;
+    right = chosen->vec;
+    broken_vec = *right;
+    broken_vec.name = "broken";
+    broken_vec.rms_norm = [](const float* x, const float* weight, float eps, int64_t n, float* out) {
+        right->rms_norm(x, weight, eps, n, out);
+        out[n - 1] = -out[n - 1];
+    };
+    chosen->vec = &broken_vec;
+}
+
+void break_attention(kern::KernelSet* chosen) {
+    static const kern::VecKernels* right;
+    right = chosen->vec;
+    broken_vec = *right;
+    broken_vec.name = "broken";
+    broken_vec.attend = [](const kern::AttendArgs& args) {
+        right->attend(args);
+        args.out[args.head_dim - 1] += 1.0f;
+    };
+    chosen->vec = &broken_vec;
+}
+
+std::vector<float> last_logits(Model model) {
+    const int64_t n_vocab = model.hparams.n_vocab;
+    Context context(std::make_shared<const Model>(std::move(model)), small_config());
+    const bitnet_token tokens[] = {3, 14, 15, 9, 26};
+    BatchView batch;
+    batch.tokens = tokens;
+    batch.n_tokens = 5;
+    context.decode(batch);
+    const float* logits = context.logits(-1);
+    return std::vector<float>(logits, logits + n_vocab);
+}
+
+}  // namespace
+
+TEST_CASE("fault injection: with any kernel of a load broken the answer is right, with a warning and a count") {
+    breaks = one_column;
+    const std::vector<float> expected = last_logits(golden());
+    struct Case {
+        const char* quantization;
+        void (*replace)(kern::KernelSet*);
+        kern::WeightLayout layout = kern::WeightLayout::stored;
+    };
+    for (const Case& c : {Case{"i2s", break_matrix_kernel}, Case{"t5", break_matrix_kernel, kern::WeightLayout::t5},
+                          Case{"tl1", break_matrix_kernel, kern::WeightLayout::tl1},
+                          Case{"tl2", break_matrix_kernel, kern::WeightLayout::tl2}, Case{"i2s", break_head_kernel},
+                          Case{"i2s", break_norm}, Case{"i2s", break_attention}}) {
+        broken_layout = c.layout;
+        std::string log;
+        set_log_callback(
+            [](bitnet_log_level, const char* message, void* text) { *static_cast<std::string*>(text) += message; },
+            BITNET_LOG_WARNING, &log);
+        LoadOptions options;
+        options.quantization = c.quantization;
+        options.replace_kernels = c.replace;
+        Model model;
+        load_model(GgufFile::open(test::golden_model("b158-i2s"), true, {}), options, &model);
+        set_log_callback(nullptr, BITNET_LOG_ERROR, nullptr);
+        CAPTURE(c.quantization);
+        CAPTURE(log);
+        CHECK(model.n_kernel_fallbacks == 1);
+        CHECK(log.find("broken") != std::string::npos);
+        CHECK(log.find("please report it") != std::string::npos);
+        CHECK(log == model.kernel_problem);
+        const std::vector<float> found = last_logits(std::move(model));
+        CHECK(std::memcmp(found.data(), expected.data(), expected.size() * sizeof(float)) == 0);
     }
 }
 

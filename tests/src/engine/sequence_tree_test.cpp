@@ -45,7 +45,7 @@ struct Pair {
         kern::KernelSet kernels;
         kern::select_kernels("", &kernels);
         backend = tg::make_cpu_backend(*kernels.vec, 1, 16, 1);
-        cache.emplace(*backend, 1, 1, cells, seqs);
+        cache.emplace(*backend, bitnet::KvShape{1, 1, 1}, cells, seqs);
         split.emplace(8, 8, cells, seqs);
     }
     int n_seq() const { return static_cast<int>(plain.size()); }

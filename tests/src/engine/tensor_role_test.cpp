@@ -21,6 +21,8 @@ TEST_CASE("a tensor's role is known by its name") {
         {"blk.0.attn_norm.weight", TensorRole::norm},
         {"blk.0.attn_sub_norm.weight", TensorRole::norm},
         {"blk.0.ffn_sub_norm.weight", TensorRole::norm},
+        {"blk.0.attn_q_norm_in.weight", TensorRole::norm},
+        {"blk.0.post_ffw_norm.weight", TensorRole::norm},
         {"blk.0.ffn_down.weight", TensorRole::feed_forward},
         {"rope_freqs.weight", TensorRole::other},
         {"blk.0", TensorRole::other},

@@ -136,7 +136,7 @@ const std::vector<BadFile>& bad_files() {
          1ull << 31, "t", "more weights"},
         {"bytes that overflow", with_tensor({1ull << 32, 1ull << 30}, 0, 0, 32), BITNET_E_SECURITY_OPERATION, kAny, kAny,
          "t", "more than any file"},
-        {"rows that are no whole blocks", with_tensor({64, 4}, 36, 0, 128), BITNET_E_GGUF_TENSOR_SHAPE, 128, 64, "t",
+        {"rows that are no whole blocks", with_tensor({64, 3}, 36, 0, 128), BITNET_E_GGUF_TENSOR_SHAPE, 128, 64, "t",
          "blocks of 128"},
         // UnsupportedTensorType
         {"unknown type", with_tensor({256}, 99999, 0, 512), BITNET_E_GGUF_TENSOR_TYPE, kAny, 99999, "t", "i2_s"},

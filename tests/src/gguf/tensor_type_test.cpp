@@ -47,6 +47,7 @@ TEST_CASE("every type the kernels know has its id in the table, with one reading
     for (int i = 0; i < kern::kQuantTypeCount; ++i) {
         const kern::QuantTypeInfo& info = kern::quant_type_info(static_cast<kern::QuantType>(i));
         CAPTURE(info.name);
+        if (info.file_id == 39 || info.file_id == 42) continue;  // these have two, see below
         CHECK(resolve_tensor_type(query(info.file_id)) == info.type);
         // The file type must not matter for them: bitnet.cpp writes 40 into files with many types.
         for (const uint64_t file_type : {0, 1, 36, 38, 39, 40})
@@ -56,14 +57,15 @@ TEST_CASE("every type the kernels know has its id in the table, with one reading
 
 TEST_CASE("36 is i2_s in every file, and 22 is iq2_s, which is something else") {
     CHECK(resolve_tensor_type(query(36)) == kern::QuantType::i2_s);
-    CHECK(contains(refusal(query(22)), "iq2_s"));
+    CHECK(resolve_tensor_type(query(22)) == kern::QuantType::iq2_s);
 }
 
 TEST_CASE("39 is tl2 by file type or size, mxfp4 otherwise") {
-    CHECK(contains(refusal(query(39, kTl2Bytes, 39)), "type tl2 (bitnet.cpp), id 39"));
-    CHECK(contains(refusal(query(39, 12345, 39)), "type tl2"));  // no size fits: the file type is believed
-    CHECK(contains(refusal(query(39, kTl2Bytes)), "type tl2"));
-    CHECK(contains(refusal(query(39, kTl2Bytes, 7)), "type tl2"));
+    CHECK(resolve_tensor_type(query(39, kTl2Bytes, 39)) == kern::QuantType::tl2);
+    CHECK(resolve_tensor_type(query(39, 12345, 39)) ==
+          kern::QuantType::tl2);  // no size fits: the file type is believed
+    CHECK(resolve_tensor_type(query(39, kTl2Bytes)) == kern::QuantType::tl2);
+    CHECK(resolve_tensor_type(query(39, kTl2Bytes, 7)) == kern::QuantType::tl2);
     CHECK(contains(refusal(query(39, kMxfp4Bytes)), "type mxfp4 (ggml)"));
     CHECK(contains(refusal(query(39, 12345)), "type mxfp4"));
     CHECK(contains(refusal(query(39, 12345, 38)), "type mxfp4"));  // ggml's and ik's file type of mxfp4
@@ -83,12 +85,12 @@ TEST_CASE("sizes that fit two readings once padded are refused with both named")
     q.span = 4096;
     CHECK(contains(refusal(q), "tl2 (bitnet.cpp) or mxfp4 (ggml)"));
     q.file_type = 39;  // now one of them is claimed
-    CHECK(contains(refusal(q), "type tl2 (bitnet.cpp), id 39"));
+    CHECK(resolve_tensor_type(q) == kern::QuantType::tl2);
 }
 
 TEST_CASE("42 is told apart by its group size, and refused with both readings when it cannot be") {
-    CHECK(contains(refusal(query(42, kK / 64 * 18 * kRows)), "type q2_0 (ggml)"));
-    CHECK(contains(refusal(query(42, kK / 128 * 34 * kRows)), "type q2_0_g128 (Prism)"));
+    CHECK(resolve_tensor_type(query(42, kK / 64 * 18 * kRows)) == kern::QuantType::q2_0);
+    CHECK(resolve_tensor_type(query(42, kK / 128 * 34 * kRows)) == kern::QuantType::q2_0_g128);
     CHECK(contains(refusal(query(42, 1000)), "q2_0 (ggml) or q2_0_g128 (Prism)"));
 }
 
@@ -98,13 +100,9 @@ TEST_CASE("ids without known sizes name all their readings") {
 }
 
 TEST_CASE("types this build cannot read are named with their dialect and a way out") {
-    CHECK(contains(refusal(query(38)), "tl1 (bitnet.cpp), id 38"));
-    CHECK(contains(refusal(query(38)), "tile sizes"));
     CHECK(contains(refusal(query(37)), "i8_s (bitnet.cpp)"));
     for (const uint32_t id : {31u, 32u, 33u}) CHECK(contains(refusal(query(id)), "ggml removed"));
-    CHECK(contains(refusal(query(134)), "iq1_bn (ik_llama.cpp)"));
-    CHECK(contains(refusal(query(135)), "iq2_bn (ik_llama.cpp)"));
-    CHECK(contains(refusal(query(335)), "iq2_bn_r4 (ik_llama.cpp)"));
+    CHECK(contains(refusal(query(137)), "iq2_k (ik_llama.cpp)"));
     CHECK(contains(refusal(query(12)), "q4_k (ggml), id 12"));
     for (int i = 0; i < kern::kQuantTypeCount; ++i)  // and what it can read is said
         CHECK(contains(refusal(query(12)), kern::quant_type_info(static_cast<kern::QuantType>(i)).name));
@@ -150,7 +148,7 @@ TEST_CASE("the reader passes the bytes up to the next tensor and the file type t
         b.zeros(static_cast<size_t>((bytes + 31) / 32 * 32 + 32));
         return b.bytes();
     };
-    CHECK(contains(error_of([&] { test::parse(file_with(kTl2Bytes, 0)); }).message(), "type tl2"));
+    CHECK(test::parse(file_with(kTl2Bytes, 0))->tensors().at(0).type == kern::QuantType::tl2);
     CHECK(contains(error_of([&] { test::parse(file_with(kMxfp4Bytes, 0)); }).message(), "type mxfp4"));
     CHECK(contains(error_of([&] { test::parse(file_with(kMxfp4Bytes, 39)); }).message(), "tl2 (bitnet.cpp) or mxfp4"));
 }

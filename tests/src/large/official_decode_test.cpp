@@ -8,15 +8,10 @@
 
 #include "tests/support/api_fixture.h"
 #include "tests/support/official_layout.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/temp_dir.h"
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // its shadow memory counts as well
-#else
-constexpr bool kSanitized = false;
-#endif
 
 // Peak resident memory in bytes, or 0 where the system does not say.
 uint64_t peak_bytes() {
@@ -67,7 +62,7 @@ TEST_CASE("the official layout loads, decodes finite numbers and stays below 2 G
         if (first.empty()) first = logits;
         CHECK(test::same_bits(logits, first));
     }
-    if (const uint64_t peak = peak_bytes(); peak != 0 && !kSanitized) {
+    if (const uint64_t peak = peak_bytes(); peak != 0 && !test::kSanitized) {
         CAPTURE(peak);
         CHECK(peak < uint64_t{2} << 30);
     }

@@ -5,13 +5,14 @@
 #include <chrono>
 
 #include "tests/src/tokenizer/tokenizer_fixtures.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/test_data.h"
 
 using namespace bitnet;
 
 namespace {
 
-constexpr size_t kBytes = size_t{1} << 20;
+constexpr size_t kBytes = (size_t{1} << 20) / (test::kSanitized ? 8 : 1);
 constexpr double kMaxSeconds = 60.0;
 
 std::string repeated(const std::string& unit) {

@@ -185,7 +185,7 @@ TEST_CASE("ids that no token has become unused tokens, unless the file is mostly
 
 TEST_CASE("steps that are not understood are refused by name") {
     const json document = bpe_document();
-    CHECK(refused(with(document, "/normalizer", {{"type", "NFC"}}), {"normalizer 'NFC'"}));
+    CHECK(refused(with(document, "/normalizer", {{"type", "NFKC"}}), {"normalizer 'NFKC'"}));
     CHECK(refused(with(document, "/normalizer", {{"type", "Sequence"}, {"normalizers", {{{"type", "Lowercase"}}}}}),
                   {"'Lowercase'"}));
     CHECK(refused(with(document, "/pre_tokenizer", {{"type", "Whitespace"}}), {"'Whitespace'"}));
@@ -208,7 +208,8 @@ TEST_CASE("steps that are not understood are refused by name") {
     CHECK(refused(with(document, "/post_processor", {{"type", "BertProcessing"}}), {"'BertProcessing'"}));
     CHECK(refused(with(document, "/post_processor", template_of({special("<|bos|>"), special("<|bos|>"), kText})),
                   {"more than one"}));
-    CHECK(refused(with(document, "/post_processor", template_of({special("<|bos|>")})), {"without the text"}));
+    CHECK(refused(with(document, "/post_processor", template_of(json::array({special("<|bos|>")}))),
+                  {"without the text"}));
     CHECK(refused(with(document, "/post_processor", template_of({special("nope"), kText})), {"'nope'"}));
     CHECK(refused(with(document, "/decoder", {{"type", "WordPiece"}}), {"decoder 'WordPiece'"}));
     CHECK(refused(with(document, "/model/type", "WordPiece"), {"'WordPiece'", "BPE"}));
@@ -217,6 +218,7 @@ TEST_CASE("steps that are not understood are refused by name") {
     CHECK(refused(with(document, "/model/end_of_word_suffix", "</w>"), {"end_of_word_suffix"}));
     CHECK(refused(with(document, "/model/continuing_subword_prefix", "##"), {"continuing_subword_prefix"}));
     const json spm = spm_document();
+    CHECK(refused(with(spm, "/normalizer", {{"type", "NFC"}}), {"normalizer 'NFC'"}));
     CHECK(refused(with(spm, "/model/ignore_merges", true), {"ignore_merges"}));
     CHECK(refused(with(spm, "/normalizer/normalizers/0/prepend", "_"), {"Prepend"}));
     CHECK(refused(with(spm, "/normalizer/normalizers/1/content", "_"), {"Replace"}));

@@ -5,16 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "kernels/ternary_dialects.h"
 #include "src/base/error.h"
+#include "src/bench/synthetic_model.h"
 #include "tests/support/api_fixture.h"
 #include "tests/support/model_edit.h"
-#include "tests/support/synthetic_model.h"
 #include "tests/support/temp_dir.h"
 
 namespace {
 
-std::vector<uint8_t> made(const test::TempDir& folder, const test::SyntheticOptions& options) {
-    test::write_synthetic_model(folder.file("tiny.gguf"), *test::find_synthetic_shape("tiny"), options);
+std::vector<uint8_t> made(const test::TempDir& folder, const bitnet::SyntheticOptions& options) {
+    bitnet::write_synthetic_model(folder.file("tiny.gguf"), *bitnet::find_synthetic_shape("tiny"), options);
     return test::read_file(folder.path() / "tiny.gguf");
 }
 
@@ -70,22 +71,51 @@ TEST_CASE("the same seed gives the same file, another seed another, and a third 
 }
 
 TEST_CASE("shapes are found by name, and each fits together") {
-    CHECK(test::find_synthetic_shape("huge") == nullptr);
-    for (const char* name : {"2b4t", "large", "8b", "tiny"}) {
+    CHECK(bitnet::find_synthetic_shape("huge") == nullptr);
+    for (const char* name : {"2b4t", "large", "3b", "8b", "tiny"}) {
         CAPTURE(std::string(name));
-        CHECK(test::synthetic_shape_names().find(name) != std::string::npos);
-        const test::SyntheticShape* shape = test::find_synthetic_shape(name);
+        CHECK(bitnet::synthetic_shape_names().find(name) != std::string::npos);
+        const bitnet::SyntheticShape* shape = bitnet::find_synthetic_shape(name);
         REQUIRE(shape != nullptr);
         CHECK(shape->n_embd == shape->n_head * shape->head_dim);
         CHECK(shape->n_head % shape->n_head_kv == 0);
-        CHECK(shape->n_embd % 256 == 0);
-        CHECK(shape->n_ff % 128 == 0);
+        CHECK(bitnet::synthetic_matrix_type(shape->n_embd) == kern::QuantType::i2_s);
+        CHECK(shape->n_ff % 64 == 0);
+        CHECK((bitnet::synthetic_matrix_type(shape->n_ff) == kern::QuantType::iq2_bn) == (std::string(name) == "3b"));
     }
+}
+
+TEST_CASE("rows that are no whole blocks of I2_S become IQ2_BN, and a head whose blocks do not fit is refused") {
+    const test::TempDir folder;
+    bitnet::SyntheticShape shape = *bitnet::find_synthetic_shape("tiny");
+    shape.n_ff = 576;  // nine blocks of 64
+    bitnet::write_synthetic_model(folder.file("odd.gguf"), shape, {kern::QuantType::q8_0, 1, {}});
+    const std::vector<uint8_t> bytes = test::read_file(folder.path() / "odd.gguf");
+    test::ModelEdit file(bytes);
+    const test::EditTensor& tensor = file.tensor("blk.0.ffn_down.weight");
+    const kern::DialectShape dialect{kern::QuantType::iq2_bn, 576, shape.n_embd, {}};
+    std::vector<uint8_t> codes(static_cast<size_t>(kern::dialect_code_bytes(dialect)));
+    float scale = 0.0f;
+    kern::dialect_to_i2s(dialect, tensor.data.data(), 3, 4, codes.data(), &scale);
+    std::vector<float> row(576);
+    kern::i2s_row_to_floats(codes.data(), 1.0f, 576, row.data());
+    CHECK(scale == doctest::Approx(1 / std::sqrt(576 * 2.0 / 3)));
+    int counts[3] = {};
+    for (const float trit : row) {
+        REQUIRE((trit == -1.0f || trit == 0.0f || trit == 1.0f));
+        ++counts[static_cast<int>(trit) + 1];
+    }
+    for (const int count : counts) CHECK(count > 576 / 5);
+    const test::Logits logits = test::fresh_logits(test::load_model(bytes), {510, 5, 300, 7});
+    for (const float logit : logits) REQUIRE(std::isfinite(logit));
+    shape.n_embd = 128;
+    CHECK_THROWS_AS(bitnet::write_synthetic_model(folder.file("x.gguf"), shape, {kern::QuantType::q6_k, 1, {}}),
+                    bitnet::Error);
 }
 
 TEST_CASE("writing can be stopped and leaves no file") {
     const test::TempDir folder;
-    test::SyntheticOptions options;
+    bitnet::SyntheticOptions options;
     options.on_progress = [](uint64_t done, uint64_t total) { return done < total / 2; };
     CHECK_THROWS_AS(made(folder, options), bitnet::Error);
     CHECK(folder.n_files() == 0);
