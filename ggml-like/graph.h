@@ -60,12 +60,14 @@ enum class OpKind : uint8_t {
 };
 inline constexpr int kOpCount = 16;
 
-// The keys and values of one layer: cell c of KV head h begins at (c * n_head_kv + h) * kern::kv_head_bytes(type, head_dim).
+// The keys and values of one layer, a KV head's cells side by side, so that attention reads memory in one stream: cell c of
+// head h begins at (h * n_cells + c) * kern::kv_head_bytes(type, head_dim).
 struct KvLayer {
     uint8_t* k = nullptr;
     uint8_t* v = nullptr;
     kern::KvType k_type = kern::KvType::f16;
     kern::KvType v_type = kern::KvType::f16;
+    int64_t n_cells = 0;
 };
 
 struct RopeParams {

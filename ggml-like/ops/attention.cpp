@@ -23,8 +23,8 @@ struct HeadAttention {
         args.q_token_stride = args.out_token_stride = int64_t{p.n_head} * p.head_dim;
         args.k_type = p.kv.k_type;
         args.v_type = p.kv.v_type;
-        args.k_stride = p.n_head_kv * kern::kv_head_bytes(args.k_type, p.head_dim);
-        args.v_stride = p.n_head_kv * kern::kv_head_bytes(args.v_type, p.head_dim);
+        args.k_stride = kern::kv_head_bytes(args.k_type, p.head_dim);
+        args.v_stride = kern::kv_head_bytes(args.v_type, p.head_dim);
         // 1/sqrt in float: head_dim is small, the square root is correctly rounded on every machine.
         args.scale = 1.0f / __builtin_sqrtf(static_cast<float>(p.head_dim));
         args.scores = c.scratch;
@@ -50,8 +50,8 @@ struct HeadAttention {
         args.n_cells = n_cells(token);
         args.scores_stride = row_floats(token + n_tokens - 1);
         args.q = c.row(c.node.inputs[0], token) + head * p.head_dim;
-        args.k = p.kv.k + kv_head * kern::kv_head_bytes(args.k_type, p.head_dim);
-        args.v = p.kv.v + kv_head * kern::kv_head_bytes(args.v_type, p.head_dim);
+        args.k = p.kv.k + kv_head * p.kv.n_cells * args.k_stride;
+        args.v = p.kv.v + kv_head * p.kv.n_cells * args.v_stride;
         args.out = c.row(c.node.output, token) + head * p.head_dim;
         c.vec.attend(args);
     }
@@ -129,9 +129,9 @@ void run_kv_store(const OpContext& c) {
     c.share(c.inputs.n_tokens, 1, &begin, &end);
     for (int64_t i = begin; i < end; ++i) {
         for (int64_t h = 0; h < n_heads; ++h) {
-            const int64_t head = c.inputs.cells[i] * n_heads + h;
-            c.vec.f32_to_kv(p.kv.k_type, c.row(k, i) + h * p.head_dim, p.head_dim, p.kv.k + head * k_bytes);
-            c.vec.f32_to_kv(p.kv.v_type, c.row(v, i) + h * p.head_dim, p.head_dim, p.kv.v + head * v_bytes);
+            const int64_t place = h * p.kv.n_cells + c.inputs.cells[i];
+            c.vec.f32_to_kv(p.kv.k_type, c.row(k, i) + h * p.head_dim, p.head_dim, p.kv.k + place * k_bytes);
+            c.vec.f32_to_kv(p.kv.v_type, c.row(v, i) + h * p.head_dim, p.head_dim, p.kv.v + place * v_bytes);
         }
     }
 }

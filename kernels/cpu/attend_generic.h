@@ -15,9 +15,10 @@
 namespace kern {
 namespace {
 
-// How many cells ahead K and V are fetched: cells of one head lie a whole token's K apart, a stride that hardware
-// prefetchers follow only within a page.
-constexpr int64_t kAheadCells = 16;
+// How many cells ahead K and V are fetched: further than memory takes to answer while four queries work on a cell.
+constexpr int64_t kAheadCells = 64;
+// Values that two passes over halves of a head read: few enough to be in the first cache the second time.
+constexpr int64_t kValueCells = 32;
 constexpr int64_t kBufferFloats = 6144;  // 24 KiB, half of a first cache
 constexpr int64_t kLine = 64;
 
@@ -61,6 +62,7 @@ inline Cells values_of(const AttendArgs& args) {
 
 // Two forms that the kernels read: F16 rows of the cache, and cells from `first` on in the buffer.
 struct HalfRows {
+    static constexpr int64_t kPiece = kValueCells;
     Cells cells;
 
     const uint16_t* at(int64_t j) const { return reinterpret_cast<const uint16_t*>(cells.at(j)); }
@@ -70,6 +72,7 @@ struct HalfRows {
 };
 
 struct FloatRows {
+    static constexpr int64_t kPiece = kBufferFloats;  // all of it
     const float* buffer;
     int64_t first;
     int64_t width;
@@ -217,12 +220,15 @@ inline void attend_values(const Queries& all, int64_t first, const Rows& rows, i
     const int64_t head_dim = all.args.head_dim, most = all.n_cells(first + queries - 1);
     if (end > most) end = most;
     if (begin >= end) return;
-    int64_t d = 0;
-    for (; d + 16 * kChunks <= head_dim; d += 16 * kChunks) {
-        add_values<queries, kChunks, false>(all, first, rows, begin, end, d, 0);
+    for (int64_t from = begin; from < end; from += Rows::kPiece) {
+        const int64_t to = from + Rows::kPiece < end ? from + Rows::kPiece : end;
+        int64_t d = 0;
+        for (; d + 16 * kChunks <= head_dim; d += 16 * kChunks) {
+            add_values<queries, kChunks, false>(all, first, rows, from, to, d, 0);
+        }
+        for (; d + 16 <= head_dim; d += 16) add_values<queries, 1, false>(all, first, rows, from, to, d, 0);
+        if (d < head_dim) add_values<queries, 1, true>(all, first, rows, from, to, d, head_dim - d);
     }
-    for (; d + 16 <= head_dim; d += 16) add_values<queries, 1, false>(all, first, rows, begin, end, d, 0);
-    if (d < head_dim) add_values<queries, 1, true>(all, first, rows, begin, end, d, head_dim - d);
 }
 
 // Calls body.operator()<queries>(first) for blocks of kMaxQueries queries and one of what is left.

@@ -36,7 +36,7 @@ KvCache::KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, in
     uint8_t* next = buffer_->data();
     for (int64_t i = 0; i < shape.n_layer; ++i) {
         uint8_t* const values = next + shape.k_bytes() * n_cells;
-        layers_.push_back({next, values, shape.k_type, shape.v_type});
+        layers_.push_back({next, values, shape.k_type, shape.v_type, n_cells});
         next = values + shape.v_bytes() * n_cells;
     }
 }

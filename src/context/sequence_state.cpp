@@ -71,10 +71,7 @@ void save_sequence(const KvCache& cache, bitnet_seq_id id, bitnet_pos n_base, ui
     for (const KvCache::Entry& entry : entries) put_le(to, static_cast<uint32_t>(entry.token));
     for (const tg::KvLayer& layer : cache.layers()) {
         for (const KvRows& rows : kv_rows(cache, layer)) {
-            for (const KvCache::Entry& entry : entries) {
-                std::memcpy(to, rows.at(entry.cell), rows.row_bytes);
-                to += rows.row_bytes;
-            }
+            for (const KvCache::Entry& entry : entries) to = rows.copy_out(entry.cell, to);
         }
     }
     put_le(to, tg::checksum_bytes(out, static_cast<size_t>(to - out)));
@@ -129,10 +126,7 @@ void load_sequence(KvCache& cache, bitnet_seq_id id, uint64_t fingerprint, const
     for (size_t i = 0; i < cells.size(); ++i) cells[i] = cache.append(id, positions[i], tokens[i]);
     for (const tg::KvLayer& layer : cache.layers()) {
         for (const KvRows& rows : kv_rows(cache, layer)) {
-            for (const int32_t cell : cells) {
-                std::memcpy(rows.at(cell), from, rows.row_bytes);
-                from += rows.row_bytes;
-            }
+            for (const int32_t cell : cells) from = rows.copy_in(cell, from);
         }
     }
 }

@@ -117,7 +117,9 @@ void save_session(const KvCache& cache, uint64_t fingerprint, const SessionSink&
     for (const SavedTree::Tail& tail : tree.tails) out.pair(tail.id, tail.last);
     for (const tg::KvLayer& layer : cache.layers()) {
         for (const KvRows& rows : kv_rows(cache, layer)) {
-            for (const int32_t place : tree.place) out.write(rows.at(place), rows.row_bytes);
+            for (const int32_t place : tree.place) {
+                for (size_t head = 0; head < rows.n_heads; ++head) out.write(rows.at(head, place), rows.head_bytes);
+            }
         }
     }
     out.finish();
@@ -157,9 +159,7 @@ void load_session(KvCache& cache, uint64_t fingerprint, const uint8_t* data, siz
     if (n_cells == 0) return;
     for (const tg::KvLayer& layer : cache.layers()) {
         for (const KvRows& rows : kv_rows(cache, layer)) {
-            const size_t n = size_t{n_cells} * rows.row_bytes;
-            std::memcpy(rows.rows, from, n);
-            from += n;
+            for (uint32_t cell = 0; cell < n_cells; ++cell) from = rows.copy_in(static_cast<int32_t>(cell), from);
         }
     }
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "src/context/kv_cache.h"
@@ -22,19 +23,36 @@ T get_le(const uint8_t*& from) {
     return static_cast<T>(value);
 }
 
-// Rows travel as they lie in memory: F16 words, little-endian on every platform this library builds for, or bytes of codes
-// and F16 scales.
+// The keys or the values of a layer. A cell's row travels head by head, each as it lies in memory: F16 words,
+// little-endian on every platform this library builds for, or bytes of codes and F16 scales.
 struct KvRows {
-    uint8_t* rows;
-    size_t row_bytes;
+    uint8_t* first;
+    size_t n_cells;
+    size_t n_heads;
+    size_t head_bytes;
 
-    uint8_t* at(int32_t cell) const { return rows + static_cast<size_t>(cell) * row_bytes; }
+    uint8_t* at(size_t head, int32_t cell) const {
+        return first + (head * n_cells + static_cast<size_t>(cell)) * head_bytes;
+    }
+    // Both return what lies behind the row.
+    uint8_t* copy_out(int32_t cell, uint8_t* to) const {
+        for (size_t head = 0; head < n_heads; ++head, to += head_bytes) std::memcpy(to, at(head, cell), head_bytes);
+        return to;
+    }
+    const uint8_t* copy_in(int32_t cell, const uint8_t* from) const {
+        for (size_t head = 0; head < n_heads; ++head, from += head_bytes) std::memcpy(at(head, cell), from, head_bytes);
+        return from;
+    }
 };
 
 // The keys and the values of a layer.
 inline std::array<KvRows, 2> kv_rows(const KvCache& cache, const tg::KvLayer& layer) {
-    return {{{layer.k, static_cast<size_t>(cache.shape().k_bytes())},
-             {layer.v, static_cast<size_t>(cache.shape().v_bytes())}}};
+    const KvShape& shape = cache.shape();
+    const auto rows = [&](uint8_t* first, kern::KvType type) {
+        return KvRows{first, static_cast<size_t>(layer.n_cells), static_cast<size_t>(shape.n_head_kv),
+                      static_cast<size_t>(kern::kv_head_bytes(type, shape.head_dim))};
+    };
+    return {{rows(layer.k, layer.k_type), rows(layer.v, layer.v_type)}};
 }
 
 // A token's keys and values in all layers. Every factor is bounded by hparams_read.cpp: below 2^35.

@@ -67,7 +67,8 @@ TEST_CASE(
                 for (const int order : {0, 1, 2}) {  // where the cells lie: rising, falling, scattered
                     std::vector<uint8_t> cache(static_cast<size_t>(4 * kCells * kv_width),
                                                0x7e);  // NaN where unwritten
-                    const tg::KvLayer layer{cache.data(), cache.data() + 2 * kCells * kv_width};
+                    const tg::KvLayer layer{cache.data(), cache.data() + 2 * kCells * kv_width, kern::KvType::f16,
+                                            kern::KvType::f16, kCells};
                     tg::Graph g;
                     test::WeightStore w(kernels);
                     const tg::ValueId vq = g.get_rows(w.table(q, q_width), "q"),
@@ -119,7 +120,8 @@ TEST_CASE("windowed attention is attention over the visible cells without the fi
     const std::vector<float> kv = test::Random(6).reals(kTokens * kHeadsKv * kHead);
     const auto attend = [&](bool windowed, bool cut_lists, int n_threads, const kern::KernelSet& kernels) {
         std::vector<uint8_t> cache(static_cast<size_t>(4 * kCells * kHeadsKv * kHead));
-        const tg::KvLayer layer{cache.data(), cache.data() + 2 * kCells * kHeadsKv * kHead};
+        const tg::KvLayer layer{cache.data(), cache.data() + 2 * kCells * kHeadsKv * kHead, kern::KvType::f16,
+                                kern::KvType::f16, kCells};
         tg::Graph g;
         test::WeightStore w(kernels);
         const tg::ValueId keys = g.get_rows(w.table(kv, kHeadsKv * kHead), "kv");
