@@ -18,6 +18,8 @@ enum class KvType : uint8_t { f16, q8_0, q4_0 };
 inline constexpr int64_t kKvBlock = 32;
 inline constexpr int64_t kMaxQuantizedHead = 1024;  // the widest head that may be quantised: a multiple of kKvBlock
 
+constexpr bool can_quantize_head(int64_t head_dim) { return head_dim % kKvBlock == 0 && head_dim <= kMaxQuantizedHead; }
+
 constexpr int64_t kv_head_bytes(KvType type, int64_t head_dim) {
     const int64_t scales = head_dim / kKvBlock * 2;
     return type == KvType::f16 ? head_dim * 2 : (type == KvType::q8_0 ? head_dim : head_dim / 2) + scales;

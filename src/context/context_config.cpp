@@ -31,7 +31,7 @@ kern::KvType kv_type(const char* name, int32_t value, const Hparams& hparams) {
         throw Error(BITNET_E_CONFIG, std::string(name) + " = " + std::to_string(value) + " is no bitnet_kv_type")
             .with_subject(name);
     }
-    if (hparams.head_dim % kern::kKvBlock != 0 || hparams.head_dim > kern::kMaxQuantizedHead) {
+    if (!kern::can_quantize_head(hparams.head_dim)) {
         throw Error(BITNET_E_CONFIG,
                     std::string(name) + ": heads of " + std::to_string(hparams.head_dim) +
                         " numbers cannot be quantised, only multiples of 32 up to 1024; use BITNET_KV_F16")

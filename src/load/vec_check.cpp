@@ -12,6 +12,8 @@ namespace {
 
 constexpr int64_t kCells = 37;  // of attention: whole registers and a rest
 constexpr int64_t kQueries = 3;
+constexpr int64_t kTokens[] = {1, 7};  // few queries, and so many that they share a buffer of cells
+constexpr int64_t kMostTokens = 7;
 
 // Numbers in -4..4 with the bits of splitmix64: the same in every run.
 std::vector<float> numbers(int64_t n, uint64_t state) {
@@ -71,35 +73,48 @@ public:
         vec_.rope_halves(head.data(), angles.data(), n_rot);
         vec_.rope_pairs(head.data(), angles.data(), n_rot);
         add(head);
-        const std::vector<float> q = numbers(kQueries * head_dim, 5);
-        const std::vector<float> kv = numbers(2 * kCells * head_dim, 6);
-        std::vector<uint16_t> halves(kv.size());
-        vec_.f32_to_f16(kv.data(), halves.data(), static_cast<int64_t>(kv.size()));
-        std::vector<int32_t> cells;
-        for (int32_t i = 0; i < kCells; ++i) cells.push_back(i * 2 % static_cast<int32_t>(kCells));
-        constexpr int64_t kScores = (kCells + 15) / 16 * 16;
-        std::vector<float> scores(static_cast<size_t>(kQueries * kScores)), out(q.size());
-        kern::AttendArgs args{};
-        args.q = q.data();
-        args.q_stride = args.out_stride = args.head_dim = head_dim;
-        args.n_q = kQueries;
-        args.k = halves.data();
-        args.v = halves.data() + kCells * head_dim;
-        args.k_stride = args.v_stride = 2 * head_dim;
-        args.n_tokens = 1;
-        args.cells = cells.data();
-        args.n_cells = kCells;
-        args.scale = 0.25f;
-        args.scores = scores.data();
-        args.scores_stride = kScores;
-        args.out = out.data();
-        vec_.attend(args);
-        add(out);
         constexpr int64_t kDepth = 9, kWidth = 32;
         const std::vector<float> w = numbers(4 * kDepth, 7), x = numbers(kDepth * kWidth, 8);
         std::vector<float> products(4 * kWidth);
         vec_.product4(w.data(), x.data(), kWidth, kDepth, kWidth, products.data(), kWidth);
         add(products);
+    }
+
+    // Cells as a cache of this type keeps them, and attention over them. A context chooses the type later.
+    void attention(int64_t head_dim, kern::KvType type) {
+        const std::vector<float> q = numbers(kMostTokens * kQueries * head_dim, 5);
+        const std::vector<float> kv = numbers(2 * kCells * head_dim, 6);
+        const int64_t cell_bytes = kern::kv_head_bytes(type, head_dim);
+        std::vector<uint16_t> rows(static_cast<size_t>((2 * kCells * cell_bytes + 1) / 2));  // aligned for F16
+        auto* bytes = reinterpret_cast<uint8_t*>(rows.data());
+        for (int64_t i = 0; i < 2 * kCells; ++i) {
+            vec_.f32_to_kv(type, kv.data() + i * head_dim, head_dim, bytes + i * cell_bytes);
+        }
+        add_bytes(bytes, static_cast<size_t>(2 * kCells * cell_bytes));
+        std::vector<int32_t> cells;
+        for (int32_t i = 0; i < kCells; ++i) cells.push_back(i * 2 % static_cast<int32_t>(kCells));
+        constexpr int64_t kScores = (kCells + 15) / 16 * 16;
+        std::vector<float> scores(static_cast<size_t>(kMostTokens * kQueries * kScores)), out(q.size());
+        kern::AttendArgs args{};
+        args.q = q.data();
+        args.q_stride = args.out_stride = args.head_dim = head_dim;
+        args.q_token_stride = args.out_token_stride = kQueries * head_dim;
+        args.n_q = kQueries;
+        args.k = bytes;
+        args.v = bytes + kCells * cell_bytes;
+        args.k_stride = args.v_stride = cell_bytes;
+        args.k_type = args.v_type = type;
+        args.cells = cells.data();
+        args.scale = 0.25f;
+        args.scores = scores.data();
+        args.scores_stride = kScores;
+        args.out = out.data();
+        for (const int64_t n_tokens : kTokens) {
+            args.n_tokens = n_tokens;
+            args.n_cells = kCells - n_tokens + 1;
+            vec_.attend(args);
+            add(out);
+        }
     }
 
     const std::vector<uint8_t>& bytes() const noexcept { return bytes_; }
@@ -122,6 +137,11 @@ std::vector<uint8_t> outputs(const kern::VecKernels& vec, const Model& model) {
     out.rows(h.n_embd, model.weights.output_norm, h.rms_norm_eps);
     out.rows(h.n_ff + 1, {}, h.rms_norm_eps);  // no whole registers
     out.heads(h.head_dim, h.n_rot);
+    out.attention(h.head_dim, kern::KvType::f16);
+    if (kern::can_quantize_head(h.head_dim)) {
+        out.attention(h.head_dim, kern::KvType::q8_0);
+        out.attention(h.head_dim, kern::KvType::q4_0);
+    }
     return out.bytes();
 }
 

@@ -202,9 +202,51 @@ void break_attention(kern::KernelSet* chosen) {
     chosen->vec = &broken_vec;
 }
 
-std::vector<float> last_logits(Model model) {
+// Attention over cells of one type, be it that of the keys or of the values, or what writes such cells.
+template <kern::KvType type, bool keys>
+void break_attention_of(kern::KernelSet* chosen) {
+    static const kern::VecKernels* right;
+    right = chosen->vec;
+    broken_vec = *right;
+    broken_vec.name = "broken";
+    broken_vec.attend = [](const kern::AttendArgs& args) {
+        right->attend(args);
+        if ((keys ? args.k_type : args.v_type) == type) args.out[args.head_dim - 1] += 1.0f;
+    };
+    chosen->vec = &broken_vec;
+}
+
+template <kern::KvType type>
+void break_attention_of_many(kern::KernelSet* chosen) {
+    static const kern::VecKernels* right;
+    right = chosen->vec;
+    broken_vec = *right;
+    broken_vec.name = "broken";
+    broken_vec.attend = [](const kern::AttendArgs& args) {
+        right->attend(args);
+        if (args.v_type == type && args.n_tokens > 1) args.out[args.out_token_stride] += 1.0f;
+    };
+    chosen->vec = &broken_vec;
+}
+
+template <kern::KvType type>
+void break_cells_of(kern::KernelSet* chosen) {
+    static const kern::VecKernels* right;
+    right = chosen->vec;
+    broken_vec = *right;
+    broken_vec.name = "broken";
+    broken_vec.f32_to_kv = [](kern::KvType to, const float* x, int64_t n, void* out) {
+        right->f32_to_kv(to, x, n, out);
+        if (to == type) static_cast<uint8_t*>(out)[n / 2 - 1] ^= 1;
+    };
+    chosen->vec = &broken_vec;
+}
+
+std::vector<float> last_logits(Model model, kern::KvType cache = kern::KvType::f16) {
     const int64_t n_vocab = model.hparams.n_vocab;
-    Context context(std::make_shared<const Model>(std::move(model)), small_config());
+    ContextConfig config = small_config();
+    config.k_type = config.v_type = cache;
+    Context context(std::make_shared<const Model>(std::move(model)), config);
     const bitnet_token tokens[] = {3, 14, 15, 9, 26};
     BatchView batch;
     batch.tokens = tokens;
@@ -218,16 +260,30 @@ std::vector<float> last_logits(Model model) {
 
 TEST_CASE("fault injection: with any kernel of a load broken the answer is right, with a warning and a count") {
     breaks = one_column;
-    const std::vector<float> expected = last_logits(golden());
+    using kern::KvType;
     struct Case {
         const char* quantization;
         void (*replace)(kern::KernelSet*);
         kern::WeightLayout layout = kern::WeightLayout::stored;
+        KvType cache = KvType::f16;
+    };
+    const auto cached = [](KvType type, void (*replace)(kern::KernelSet*)) {
+        return Case{"i2s", replace, kern::WeightLayout::stored, type};
     };
     for (const Case& c : {Case{"i2s", break_matrix_kernel}, Case{"t5", break_matrix_kernel, kern::WeightLayout::t5},
                           Case{"tl1", break_matrix_kernel, kern::WeightLayout::tl1},
                           Case{"tl2", break_matrix_kernel, kern::WeightLayout::tl2}, Case{"i2s", break_head_kernel},
-                          Case{"i2s", break_norm}, Case{"i2s", break_attention}}) {
+                          Case{"i2s", break_norm}, Case{"i2s", break_attention},
+                          cached(KvType::f16, break_attention_of_many<KvType::f16>),
+                          cached(KvType::q8_0, break_attention_of<KvType::q8_0, true>),
+                          cached(KvType::q8_0, break_attention_of<KvType::q8_0, false>),
+                          cached(KvType::q8_0, break_attention_of_many<KvType::q8_0>),
+                          cached(KvType::q8_0, break_cells_of<KvType::q8_0>),
+                          cached(KvType::q4_0, break_attention_of<KvType::q4_0, true>),
+                          cached(KvType::q4_0, break_attention_of<KvType::q4_0, false>),
+                          cached(KvType::q4_0, break_attention_of_many<KvType::q4_0>),
+                          cached(KvType::q4_0, break_cells_of<KvType::q4_0>)}) {
+        const std::vector<float> expected = last_logits(golden(), c.cache);
         broken_layout = c.layout;
         std::string log;
         set_log_callback(
@@ -245,7 +301,7 @@ TEST_CASE("fault injection: with any kernel of a load broken the answer is right
         CHECK(log.find("broken") != std::string::npos);
         CHECK(log.find("please report it") != std::string::npos);
         CHECK(log == model.kernel_problem);
-        const std::vector<float> found = last_logits(std::move(model));
+        const std::vector<float> found = last_logits(std::move(model), c.cache);
         CHECK(std::memcmp(found.data(), expected.data(), expected.size() * sizeof(float)) == 0);
     }
 }
