@@ -166,6 +166,11 @@ void fill_head_screen(const kern::VecKernels& vec, ThreadPool& pool, HeadScreen*
     for (int64_t r = 0; r < n_rows; ++r) screen->largest_norm = std::max(screen->largest_norm, screen->norms[r]);
 }
 
+void RowSelection::reserve(size_t n_most) {
+    least_.reserve(n_most);
+    rows_.reserve(n_most);
+}
+
 bool RowSelection::select(const HeadScreen& screen, const kern::VecKernels& vec, const float* x, const float* near,
                           size_t k, size_t n_most) {
     const int64_t n_rows = screen.rows.n_rows;

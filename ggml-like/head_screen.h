@@ -42,12 +42,16 @@ void fill_head_screen(const kern::VecKernels& vec, ThreadPool& pool, HeadScreen*
 
 class RowSelection {
 public:
+    // Makes room for selections of n_most rows, which allocate nothing then; and what that takes.
+    void reserve(size_t n_most);
+    static size_t bytes_needed(size_t n_most) noexcept { return n_most * (sizeof(float) + sizeof(int32_t)); }
     // Finds the rows, rising, that can be among the k >= 1 largest products with x, ties included; near: their near
     // products. False, and rows() means nothing, where there would be more than n_most, or no bound holds (x has a number
-    // that is none, or is next to nothing; products can overflow). Throws std::bad_alloc only.
+    // that is none, or is next to nothing; products can overflow). Throws std::bad_alloc only, where there is no room.
     bool select(const HeadScreen& screen, const kern::VecKernels& vec, const float* x, const float* near, size_t k,
                 size_t n_most);
     const std::vector<int32_t>& rows() const noexcept { return rows_; }
+    size_t bytes() const noexcept { return least_.capacity() * sizeof(float) + rows_.capacity() * sizeof(int32_t); }
 
 private:
     std::vector<float> least_;

@@ -77,7 +77,7 @@ bitnet_status bitnet_sampler_create(const bitnet_sampler_params* params, bitnet_
     if (out_sampler != nullptr) *out_sampler = nullptr;
     return api_call(__func__, [&] {
         require(out_sampler != nullptr, "bitnet_sampler_create: out_sampler is NULL");
-        *out_sampler = new bitnet_sampler{Sampler(read_sampler_config(params))};
+        *out_sampler = new bitnet_sampler{Sampler(read_sampler_config(params)), {}};
     });
 }
 
@@ -96,7 +96,7 @@ bitnet_status bitnet_sampler_sample_context(bitnet_sampler* sampler, bitnet_cont
         require(sampler != nullptr && context != nullptr && out_token != nullptr,
                 "bitnet_sampler_sample_context: a pointer is NULL");
         size_t k = 0;
-        std::vector<bitnet_token> also;
+        std::vector<bitnet_token>& also = sampler->also;
         const float* logits = sampler->sampler.needs_only_top(&k, &also) ? context->context.top_logits(index, k, also)
                                                                          : context->context.logits(index);
         const auto begin = std::chrono::steady_clock::now();

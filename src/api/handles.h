@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "src/api/last_error.h"
 #include "src/context/context.h"
@@ -65,6 +66,7 @@ struct bitnet_adapter {
 
 struct bitnet_sampler {
     bitnet::Sampler sampler;
+    std::vector<bitnet_token> also;  // whose logits the last draw needed besides the largest; kept for its room
 };
 
 struct bitnet_grammar {

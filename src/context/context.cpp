@@ -64,6 +64,10 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
     output_seq_.reserve(static_cast<size_t>(config.n_batch));
+    if (chosen_rows_bytes(*model_, config) != 0) {
+        chosen_.reserve(kMostDeferred);
+        selection_.reserve(most_chosen_rows(*model_));
+    }
     if (config.trace) trace_.rows.reserve(decoder_.graph.nodes().size());
     reserve_outputs(1);
 }
@@ -318,7 +322,8 @@ uint64_t Context::scratch_bytes() const noexcept {
     return arena_->size() + backend_->scratch_bytes() + logits_.size() + hidden_.size() +
            BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max) +
            (ubatch_outputs_.capacity() + output_of_token_.capacity() + output_seq_.capacity()) * sizeof(int32_t) +
-           adapters_.bytes() + graph_bytes(decoder_.graph, plan_, false) + trace_.rows.capacity() * sizeof(tg::TraceRow);
+           chosen_.capacity() + selection_.bytes() + adapters_.bytes() + graph_bytes(decoder_.graph, plan_, false) +
+           trace_.rows.capacity() * sizeof(tg::TraceRow);
 }
 
 void Context::check_sequence(bitnet_seq_id id) const {

@@ -23,6 +23,13 @@ uint64_t output_table_bytes(const ContextConfig& config) {
     return (static_cast<uint64_t>(config.n_ubatch) + 2 * static_cast<uint64_t>(config.n_batch)) * sizeof(int32_t);
 }
 
+size_t most_chosen_rows(const Model& model) noexcept { return static_cast<size_t>(model.hparams.n_vocab / 16) + 1; }
+
+uint64_t chosen_rows_bytes(const Model& model, const ContextConfig& config) noexcept {
+    if (model.screen == nullptr || config.max_lora_rank != 0) return 0;
+    return tg::RowSelection::bytes_needed(most_chosen_rows(model)) + kMostDeferred;
+}
+
 uint64_t graph_bytes(const tg::Graph& graph, const tg::MemoryPlan& plan, bool trace) {
     return graph.bytes() + plan.bytes_used() + (trace ? graph.nodes().size() * sizeof(tg::TraceRow) : 0);
 }
@@ -36,14 +43,15 @@ ContextLayout lay_out_context(const Model& model, const ContextConfig& config) {
     layout.decoder = build_decoder(model, no_cache, config.max_lora_rank);
     layout.decoder.graph.make_external(layout.decoder.logits, kLogitsSlot);
     if (layout.decoder.near_logits != tg::kNoValue) {
-        layout.decoder.graph.make_external(layout.decoder.near_logits, kLogitsSlot);  // the same memory, one or the other
+        layout.decoder.graph.make_external(layout.decoder.near_logits,
+                                           kLogitsSlot);  // the same memory, one or the other
     }
     if (config.embeddings) layout.decoder.graph.make_external(layout.decoder.hidden, kHiddenSlot);
     layout.plan = tg::plan_memory(layout.decoder.graph, config.n_ubatch);
     memory.activation_bytes = layout.plan.arena_bytes;
     memory.score_bytes = tg::cpu_backend_scratch_bytes(config.n_threads, config.n_ctx, h.n_head / h.n_head_kv);
     memory.batch_bytes = BatchSplit::bytes_needed(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) +
-                         output_table_bytes(config) +
+                         output_table_bytes(config) + chosen_rows_bytes(model, config) +
                          SequenceAdapters::bytes_needed(config.max_lora_rank, config.n_ubatch, config.n_seq_max);
     memory.graph_bytes = graph_bytes(layout.decoder.graph, layout.plan, config.trace);
     memory.logits_bytes = memory.extra_output_bytes = output_bytes(model, config);

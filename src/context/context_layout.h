@@ -41,6 +41,12 @@ KvShape kv_shape(const Model& model, const ContextConfig& config);
 uint64_t graph_bytes(const tg::Graph& graph, const tg::MemoryPlan& plan, bool trace);
 // Tables of the batch that the context keeps beside BatchSplit.
 uint64_t output_table_bytes(const ContextConfig& config);
+// A screened head is left for later where the decode has at most so many outputs: for more its copy would be read too often.
+inline constexpr int64_t kMostDeferred = 64;
+// Rows that a screen may choose: with more than a sixteenth of them choosing costs more than it saves.
+size_t most_chosen_rows(const Model& model) noexcept;
+// Tables for choosing them; 0 where no decode of such a context leaves its head for later.
+uint64_t chosen_rows_bytes(const Model& model, const ContextConfig& config) noexcept;
 uint64_t output_bytes(const Model& model, const ContextConfig& config);
 
 }  // namespace bitnet

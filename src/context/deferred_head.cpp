@@ -7,14 +7,6 @@
 #include "src/context/context.h"
 
 namespace bitnet {
-namespace {
-
-// More outputs at once are multiplied with every row: the copy would be read too often.
-constexpr int64_t kMostDeferred = 64;
-// Above this part of the rows, choosing costs more than it saves.
-constexpr int64_t kMostChosen = 16;
-
-}  // namespace
 
 bool Context::defers_head(const BatchView& batch) const noexcept {
     return decoder_.near_logits != tg::kNoValue && batch.n_tokens <= config_.n_ubatch &&
@@ -62,7 +54,7 @@ const float* Context::top_logits(int32_t index, size_t k, std::span<const bitnet
     // Tokens of `also` may take places among the k largest that their logits will not keep.
     const size_t n_wanted = k + also.size();
     if (chosen != 0 || !selection_.select(*model_->screen, *model_->kernels.vec, hidden_of(row), logits_row, n_wanted,
-                                          static_cast<size_t>(n_vocab / kMostChosen) + 1)) {
+                                          most_chosen_rows(*model_))) {
         ++screen_counts_.n_full;
         return logits(index);
     }

@@ -70,7 +70,7 @@ TEST_CASE(
     "the estimate of a file is what the loaded model and its contexts report, whatever kernel and way of reading") {
     for (const char* name : kModels) {
         for (const char* kernel : {"", "scalar"}) {
-            for (const int way : {0, 1, 2}) {  // mapped, read, repacked
+            for (const int way : {0, 1, 2, 3}) {  // mapped, read, repacked, with a screen of the head
                 CAPTURE(std::string(name));
                 CAPTURE(std::string(kernel));
                 CAPTURE(way);
@@ -78,6 +78,7 @@ TEST_CASE(
                     p.kernel = kernel;
                     p.use_mmap = way == 1 ? 0 : 1;
                     p.i2s_order = way == 2 ? BITNET_I2S_ORDER_ARM : BITNET_I2S_ORDER_X86;
+                    p.screen_head = way == 3 ? 2 : 1;
                 };
                 const test::ModelHandle model = test::load_model(test::golden_model(name), how);
                 for (const test::ContextTweak& tweak : kTweaks) {
@@ -109,21 +110,25 @@ TEST_CASE(
 TEST_CASE("a context asks malloc for what was estimated, and for a few bytes of bookkeeping more") {
     if (!test::can_count_allocations()) return;
     for (const char* name : kModels) {
-        const test::ModelHandle model = test::load_model(test::golden_model(name));
-        for (const test::ContextTweak& tweak : kTweaks) {
-            CAPTURE(std::string(name));
-            const bitnet_memory_estimate estimate = estimate_of(model, tweak);
-            const uint64_t used = bitnet_memory_get_used();
-            test::ContextHandle context;
-            const test::Allocations counted =
-                test::count_allocations([&] { context = test::make_context(model, tweak); });
-            const int64_t wanted = static_cast<int64_t>(estimate.kv_bytes + estimate.scratch_bytes);
-            // The handle itself, the threads' objects, a vector of layers, and up to 63 bytes for each of six blocks.
-            CHECK(counted.live_bytes >= wanted);
-            CHECK(counted.live_bytes <= wanted + 4096 + 512 * estimate.n_threads);
-            CHECK(bitnet_memory_get_used() == used + static_cast<uint64_t>(wanted));
-            context.reset();
-            CHECK(bitnet_memory_get_used() == used);
+        for (const int32_t screen_head : {0, 2}) {
+            const test::ModelHandle model = test::load_model(
+                test::golden_model(name), [=](bitnet_model_params& p) { p.screen_head = screen_head; });
+            for (const test::ContextTweak& tweak : kTweaks) {
+                CAPTURE(std::string(name));
+                CAPTURE(screen_head);
+                const bitnet_memory_estimate estimate = estimate_of(model, tweak);
+                const uint64_t used = bitnet_memory_get_used();
+                test::ContextHandle context;
+                const test::Allocations counted =
+                    test::count_allocations([&] { context = test::make_context(model, tweak); });
+                const int64_t wanted = static_cast<int64_t>(estimate.kv_bytes + estimate.scratch_bytes);
+                // The handle itself, the threads' objects, a vector of layers, and up to 63 bytes for each of six blocks.
+                CHECK(counted.live_bytes >= wanted);
+                CHECK(counted.live_bytes <= wanted + 4096 + 512 * estimate.n_threads);
+                CHECK(bitnet_memory_get_used() == used + static_cast<uint64_t>(wanted));
+                context.reset();
+                CHECK(bitnet_memory_get_used() == used);
+            }
         }
     }
 }

@@ -62,6 +62,60 @@ TEST_CASE("after the first step decoding and sampling allocate nothing") {
     }
 }
 
+TEST_CASE("draws from a screened head allocate nothing, not even the first time") {
+    if (!can_count()) return;
+    const test::ModelHandle model =
+        test::load_model(test::golden_model("b158-i2s"), [](bitnet_model_params& p) { p.screen_head = 2; });
+    const bitnet_logit_bias biases[] = {{7, 1.0f}, {9, -2.0f}, {11, 0.5f}};
+    const test::Tokens tokens(8, 21);
+    const std::vector<int8_t> wanted(8, 1);
+    for (const float temperature : {0.0f, 0.8f}) {
+        for (const size_t n_biases : {0, 3}) {
+            for (const int32_t n_outputs : {1, 8}) {
+                CAPTURE(temperature);
+                CAPTURE(n_biases);
+                CAPTURE(n_outputs);
+                bitnet_sampler_params params = bitnet_sampler_default_params();
+                params.temperature = temperature;
+                params.top_k = 5;
+                params.has_seed = 1;
+                params.logit_bias = biases;
+                params.n_logit_bias = n_biases;
+                bitnet_sampler* raw = nullptr;
+                test::must(bitnet_sampler_create(&params, &raw));
+                const test::SamplerHandle sampler(raw);
+                bitnet_batch batch = {};
+                batch.struct_size = sizeof batch;
+                batch.n_tokens = n_outputs;
+                batch.tokens = tokens.data();
+                batch.want_output = wanted.data();
+                int failures = 0;
+                const auto decode = [&](const test::ContextHandle& context) {
+                    failures += bitnet_context_decode(context.get(), &batch) != BITNET_OK;
+                };
+                const auto draw = [&](const test::ContextHandle& context) {
+                    for (int32_t i = 0; i < n_outputs; ++i) {
+                        bitnet_token token;
+                        failures += bitnet_sampler_sample_context(sampler.get(), context.get(), i, &token) != BITNET_OK;
+                    }
+                };
+                // The sampler has its buffers after its first draw, a context room for several outputs after its first decode.
+                const test::ContextHandle used = test::make_context(model), fresh = test::make_context(model);
+                decode(used);
+                draw(used);
+                decode(fresh);
+                CHECK(allocations([&] {
+                          for (int i = 0; i < 3; ++i) {
+                              draw(fresh);
+                              decode(fresh);
+                          }
+                      }) == 0);
+                CHECK(failures == 0);
+            }
+        }
+    }
+}
+
 TEST_CASE("prompts, removals and further sequences allocate nothing once each was used") {
     if (!can_count()) return;
     const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"));
@@ -143,7 +197,8 @@ TEST_CASE("with adapters decoding, forking and removing allocate nothing, not ev
     const std::string path = test::golden_model("b25-i2s-untied");
     const test::ModelHandle model = test::load_model(path);
     const test::AdapterHandle first = test::load_adapter(model, test::full_adapter(path, 4, test::kTypeF16, 1).bytes());
-    const test::AdapterHandle second = test::load_adapter(model, test::full_adapter(path, 8, test::kTypeF32, 90).bytes());
+    const test::AdapterHandle second =
+        test::load_adapter(model, test::full_adapter(path, 8, test::kTypeF32, 90).bytes());
     for (const int32_t n_threads : {1, 2}) {
         const test::ContextHandle context = test::make_context(model, [&](bitnet_context_params& p) {
             p.n_seq_max = 8;
