@@ -16,6 +16,7 @@ constexpr float kMargin = 1.001f;      // for the roundings of the bounds themse
 constexpr float kLargestSafe = 1e37f;  // no partial sum of a product below it can overflow
 constexpr float kUnderflow = 1e-30f;   // more than k products can lose below the normal numbers
 constexpr int64_t kBlock = 64;         // rows looked at together
+constexpr uint64_t kPiece = 4 << 20;   // bytes of the matrix that are read before someone is told of it
 
 // The root of the sum of squares, rounded up.
 float norm_above(const kern::VecKernels& vec, const float* x, int64_t n) {
@@ -51,6 +52,7 @@ struct Filling {
     float* errors;
     float* norms;
     Arena floats;  // of each thread: a row, and what its codes leave over
+    RowsRead on_read;
 };
 
 // The copy of a row: its scale, its error and the norm of both together. Infinite, or NaN, where it has a number that is none.
@@ -74,7 +76,8 @@ void fill_rows(int thread, void* user_data) {
     const uint64_t row_bytes = kern::quant_row_bytes(f.weight.type, k);
     float* row = f.codes != nullptr ? reinterpret_cast<float*>(f.floats.data()) + thread * 2 * stride : nullptr;
     const int64_t begin = f.weight.n_rows * thread / f.n_threads, end = f.weight.n_rows * (thread + 1) / f.n_threads;
-    for (int64_t r = begin; r < end; ++r) {
+    const auto piece = static_cast<int64_t>(std::max<uint64_t>(kPiece / std::max<uint64_t>(row_bytes, 1), 1));
+    for (int64_t r = begin, told = begin; r < end; ++r) {
         float error = 0.0f, norm;
         if (f.codes != nullptr) {
             copy_row(f, r, row, row + stride, &error, &norm);
@@ -87,6 +90,9 @@ void fill_rows(int thread, void* user_data) {
         const bool bounded = norm < kLargestSafe && error < kLargestSafe;  // false for NaN, too
         f.errors[r] = bounded ? error : kInfinity;
         f.norms[r] = bounded ? norm : 0.0f;
+        if (f.on_read.call == nullptr || (r + 1 < end && r + 1 - told < piece)) continue;
+        f.on_read.call(told, r + 1, f.on_read.user_data);
+        told = r + 1;
     }
 }
 
@@ -143,13 +149,15 @@ void plan_head_screen(const Weight& weight, const kern::KernelSet& kernels, Head
     out->rows.kernel = kernels.screen[static_cast<int>(out->rows.type)];
 }
 
-void fill_head_screen(const kern::VecKernels& vec, ThreadPool& pool, HeadScreen* screen) {
+bool is_head_copy(const HeadScreen& screen) noexcept { return is_copied(screen.exact->type); }
+
+void fill_head_screen(const kern::VecKernels& vec, ThreadPool& pool, HeadScreen* screen, const RowsRead& on_read) {
     const Weight& exact = *screen->exact;
     const int64_t n_rows = exact.n_rows, stride = kern::screen_stride(exact.k);
     screen->memory = Arena(head_screen_bytes(exact), "screen of the output head");
     uint8_t* numbers = screen->memory.data();
     screen->rows.data = exact.data;
-    Filling filling{exact, vec, pool.size(), nullptr, nullptr, nullptr, nullptr, Arena()};
+    Filling filling{exact, vec, pool.size(), nullptr, nullptr, nullptr, nullptr, Arena(), on_read};
     if (is_copied(exact.type)) {
         filling.codes = reinterpret_cast<int8_t*>(screen->memory.data());
         filling.scales = reinterpret_cast<float*>(filling.codes + n_rows * stride);

@@ -37,8 +37,15 @@ size_t head_screen_bytes(const Weight& weight) noexcept;
 size_t head_screen_read_bytes(const Weight& weight) noexcept;
 // Everything but the memory: enough for building graphs. The weight must outlive it.
 void plan_head_screen(const Weight& weight, const kern::KernelSet& kernels, HeadScreen* out);
+// Whether it is a copy, so that few rows of the matrix are read from then on.
+bool is_head_copy(const HeadScreen& screen) noexcept;
+// Told of rows that fill_head_screen has read and will not read again, by the thread that read them.
+struct RowsRead {
+    void (*call)(int64_t begin, int64_t end, void* user_data) = nullptr;
+    void* user_data = nullptr;
+};
 // Reads the whole matrix once. Throws tg::Error(out_of_memory).
-void fill_head_screen(const kern::VecKernels& vec, ThreadPool& pool, HeadScreen* screen);
+void fill_head_screen(const kern::VecKernels& vec, ThreadPool& pool, HeadScreen* screen, const RowsRead& on_read = {});
 
 class RowSelection {
 public:

@@ -47,6 +47,9 @@ public:
 
     const uint8_t* data() const noexcept { return data_; }
     size_t size() const noexcept { return size_; }
+    // Gives the memory of the whole pages in [offset, offset + n) back: whoever touches them again gets them from the file.
+    // The range must lie inside. Does nothing to pages that are locked, and nothing where the system has no such call.
+    void give_back(size_t offset, size_t n) const noexcept;
 
 private:
     void* base_ = nullptr;  // the page-aligned start that the system knows

@@ -141,6 +141,19 @@ MappedRange::~MappedRange() {
     if (base_ != nullptr) ::munmap(base_, base_size_);
 }
 
+// Nobody can have written to these pages, so none is worth keeping. Emscripten's mappings are copies on the heap; and
+// posix_madvise, where that is all there is, does nothing in common C libraries.
+void MappedRange::give_back(size_t offset, size_t n) const noexcept {
+#if defined(MADV_DONTNEED) && !defined(__EMSCRIPTEN__)
+    const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    const size_t lead = static_cast<size_t>(data_ - static_cast<const uint8_t*>(base_));
+    const size_t begin = (lead + offset + page - 1) / page * page, end = (lead + offset + n) / page * page;
+    if (begin < end) (void)::madvise(static_cast<uint8_t*>(base_) + begin, end - begin, MADV_DONTNEED);
+#else
+    (void)offset, (void)n;
+#endif
+}
+
 }  // namespace bitnet
 
 #endif  // !_WIN32

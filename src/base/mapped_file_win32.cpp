@@ -179,6 +179,10 @@ MappedRange::~MappedRange() {
     if (base_ != nullptr) UnmapViewOfFile(base_);
 }
 
+// VirtualUnlock would take them from the working set, but would also unlock what the host has locked. The system takes
+// unmodified pages of a view by itself when it needs memory.
+void MappedRange::give_back(size_t, size_t) const noexcept {}
+
 }  // namespace bitnet
 
 #endif  // _WIN32

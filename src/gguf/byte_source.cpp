@@ -31,6 +31,9 @@ public:
         name_ = file.name();
     }
     const uint8_t* mapped() const noexcept override { return range_.data(); }
+    void give_back(uint64_t offset, uint64_t n) const noexcept override {
+        range_.give_back(static_cast<size_t>(offset), static_cast<size_t>(n));
+    }
 
 protected:
     void do_read(uint64_t offset, void* dst, uint64_t n) const override {

@@ -23,6 +23,9 @@ public:
     const std::string& name() const noexcept { return name_; }
     // The whole content in memory when it can be used in place for the life of this object; nullptr otherwise.
     virtual const uint8_t* mapped() const noexcept { return nullptr; }
+    // Gives the memory of this range of mapped() back where that is a file's, which has the bytes still; else nothing.
+    // The range must lie inside.
+    virtual void give_back(uint64_t offset, uint64_t n) const noexcept { (void)offset, (void)n; }
     // False for what may only be read while the model loads.
     virtual bool lasts() const noexcept { return true; }
     // Copies [offset, offset + n) to dst. Throws BITNET_E_GGUF_TRUNCATED past the end, BITNET_E_IO when reading fails.

@@ -134,6 +134,11 @@ const uint8_t* GgufFile::mapped_data(const GgufTensor& tensor) const noexcept {
     return base == nullptr ? nullptr : base + tensor.offset;
 }
 
+void GgufFile::give_back(const GgufTensor& tensor, uint64_t offset, uint64_t n) const noexcept {
+    if (offset > tensor.n_bytes || n > tensor.n_bytes - offset) return;
+    parts_[tensor.part]->source->give_back(tensor.offset + offset, n);
+}
+
 void GgufFile::read_data(const GgufTensor& tensor, uint64_t offset, void* dst, uint64_t n) const {
     if (offset > tensor.n_bytes || n > tensor.n_bytes - offset) {
         const std::string shown = for_message(tensor.name);

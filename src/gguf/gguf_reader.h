@@ -72,6 +72,9 @@ public:
 
     // The tensor's bytes in place; nullptr when its source is not mapped. Aligned as the file and the source are.
     const uint8_t* mapped_data(const GgufTensor& tensor) const noexcept;
+    // For those who will rarely look there again: gives the memory of n of its bytes from offset on back where they are a
+    // mapped file's. They stay what they are, and readable by any thread.
+    void give_back(const GgufTensor& tensor, uint64_t offset, uint64_t n) const noexcept;
     // Copies n bytes of the tensor's data that begin at offset (counted from the tensor's first byte) to dst.
     void read_data(const GgufTensor& tensor, uint64_t offset, void* dst, uint64_t n) const;
 

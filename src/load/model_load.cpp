@@ -157,6 +157,34 @@ void keep_unpackable(tg::Weight& weight) {
     log_message(BITNET_LOG_WARNING, "'" + weight.name + "' stays i2s: it holds codes that mean no weight");
 }
 
+// Of a head with a copy few rows are read from then on, of an embedding one a token. So the pages of its file go while the
+// copy is made, piece by piece, or both would be in memory at once.
+void fill_screen(const TensorPlacer& placer, const LoadOptions& options, tg::ThreadPool& pool, Model& model) {
+    struct HeadInFile {
+        const GgufFile& file;
+        const GgufTensor* tensor;
+        uint64_t row_bytes;
+    } head{*model.file, nullptr, 0};
+    tg::RowsRead on_read;
+    for (const TensorPlacer::Placed& placed : placer.placed()) {
+        if (placed.weight != model.screen->exact || !placer.usable_in_place(*placed.tensor, options.arm_order))
+            continue;
+        head.tensor = placed.tensor;
+        head.row_bytes = kern::quant_row_bytes(placed.weight->type, placed.weight->k);
+    }
+    if (head.tensor != nullptr && tg::is_head_copy(*model.screen)) {
+        on_read.user_data = &head;
+        on_read.call = [](int64_t begin, int64_t end, void* user_data) {
+            const HeadInFile& h = *static_cast<const HeadInFile*>(user_data);
+            h.file.give_back(*h.tensor, static_cast<uint64_t>(begin) * h.row_bytes,
+                             static_cast<uint64_t>(end - begin) * h.row_bytes);
+        };
+    }
+    tg::fill_head_screen(*model.kernels.vec, pool, model.screen.get(), on_read);
+    // What lay across two pieces, and what the system has mapped around a page that was read.
+    if (on_read.call != nullptr) on_read.call(0, model.screen->exact->n_rows, &head);
+}
+
 void load_weights(const LoadOptions& options, TensorPlacer& placer, const WeightPlan& plan, Model& model) {
     constexpr const char* kAdvice = "free other models and contexts, or choose a smaller model";
     model.charge.resize(plan.mapped_bytes + plan.peak_bytes, options.memory_limit, "the model", kAdvice);
@@ -185,11 +213,13 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
             model.owned.erase(model.owned.end() - 2);  // what was read lies before what was packed from it
             placed.weight->file_data = nullptr;
         }
+        // What has been copied or packed is not read again.
+        if (planned.mapped_bytes == 0) model.file->give_back(*placed.tensor, 0, placed.tensor->n_bytes);
         done += placed.tensor->n_bytes;
     }
     for (const tg::Arena& arena : model.owned) model.owned_bytes += arena.size();
     if (model.screen != nullptr) {
-        tg::fill_head_screen(*model.kernels.vec, pool, model.screen.get());
+        fill_screen(placer, options, pool, model);
         kernels.check(*model.screen);
         model.owned_bytes += model.screen->memory.size();
         model.bytes_by_role[TensorRole::output] += model.screen->memory.size();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/api/generation_fixture.h"
+#include "tests/support/mapped_pages.h"
 #include "tests/support/temp_dir.h"
 
 namespace {
@@ -14,8 +15,8 @@ namespace {
 // The default model with a head of floats.
 class Pair {
 public:
-    explicit Pair(const char* head_type) {
-        const std::string source = folder_.file("q8.gguf"), path = folder_.file("floats.gguf");
+    explicit Pair(const char* head_type) : path(folder_.file("floats.gguf")) {
+        const std::string source = folder_.file("q8.gguf");
         size_t size = 0;
         const void* bytes = default_model_bytes(&size);
         FILE* file = std::fopen(source.c_str(), "wb");
@@ -29,10 +30,13 @@ public:
         screened = test::load_model(path, [](bitnet_model_params& p) { p.screen_head = 2; });
         unasked = test::load_model(path);
     }
-    test::ModelHandle plain, screened, unasked;
 
 private:
     test::TempDir folder_;
+
+public:
+    const std::string path;
+    test::ModelHandle plain, screened, unasked;
 };
 
 struct Outcome {
@@ -177,5 +181,36 @@ TEST_CASE("a decode whose head was left for later: samplers and logits in any or
         test::must(bitnet_context_get_embedding(plain.get(), 3, 0, a.data(), a.size()));
         test::must(bitnet_context_get_embedding(screened.get(), 3, 0, b.data(), b.size()));
         CHECK(test::same_bits(a, b));
+    }
+}
+
+TEST_CASE(
+    "a mapped head that has a copy and weights that were packed do not stay in memory, and give the same results") {
+    Pair models("f16");
+    const bitnet_model_info info = test::info_of(models.plain);
+    const uint64_t head = static_cast<uint64_t>(info.n_vocab) * static_cast<uint64_t>(info.n_embd) * 2;
+    const uint64_t others = info.n_file_bytes - head;
+    const uint64_t table = std::filesystem::file_size(models.path) - info.n_file_bytes;
+    const test::Tokens tokens = {1, 40, 77, 300, 12};
+    const test::Logits expected = test::fresh_logits(models.plain, tokens);
+    models.plain.reset();
+    models.screened.reset();
+    models.unasked.reset();
+    struct Case {
+        const char* quantization;
+        uint64_t n_stay;
+    };
+    for (const Case& c : {Case{"i2s", others}, Case{"t5", 0}}) {
+        CAPTURE(c.quantization);
+        const test::ModelHandle model = test::load_model(models.path, [&](bitnet_model_params& p) {
+            p.screen_head = 2;
+            p.quantization = c.quantization;
+        });
+        const uint64_t resident = test::mapped_pages_bytes(models.path);
+        CAPTURE(resident);
+        // Of the table, and of neighbours that the system maps with pages that are touched, there is some more.
+        CHECK(resident < table + c.n_stay + head / 4);
+        if (resident == 0) MESSAGE("skipped: this system does not tell which pages of a file are in memory");
+        CHECK(test::same_bits(test::fresh_logits(model, tokens), expected));
     }
 }

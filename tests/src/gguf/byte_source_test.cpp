@@ -8,6 +8,7 @@
 
 #include "src/base/checked_math.h"
 #include "tests/src/gguf/gguf_test_helpers.h"
+#include "tests/support/mapped_pages.h"
 #include "tests/support/temp_dir.h"
 
 #ifndef _WIN32
@@ -97,6 +98,47 @@ TEST_CASE("all byte sources give the same bytes and refuse reads past the end") 
     CHECK(callback.calls == 0);
     CHECK(reader->mapped() == nullptr);
     check_reads(*reader, bytes);
+}
+
+TEST_CASE("memory of a mapped file that is given back is read from the file again, and no other memory is touched") {
+    constexpr uint64_t kMiB = 1 << 20, kBytes = 4 * kMiB;
+    const std::vector<uint8_t> bytes = pattern(kBytes);
+    const test::TempDir dir;
+    const std::string path = dir.write("pages.bin", bytes);
+    const auto source = open_file_source(path, true);
+    check_reads(*source, bytes);
+    const uint64_t before = test::mapped_pages_bytes(path);
+    source->give_back(kMiB + 5, 2 * kMiB);
+    const uint64_t after = test::mapped_pages_bytes(path);
+    if (before >= kBytes) {                           // not so in an emulator, or on another system
+        CHECK(after < kBytes - 2 * kMiB + kMiB / 8);  // perhaps less: a large page goes as a whole
+    } else {
+        MESSAGE("skipped: this system does not tell which pages of a file are in memory");
+    }
+    check_reads(*source, bytes);
+    CHECK(test::mapped_pages_bytes(path) == before);
+    // Parts of pages stay.
+    for (const uint64_t n : {0, 1, 100}) source->give_back(kMiB + 50, n);
+    source->give_back(kBytes - 1, 1);
+    CHECK(test::mapped_pages_bytes(path) == before);
+    source->give_back(0, kBytes);
+    check_reads(*source, bytes);
+
+#ifndef _WIN32
+    const int fd = ::open(path.c_str(), O_RDONLY);
+    REQUIRE(fd >= 0);
+    const auto part = open_fd_source(fd, 100, 3 * kMiB, true);
+    ::close(fd);
+    part->give_back(0, 3 * kMiB);
+    check_reads(*part, std::vector<uint8_t>(bytes.begin() + 100, bytes.begin() + 100 + 3 * kMiB));
+#endif
+    // What the caller owns has no file behind it.
+    const auto memory = open_memory_source(bytes.data(), bytes.size());
+    memory->give_back(0, bytes.size());
+    CHECK(bytes == pattern(kBytes));
+    const auto read = open_file_source(path, false);
+    read->give_back(0, kBytes);
+    check_reads(*read, bytes);
 }
 
 TEST_CASE("memory and callback sources check their arguments") {
