@@ -174,19 +174,42 @@ void fill_head_screen(const kern::VecKernels& vec, ThreadPool& pool, HeadScreen*
     for (int64_t r = 0; r < n_rows; ++r) screen->largest_norm = std::max(screen->largest_norm, screen->norms[r]);
 }
 
+void exact_products(const HeadScreen& screen, const float* x, std::span<const int32_t> rows, float* out) noexcept {
+    const Weight& exact = *screen.exact;
+    const uint64_t row_bytes = kern::quant_row_bytes(exact.type, exact.k);
+    kern::MulMatArgs args{};
+    args.weights = exact.data;
+    args.weight_scale = exact.tensor_scale;
+    args.acts = x;
+    args.act_stride = exact.k;
+    args.out = out;
+    args.out_stride = args.n_rows = exact.n_rows;
+    args.k = exact.k;
+    args.n_cols = 1;
+    for (size_t i = 0; i < rows.size(); ++i) {
+        if (i + 1 < rows.size()) {
+            const auto* next = static_cast<const uint8_t*>(exact.data) + static_cast<uint64_t>(rows[i + 1]) * row_bytes;
+            for (uint64_t line = 0; line < row_bytes; line += 64) __builtin_prefetch(next + line);
+        }
+        args.row_begin = rows[i];
+        args.row_end = args.row_begin + 1;
+        exact.kernel->run(args);
+    }
+}
+
 void RowSelection::reserve(size_t n_most) {
     least_.reserve(n_most);
     rows_.reserve(n_most);
 }
 
-bool RowSelection::select(const HeadScreen& screen, const kern::VecKernels& vec, const float* x, const float* near,
-                          size_t k, size_t n_most) {
+bool RowSelection::select(const HeadScreen& screen, const kern::VecKernels& vec, const float* x, float* near, size_t k,
+                          size_t n_most) {
     const int64_t n_rows = screen.rows.n_rows;
     rows_.clear();
     Slack slack;
     if (k > n_most || k >= static_cast<size_t>(n_rows) || !slack_for(screen, vec, x, &slack)) return false;
     // The k largest of what each product is at least. A row without a bound gives -infinity.
-    least_.assign(k, -kInfinity);  // a heap, its smallest in front
+    least_.assign(k, {-kInfinity, -1});  // a heap, its smallest in front
     float threshold = -kInfinity;
     for (int64_t block = 0; block < n_rows; block += kBlock) {
         const int64_t n = std::min(kBlock, n_rows - block);
@@ -199,11 +222,20 @@ bool RowSelection::select(const HeadScreen& screen, const kern::VecKernels& vec,
         if (!any) continue;
         for (int64_t i = 0; i < n; ++i) {
             if (!(low[i] > threshold)) continue;
-            std::pop_heap(least_.begin(), least_.end(), std::greater<float>());
-            least_.back() = low[i];
-            std::push_heap(least_.begin(), least_.end(), std::greater<float>());
-            threshold = least_.front();
+            std::pop_heap(least_.begin(), least_.end(), std::greater<Least>());
+            least_.back() = {low[i], static_cast<int32_t>(block + i)};
+            std::push_heap(least_.begin(), least_.end(), std::greater<Least>());
+            threshold = least_.front().product;
         }
+    }
+    // What those rows really give bounds the k-th largest product from below, too, without their slack.
+    if (threshold > -kInfinity) {
+        for (const Least& least : least_) rows_.push_back(least.row);
+        exact_products(screen, x, rows_, near);
+        float exact = kInfinity;
+        for (const int32_t row : rows_) exact = std::min(exact, near[row]);
+        threshold = std::max(threshold, exact);
+        rows_.clear();
     }
     for (int64_t block = 0; block < n_rows; block += kBlock) {
         const int64_t n = std::min(kBlock, n_rows - block);

@@ -51,10 +51,11 @@ const float* Context::top_logits(int32_t index, size_t k, std::span<const bitnet
     uint8_t& chosen = chosen_[static_cast<size_t>(row)];
     const int64_t n_vocab = model_->hparams.n_vocab;
     float* logits_row = reinterpret_cast<float*>(logits_.data()) + row * n_vocab;
+    const float* x = hidden_of(row);
     // Tokens of `also` may take places among the k largest that their logits will not keep.
     const size_t n_wanted = k + also.size();
-    if (chosen != 0 || !selection_.select(*model_->screen, *model_->kernels.vec, hidden_of(row), logits_row, n_wanted,
-                                          most_chosen_rows(*model_))) {
+    if (chosen != 0 ||
+        !selection_.select(*model_->screen, *model_->kernels.vec, x, logits_row, n_wanted, most_chosen_rows(*model_))) {
         ++screen_counts_.n_full;
         return logits(index);
     }
@@ -62,34 +63,9 @@ const float* Context::top_logits(int32_t index, size_t k, std::span<const bitnet
     ++screen_counts_.n_screened;
     screen_counts_.n_rows += selection_.rows().size();
     std::fill(logits_row, logits_row + n_vocab, -std::numeric_limits<float>::infinity());
-    const tg::Weight& head = *model_->screen->exact;
-    const uint64_t row_bytes = kern::quant_row_bytes(head.type, head.k);
-    kern::MulMatArgs args{};
-    args.weights = head.data;
-    args.weight_scale = head.tensor_scale;
-    args.acts = hidden_of(row);
-    args.act_stride = head.k;
-    args.out = logits_row;
-    args.out_stride = n_vocab;
-    args.k = head.k;
-    args.n_rows = head.n_rows;
-    args.n_cols = 1;
-    const auto multiply = [&](int64_t r) {
-        args.row_begin = r;
-        args.row_end = r + 1;
-        head.kernel->run(args);
-    };
-    const std::vector<int32_t>& rows = selection_.rows();
-    for (size_t i = 0; i < rows.size(); ++i) {
-        if (i + 1 < rows.size()) {
-            const uint8_t* next =
-                static_cast<const uint8_t*>(head.data) + static_cast<uint64_t>(rows[i + 1]) * row_bytes;
-            for (uint64_t line = 0; line < row_bytes; line += 64) __builtin_prefetch(next + line);
-        }
-        multiply(rows[i]);
-    }
+    tg::exact_products(*model_->screen, x, selection_.rows(), logits_row);
     for (const bitnet_token token : also) {
-        if (token >= 0 && token < n_vocab) multiply(token);
+        if (token >= 0 && token < n_vocab) tg::exact_products(*model_->screen, x, {&token, 1}, logits_row);
     }
     return logits_row;
 }
