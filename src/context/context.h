@@ -49,8 +49,7 @@ public:
     bool step(uint64_t budget_us);
     void abandon_steps() noexcept;
     // Decodes a batch that ends in guesses, those of each entry of aheads in turn, and takes them back: all looks as if the
-    // tokens before them had been decoded alone. The batch wants output of a guess and of what it follows. An exception leaves
-    // the entries empty.
+    // tokens before them had been decoded alone. The batch wants output of a guess and of what it follows.
     void decode_ahead(const BatchView& batch, std::span<DecodedAhead* const> aheads, const Deadline& deadline);
     // Whether the token, which comes next in the sequence, is the next one ahead, and nothing has touched the context since.
     bool can_follow(const DecodedAhead& ahead, bitnet_token token) const noexcept;

@@ -9,16 +9,12 @@
 namespace bitnet {
 
 void Context::decode_ahead(const BatchView& batch, std::span<DecodedAhead* const> aheads, const Deadline& deadline) {
-    const auto forget = [&] {
-        for (DecodedAhead* ahead : aheads) ahead->clear();
-        n_guessed_ = 0;
-    };
+    require_no_steps();
     try {
-        require_no_steps();
         for (const DecodedAhead* ahead : aheads) n_guessed_ += ahead->n;
         counting_failures([&] { decode_batch(batch, deadline); });
     } catch (...) {
-        forget();
+        n_guessed_ = 0;
         throw;
     }
     size_t first = static_cast<size_t>(batch.n_tokens - n_guessed_);

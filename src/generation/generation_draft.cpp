@@ -13,7 +13,7 @@ GenerationDraft::GenerationDraft(bitnet_seq_id id, size_t n_most, int32_t n_draf
 }
 
 size_t GenerationDraft::guess(size_t n_most) noexcept {
-    // What was never compared, because something touched the context, was for nothing as well.
+    // What was decoded and never compared, because something touched the context, was for nothing as well.
     if (!ahead_.empty() && n_right_ >= 0) length_.learn(ahead_.n, 0);
     ahead_.clear();
     n_right_ = -1;

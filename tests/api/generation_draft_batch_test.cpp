@@ -37,6 +37,13 @@ bitnet_metrics metrics_of(const test::ContextHandle& context) {
     return metrics;
 }
 
+uint64_t n_errors(const test::ContextHandle& context) {
+    bitnet_performance_metrics performance = {};
+    performance.struct_size = sizeof performance;
+    test::must(bitnet_context_get_performance(context.get(), &performance));
+    return performance.error_count;
+}
+
 uint64_t n_passes(const test::ContextHandle& context) { return metrics_of(context).n_decodes; }
 
 test::Tokens held(const test::ContextHandle& context, bitnet_seq_id id) {
@@ -235,6 +242,22 @@ TEST_CASE("a generation guesses in a batch of one what it guesses alone") {
     }
 }
 
+TEST_CASE("nothing is guessed behind the last token of a text") {
+    const test::ModelHandle model = golden();
+    for (const bool together : {false, true}) {
+        for (const int32_t n_most : {1, 2, 3, 5}) {
+            CAPTURE(together);
+            CAPTURE(n_most);
+            const test::ContextHandle context = context_of(model, 1);
+            Run run(context, repeating(1, n_most, 16), 0);
+            while (!run.over()) together ? test::next_batch({&run}, 0) : run.next();
+            // The first token needs no step, the last one no guess behind it.
+            CHECK((run.result().drafted_tokens > 0) == (n_most > 2));
+            CHECK(run.result().drafted_tokens <= static_cast<uint64_t>(std::max(0, (n_most - 2) * (n_most - 1) / 2)));
+        }
+    }
+}
+
 TEST_CASE("guesses take what texts and prompts leave of max_tokens and of a micro-batch, and no more") {
     const test::ModelHandle model = golden();
     const auto rows_of_last_pass = [](const test::ContextHandle& context) {
@@ -303,10 +326,7 @@ TEST_CASE("a cache that only just holds the texts gives them all, and one that d
     test::run_all(runs);
     check_same(runs, expected);
     CHECK(bitnet_context_get_n_free(context.get()) == 0);
-    bitnet_performance_metrics performance = {};
-    performance.struct_size = sizeof performance;
-    test::must(bitnet_context_get_performance(context.get(), &performance));
-    CHECK(performance.error_count == 0);  // no decode was tried that had no room
+    CHECK(n_errors(context) == 0);  // no decode was tried that had no room
     CHECK(runs[1].result().accepted_tokens > 0);
 
     for (const int32_t n_missing : {1, 2, 7, 30}) {
@@ -325,6 +345,7 @@ TEST_CASE("a cache that only just holds the texts gives them all, and one that d
             n_held += bitnet_sequence_get_end(small.get(), static_cast<bitnet_seq_id>(i));
         }
         CHECK(n_full > 0);
+        CHECK(n_errors(small) == 0);
         CHECK(n_held == n_cells - n_missing);  // nobody ended while there was a cell
         CHECK(bitnet_context_get_n_free(small.get()) == 0);
     }
