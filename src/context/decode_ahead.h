@@ -21,7 +21,7 @@ struct DecodedAhead {
     int32_t next = 0;  // of the tokens, the one that follows the sequence now
     int32_t row = 0;   // of the context's outputs, where those of the first token are; the others' follow
     std::array<int32_t, kMost> cells{};  // which hold their keys and values although they are free
-    uint64_t touched = 0;              // what counts changes of the context, when all this was right; 0: not yet
+    uint64_t touched = 0;                // what counts changes of the context, when all this was right; 0: not yet
 
     bool empty() const noexcept { return next >= n; }
     void clear() noexcept {

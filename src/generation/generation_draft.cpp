@@ -7,8 +7,7 @@
 
 namespace bitnet {
 
-GenerationDraft::GenerationDraft(bitnet_seq_id id, size_t n_most, int32_t n_draft)
-    : lookup_(n_most), length_(n_draft) {
+GenerationDraft::GenerationDraft(bitnet_seq_id id, size_t n_most, int32_t n_draft) : lookup_(n_most), length_(n_draft) {
     ahead_.id = id;
 }
 

@@ -112,8 +112,8 @@ bitnet_status try_next_batch(const std::vector<Run*>& runs, size_t max_tokens) {
         bitnet_generation_next_batch(generations.data(), generations.size(), max_tokens, steps.data());
     if (status == BITNET_OK) {
         for (size_t i = 0; i < runs.size(); ++i) {
-            const bool may_wait = std::any_of(runs.begin(), runs.end(),
-                                              [&](const Run* run) { return run != runs[i] && run->guesses(); });
+            const bool may_wait =
+                std::any_of(runs.begin(), runs.end(), [&](const Run* run) { return run != runs[i] && run->guesses(); });
             runs[i]->take(steps[i], may_wait);
         }
     }

@@ -129,7 +129,8 @@ TEST_CASE("a deadline that passes amid right guesses ends the text there") {
             if (!together) CHECK(n_passes(stage.context()) == before);
             const Made made = stage.text().made();
             CHECK(made.reason == "deadline");
-            CHECK(made.tokens == test::Tokens(whole.tokens.begin(), whole.tokens.begin() + static_cast<ptrdiff_t>(amid)));
+            CHECK(made.tokens ==
+                  test::Tokens(whole.tokens.begin(), whole.tokens.begin() + static_cast<ptrdiff_t>(amid)));
             CHECK(made.steps == amid - 1);
             CHECK(held(stage.context()).size() == wish.prompt.size() + amid - 1);
         }

@@ -15,7 +15,7 @@
 namespace {
 
 std::atomic<long> n_until_failure{-1};  // allocations; below 0: none fails
-std::atomic<std::size_t> failed_bytes{0};   // of the one that failed last
+std::atomic<std::size_t> failed_bytes{0};  // of the one that failed last
 
 bool fails_now(std::size_t size) noexcept {
     if (n_until_failure.load() < 0 || n_until_failure.fetch_sub(1) != 0) return false;
@@ -178,7 +178,8 @@ void check_texts(const test::ModelHandle& model, const bitnet_grammar* grammar, 
                 CHECK(texts.made() == expected);
                 // Logits of more tokens than there are texts: guesses, which are given up.
                 if (failed_bytes > kTexts * row && failing_step > 0) {
-                    CHECK(std::all_of(statuses.begin(), statuses.end(), [](bitnet_status s) { return s == BITNET_OK; }));
+                    CHECK(
+                        std::all_of(statuses.begin(), statuses.end(), [](bitnet_status s) { return s == BITNET_OK; }));
                     ++n_helped;
                 }
                 n_accepted += texts.n_accepted();
