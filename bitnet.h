@@ -900,7 +900,7 @@ typedef struct bitnet_generation_params {
     const bitnet_grammar *grammar; /* NULL (default), or what the text must obey, see section 15; kept alive */
     int32_t n_draft;             /* 1 .. 16: guess up to so many tokens ahead where the end of the text repeats an earlier place of
                                   * prompt or text, and check them in one pass; the tokens drawn are the same ones, sooner.
-                                  * 0 (default): none. Not used by bitnet_generation_next_batch */
+                                  * 0 (default): none */
 } bitnet_generation_params;
 BITNET_API void bitnet_generation_params_init(bitnet_generation_params *params, uint32_t struct_size);
 
@@ -931,7 +931,7 @@ typedef struct bitnet_generation_step {
     int32_t finish_reason;      /* a bitnet_finish_reason; anything but NONE: this was the last step */
     const char *text;           /* what can be shown now, NUL-terminated; often "" */
     size_t n_bytes;
-    const bitnet_token *tokens; /* the token of this step; none when the text ended instead */
+    const bitnet_token *tokens; /* the token of this step, where it brought one */
     size_t n_tokens;            /* 1 or 0 */
     uint64_t token_us;          /* time this token took; the first one includes the prompt */
     uint64_t cumulative_us;     /* of all tokens so far */
@@ -956,6 +956,9 @@ BITNET_API bitnet_status bitnet_generation_next(bitnet_generation *generation, b
  *              token, however small max_tokens is; what is left goes to prompts, in the order of the array. So no text waits
  *              longer than for max_tokens of somebody's prompt. Where its prompt becomes complete a generation draws its
  *              first token in the same call; until then its steps bring none, and prompt_tokens_left falls.
+ *              Guesses (n_draft) ride in the same pass, with what all these leave of max_tokens, of n_batch and n_ubatch and of
+ *              free cells. Where some were right, the calls after it bring the tokens that they have computed already, and
+ *              nothing else: such a call takes no pass, the steps of all others bring nothing, and their turn is the next one.
  * out_steps    n_generations steps, in the same order. out_steps[0].struct_size says how large each of the array's structs
  *              is; the call sets the others'.
  * On its first step a generation keeps what its sequence holds of the prompt and forgets what lies behind that. What goes

@@ -136,6 +136,8 @@ void add_models(Options& options, ServerOptions& values) {
     options.whole("--chunk-tokens", engine.chunk_tokens, 1, 65536, "Tokens of prompts per step");
     options.whole("--chunk-ms", engine.chunk_ms, 0, 60'000,
                   "Milliseconds that prompts hold up running texts per step; 0: chunk-tokens alone");
+    options.whole("--draft", engine.n_draft, 0, 16,
+                  "Tokens that a text guesses ahead where it repeats itself or its prompt; never changes it");
     options.whole("--cached-texts", engine.n_cached, -1, 2048,
                   "Finished texts whose beginnings are used again; 0: none; -1: four times --parallel");
 }

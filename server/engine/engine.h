@@ -23,6 +23,7 @@ struct EngineOptions {
     int32_t n_threads = 0;
     int32_t type_k = BITNET_KV_F16, type_v = BITNET_KV_F16;
     int32_t max_queue = 256;     // texts that wait; beyond it SERVER_OVERLOADED
+    int32_t n_draft = 0;         // tokens that a text guesses ahead at most, see bitnet_generation_params
     int32_t chunk_tokens = 512;  // of prompts per step, so that running texts never stall longer
     int32_t chunk_ms = 250;      // nor longer than that, by the measured speed; 0: chunk_tokens alone
     uint64_t max_bytes = 0;      // of all models and contexts together; 0: $BITNET_MEMORY_LIMIT decides
@@ -59,7 +60,7 @@ struct EngineStats {
     uint64_t decode_us = 0;      // of steps that brought a token
     uint64_t request_us = 0;     // sum over requests
     uint64_t queue_us = 0;       // sum over requests
-    uint64_t batches = 0;        // passes through the model
+    uint64_t batches = 0;        // passes through the model, those that right guesses saved included
     uint64_t batched_texts = 0;  // texts over all passes: the mean batch size is this over batches
     int32_t active = 0;          // texts being computed now
     int32_t waiting = 0;

@@ -5,7 +5,7 @@
 
 namespace serve {
 
-GenerationHandle make_generation(bitnet_context* context, bitnet_seq_id sequence, EngineText& text) {
+GenerationHandle make_generation(bitnet_context* context, bitnet_seq_id sequence, int32_t n_draft, EngineText& text) {
     GenerationSpec& spec = text.spec;
     std::vector<const char*> stops;
     for (const std::string& stop : spec.stop) {
@@ -25,6 +25,7 @@ GenerationHandle make_generation(bitnet_context* context, bitnet_seq_id sequence
     params.n_stop_sequences = stops.size();
     params.n_logprobs = spec.n_logprobs;
     params.grammar = spec.grammar.get();
+    params.n_draft = n_draft;
     bitnet_generation* generation = nullptr;
     check(bitnet_generation_create_from_tokens(context, sequence, spec.prompt.data(), spec.prompt.size(), &params,
                                                &generation));

@@ -42,7 +42,7 @@ using TextHandle = std::unique_ptr<EngineText>;
 
 // A generation of the text over a sequence. Throws what the library says of prompt and parameters; computes nothing, so any
 // thread may call it to find out.
-GenerationHandle make_generation(bitnet_context* context, bitnet_seq_id sequence, EngineText& text);
+GenerationHandle make_generation(bitnet_context* context, bitnet_seq_id sequence, int32_t n_draft, EngineText& text);
 // What the generation has measured so far.
 bitnet_generation_result read_result(const EngineText& text);
 

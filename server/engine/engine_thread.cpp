@@ -140,7 +140,7 @@ public:
         text->spec = std::move(spec);
         check_lengths(*text);
         // Whatever the library refuses it refuses now, while the answer's status is still open.
-        make_generation(context_.get(), 0, *text);
+        serve::make_generation(context_.get(), 0, 0, *text);
         std::shared_ptr<Job> job = text->job;
         std::function<void(const GenerationSpec&)> mirror;
         GenerationSpec copy;
@@ -289,12 +289,16 @@ private:
                 text->number = ++n_begun_;
                 text->usage.queue_us = microseconds(now - text->submitted);
                 text->prompt_left = text->spec.prompt.size() - text->reused;
-                if (text->sequence >= 0) text->generation = make_generation(context_.get(), text->sequence, *text);
+                if (text->sequence >= 0) make_generation(*text);
                 running_.push_back(std::move(text));
             } catch (const std::exception& error) {
                 fail(*text, as_api_error(error));
             }
         }
+    }
+
+    void make_generation(EngineText& text) {
+        text.generation = serve::make_generation(context_.get(), text.sequence, options_.n_draft, text);
     }
 
     void start_waiting_for_source() {
@@ -304,7 +308,7 @@ private:
                 if (!room_->start(*text, running_)) continue;
                 text->usage.queue_us = microseconds(Clock::now() - text->submitted);
                 text->prompt_left = text->spec.prompt.size() - text->reused;
-                text->generation = make_generation(context_.get(), text->sequence, *text);
+                make_generation(*text);
             } catch (const std::exception& error) {
                 fail(*text, as_api_error(error));
             }
@@ -325,7 +329,7 @@ private:
         return static_cast<int64_t>(text.number) - 8 * static_cast<int64_t>(text.spec.priority);
     }
 
-    // One pass through the model for all running texts.
+    // One pass through the model for all running texts, or the tokens that right guesses of some have saved one.
     void pass() {
         std::vector<EngineText*> texts;
         size_t n_drawing = 0;
@@ -362,7 +366,9 @@ private:
         std::vector<bool> took_part(texts.size());
         for (size_t i = 0; i < texts.size(); i++) {
             const size_t left = std::min(static_cast<size_t>(steps[i].prompt_tokens_left), texts[i]->prompt_left);
-            took_part[i] = steps[i].status == BITNET_OK && (!texts[i]->in_prompt() || left < texts[i]->prompt_left);
+            took_part[i] =
+                steps[i].status == BITNET_OK &&
+                (steps[i].n_tokens > 0 || steps[i].finish_reason != BITNET_FINISH_NONE || left < texts[i]->prompt_left);
             n_prompt += texts[i]->prompt_left - left;
             n_drawn += steps[i].n_tokens;
             n_computed += took_part[i] ? 1 : 0;
@@ -387,7 +393,8 @@ private:
             error.message = part.error;
             throw error;
         }
-        if (part.n_tokens == 0 && part.finish_reason == BITNET_FINISH_NONE) return;  // within its prompt
+        // Within its prompt, or others' right guesses came first.
+        if (part.n_tokens == 0 && part.finish_reason == BITNET_FINISH_NONE) return;
         Step step;
         step.text.assign(part.text, part.n_bytes);
         if (part.n_tokens > 0) {
@@ -420,6 +427,8 @@ private:
         const bitnet_generation_result result = read_result(text);
         text.usage.reused_tokens = result.reused_tokens;
         text.usage.generated_tokens = result.n_tokens;
+        text.usage.drafted_tokens = result.drafted_tokens;
+        text.usage.accepted_tokens = result.accepted_tokens;
         text.usage.prefill_us = result.prefill_us;
         text.usage.decode_us = result.decode_us;
         text.usage.seed = result.seed;

@@ -55,6 +55,7 @@ struct Usage {
     uint64_t prompt_tokens = 0;
     uint64_t reused_tokens = 0;  // of those, found in the prefix cache
     uint64_t generated_tokens = 0;
+    uint64_t drafted_tokens = 0, accepted_tokens = 0;  // guessed ahead, and of those the ones that came up
     uint64_t queue_us = 0;
     uint64_t prefill_us = 0;
     uint64_t decode_us = 0;

@@ -70,6 +70,8 @@ public:
         prompt_tokens_.Increment(static_cast<double>(usage.prompt_tokens));
         reused_tokens_.Increment(static_cast<double>(usage.reused_tokens));
         generated_tokens_.Increment(static_cast<double>(usage.generated_tokens));
+        drafted_tokens_.Increment(static_cast<double>(usage.drafted_tokens));
+        accepted_tokens_.Increment(static_cast<double>(usage.accepted_tokens));
         const std::lock_guard lock(mutex_);
         totals_.texts++;
         totals_.generated_tokens += usage.generated_tokens;
@@ -184,6 +186,10 @@ private:
     prometheus::Counter& reused_tokens_ =
         counters("bitnet_reused_tokens_total", "Tokens of prompts that the prefix cache held").Add({});
     prometheus::Counter& generated_tokens_ = counters("bitnet_generated_tokens_total", "Tokens generated").Add({});
+    prometheus::Counter& drafted_tokens_ =
+        counters("bitnet_drafted_tokens_total", "Tokens guessed ahead, see --draft").Add({});
+    prometheus::Counter& accepted_tokens_ =
+        counters("bitnet_accepted_tokens_total", "Tokens guessed ahead that came up").Add({});
     EnergyMeter energy_;
 
     mutable std::mutex mutex_;

@@ -1,5 +1,6 @@
 // Generation: a prompt becomes a text, step by step or in one call.
 #include <chrono>
+#include <utility>
 
 #include "src/api/api_guard.h"
 #include "src/api/handles.h"
@@ -120,7 +121,7 @@ bitnet_generation_step next_step(bitnet_generation& g) {
 
 // The list of a batch, which must be of one context.
 void gather(bitnet_generation* const* generations, size_t n, bitnet_context& context) {
-    const size_t n_seq = static_cast<size_t>(context.context.cache().n_seq());
+    const size_t n_seq = static_cast<size_t>(std::as_const(context.context).cache().n_seq());
     if (n > n_seq) {
         throw Error(BITNET_E_ARGUMENT, "there are " + std::to_string(n) + " generations, the context has " +
                                            std::to_string(n_seq) + " sequences; create it with a larger n_seq_max")

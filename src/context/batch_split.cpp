@@ -77,7 +77,6 @@ void BatchSplit::reserve(const BatchView& batch, int64_t n_vocab, KvCache& cache
     ids_.clear();
     touched_.clear();
     n_outputs_ = 0;
-    single_step_ = true;
     check(batch, n_vocab, cache);
     try {
         for (int32_t i = 0; i < batch.n_tokens; ++i) {
@@ -88,7 +87,6 @@ void BatchSplit::reserve(const BatchView& batch, int64_t n_vocab, KvCache& cache
                 touched_.push_back({id, cache.size(id), i});
             } else {
                 touched_[static_cast<size_t>(index)].last = i;
-                single_step_ = false;
             }
             const bitnet_pos next = cache.end(id);
             if (next == std::numeric_limits<bitnet_pos>::max()) {

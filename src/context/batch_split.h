@@ -50,8 +50,8 @@ public:
     const std::vector<int32_t>& n_outside() const noexcept { return n_outside_; }
     const std::vector<uint8_t>& wanted() const noexcept { return wanted_; }
     int64_t n_outputs() const noexcept { return n_outputs_; }
-    // One token per sequence: a decode step rather than a prompt.
-    bool single_step() const noexcept { return single_step_; }
+    // That have tokens in the batch.
+    int32_t n_sequences() const noexcept { return static_cast<int32_t>(touched_.size()); }
 
     static constexpr int64_t kMaxListCells = int64_t{1} << 20;  // 4 MiB, unless one sequence alone needs more
 
@@ -85,7 +85,6 @@ private:
     int32_t kept_node_ = -1;
     uint64_t kept_epoch_ = 0;
     int64_t n_outputs_ = 0;
-    bool single_step_ = true;
 };
 
 }  // namespace bitnet

@@ -136,8 +136,8 @@ void Context::undo() noexcept {
 }
 
 void Context::count(int32_t n_tokens, uint64_t us) noexcept {
-    const bool single = last_was_step_ = split_.single_step() || n_certain_ > 0;
-    if (n_certain_ > 0) n_tokens = n_certain_;
+    n_tokens -= n_guessed_;
+    const bool single = last_was_step_ = n_tokens == split_.n_sequences();
     (single ? metrics_.decode_us : metrics_.prefill_us) += us;
     (single ? metrics_.decode_tokens : metrics_.prefill_tokens) += static_cast<uint64_t>(n_tokens);
     ++metrics_.n_decodes;
@@ -154,7 +154,7 @@ void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
         for (int32_t begin = 0, end = 0; begin < batch.n_tokens; begin = end) {
             end = split_.cut(begin, config_.n_ubatch, cache_);
             tg::RunInputs inputs = micro_batch(begin, end);
-            if (defers_head(batch)) {
+            if (end - begin == batch.n_tokens && defers_head()) {
                 head_inputs_ = inputs;
                 inputs.n_nodes = decoder_.graph.end_of(decoder_.hidden);
                 head_state_ = HeadState::deferred;

@@ -48,12 +48,14 @@ public:
     void begin_steps(const BatchView& batch);
     bool step(uint64_t budget_us);
     void abandon_steps() noexcept;
-    // Decodes tokens of one sequence, want_output of all, of which only the first is certain, and takes the others back: all
-    // looks as if the first one had been decoded alone. batch.seq_ids must be null, n_tokens at most DecodedAhead::kMost + 1.
-    void decode_ahead(const BatchView& batch, const Deadline& deadline, DecodedAhead& ahead);
-    // All is as if the token had been decoded now, where it is the next one ahead and nothing has touched the context since;
-    // otherwise false and nothing is done. Stops as a decode would.
-    bool follow_ahead(DecodedAhead& ahead, bitnet_token token, const Deadline& deadline);
+    // Decodes a batch that ends in guesses, those of each entry of aheads in turn, and takes them back: all looks as if the
+    // tokens before them had been decoded alone. The batch wants output of a guess and of what it follows.
+    void decode_ahead(const BatchView& batch, std::span<DecodedAhead* const> aheads, const Deadline& deadline);
+    // Whether the token, which comes next in the sequence, is the next one ahead, and nothing has touched the context since.
+    bool can_follow(const DecodedAhead& ahead, bitnet_token token) const noexcept;
+    // All is as if the next one of each had been decoded now, in this order; can_follow() has said so and there is a free cell
+    // for each. Stops as a decode would, with nothing done.
+    void follow_ahead(std::span<DecodedAhead* const> aheads, const Deadline& deadline);
     // What forward() writes to out. Throws as it does for what is wrong with the view alone.
     size_t forward_floats(const ForwardView& view) const;
     // As bitnet_context_forward.
@@ -150,13 +152,12 @@ private:
     void start(const BatchView& batch);
     void tell_progress(int32_t n_tokens);
     void undo() noexcept;
-    void show_output(int32_t row);
     void count(int32_t n_tokens, uint64_t us) noexcept;
     tg::GraphTrace* run_trace() noexcept;
     [[noreturn]] void throw_stopped();
     bitnet_pooling pooling_of_model() const;
     tg::RunInputs micro_batch(int32_t begin, int32_t end);
-    bool defers_head(const BatchView& batch) const noexcept;
+    bool defers_head() const noexcept;
     void run_head(size_t first_node, size_t n_nodes);
     const float* hidden_of(int64_t row) const noexcept;
     void set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) const noexcept;
@@ -197,7 +198,7 @@ private:
     Metrics metrics_;
     PromptProgress prompt_;
     uint64_t touched_ = 0;   // counts what may have changed cells, adapters or outputs
-    int32_t n_certain_ = 0;  // tokens of the decode that runs which count as decoded; 0: all
+    int32_t n_guessed_ = 0;  // of the tokens of the decode that runs: they do not count as decoded
     struct Steps {
         bool open = false;
         int32_t n_tokens = 0;

@@ -1,6 +1,6 @@
 // Decoding tokens that may not come up: Context::decode_ahead and follow_ahead. Between the two the sequences are as if only
-// the certain token had been decoded. The cells of the others are free then, but nothing writes to a free cell without
-// touching the context, and the tree hands them out again in the order in which they came back.
+// the tokens that are certain had been decoded. The cells of the others are free then, but nothing writes to a free cell
+// without touching the context, and following takes only those that it knows.
 #include <algorithm>
 
 #include "src/base/error.h"
@@ -8,47 +8,47 @@
 
 namespace bitnet {
 
-void Context::decode_ahead(const BatchView& batch, const Deadline& deadline, DecodedAhead& ahead) {
-    ahead.clear();
+void Context::decode_ahead(const BatchView& batch, std::span<DecodedAhead* const> aheads, const Deadline& deadline) {
     require_no_steps();
-    const bitnet_seq_id id = batch.seq_id;
-    n_certain_ = 1;
     try {
+        for (const DecodedAhead* ahead : aheads) n_guessed_ += ahead->n;
         counting_failures([&] { decode_batch(batch, deadline); });
     } catch (...) {
-        n_certain_ = 0;
+        n_guessed_ = 0;
         throw;
     }
-    n_certain_ = 0;
-    const int32_t n = batch.n_tokens - 1;
-    cache_.list_cells(cache_.sequence(id).last, n, -1, ahead.cells.data());
-    std::copy(batch.tokens + 1, batch.tokens + 1 + n, ahead.tokens.begin());
-    cache_.truncate(id, cache_.size(id) - n);
-    show_output(0);
-    ahead.id = id;
-    ahead.n = n;
-    ahead.touched = touched_;
+    size_t first = static_cast<size_t>(batch.n_tokens - n_guessed_);
+    n_guessed_ = 0;
+    const size_t n_certain = first;
+    for (DecodedAhead* ahead : aheads) {
+        ahead->next = 0;
+        ahead->row = output_of_token_[first];
+        first += static_cast<size_t>(ahead->n);
+        cache_.list_cells(cache_.sequence(ahead->id).last, ahead->n, -1, ahead->cells.data());
+        cache_.truncate(ahead->id, cache_.size(ahead->id) - ahead->n);
+        ahead->touched = touched_;
+    }
+    output_of_token_.resize(n_certain);
 }
 
-bool Context::follow_ahead(DecodedAhead& ahead, bitnet_token token, const Deadline& deadline) {
+bool Context::can_follow(const DecodedAhead& ahead, bitnet_token token) const noexcept {
+    return !ahead.empty() && ahead.touched == touched_ && ahead.tokens[static_cast<size_t>(ahead.next)] == token;
+}
+
+void Context::follow_ahead(std::span<DecodedAhead* const> aheads, const Deadline& deadline) {
     require_no_steps();
-    if (ahead.empty() || ahead.touched != touched_) return false;
-    const size_t next = static_cast<size_t>(ahead.next);
-    if (ahead.tokens[next] != token || cache_.n_free() == 0) return false;
     deadline_ = limited(deadline);
     timed_out_ = false;
     if (should_stop()) throw_stopped();
-    if (cache_.append(ahead.id, cache_.end(ahead.id), token) != ahead.cells[next]) {
-        cache_.truncate(ahead.id, cache_.size(ahead.id) - 1);
-        return false;
+    // The last decode looks as if it had ended with these of its outputs.
+    output_of_token_.clear();
+    for (DecodedAhead* ahead : aheads) {
+        const size_t next = static_cast<size_t>(ahead->next);
+        cache_.append(ahead->id, cache_.end(ahead->id), ahead->tokens[next], ahead->cells[next]);
+        output_of_token_.push_back(ahead->row + ahead->next);  // has its room: the decode had more tokens
+        ++ahead->next;
     }
-    ++ahead.next;
-    show_output(ahead.next);
-    ++metrics_.decode_tokens;
-    return true;
+    metrics_.decode_tokens += aheads.size();
 }
-
-// The last decode looks as if it had ended with this one of its outputs.
-void Context::show_output(int32_t row) { output_of_token_.assign(1, row); }
 
 }  // namespace bitnet

@@ -8,9 +8,8 @@
 
 namespace bitnet {
 
-bool Context::defers_head(const BatchView& batch) const noexcept {
-    return decoder_.near_logits != tg::kNoValue && batch.n_tokens <= config_.n_ubatch &&
-           split_.n_outputs() <= kMostDeferred && config_.max_lora_rank == 0 &&
+bool Context::defers_head() const noexcept {
+    return decoder_.near_logits != tg::kNoValue && split_.n_outputs() <= kMostDeferred && config_.max_lora_rank == 0 &&
            const_cast<Context*>(this)->run_trace() == nullptr;
 }
 

@@ -125,6 +125,11 @@ int32_t SequenceTree::append(bitnet_seq_id id, bitnet_pos position, bitnet_token
     return cell_index;
 }
 
+void SequenceTree::append(bitnet_seq_id id, bitnet_pos position, bitnet_token token, int32_t cell_index) noexcept {
+    std::iter_swap(std::find(free_cells_.rbegin(), free_cells_.rend(), cell_index), free_cells_.rbegin());
+    append(id, position, token);
+}
+
 SequenceTree::Range SequenceTree::find(const Sequence& sequence, bitnet_pos p0, bitnet_pos p1) const noexcept {
     int32_t i = sequence.last, n = sequence.size;
     if (p1 >= 0) {

@@ -75,6 +75,8 @@ public:
 
     // Appends a token at the sequence's end and returns its cell. The caller has seen n_free() > 0; then there is a node.
     int32_t append(bitnet_seq_id id, bitnet_pos position, bitnet_token token) noexcept;
+    // The same in this cell, which must be free. Costs a look at those that became free after it.
+    void append(bitnet_seq_id id, bitnet_pos position, bitnet_token token, int32_t cell) noexcept;
     // Keeps the first n entries: how a failed decode takes its tokens back. Costs what is dropped.
     void truncate(bitnet_seq_id id, int32_t n) noexcept;
     // Costs what is dropped and what lies behind it. Throws std::bad_alloc, Error with nothing changed.

@@ -78,8 +78,8 @@ Generation::Generation(const Context& context, const Tokenizer& tokenizer, bitne
     tokens_.reserve(std::min(n_most, n_room));
     token_us_.reserve(std::min(n_most, n_room));
     if (config_.n_draft > 0) {
-        draft_.emplace(prompt_.size() + std::min(n_most, n_room), config_.n_draft);
-        for (const bitnet_token token : prompt_) draft_->lookup.add(token);
+        draft_.emplace(id_, prompt_.size() + std::min(n_most, n_room), config_.n_draft);
+        for (const bitnet_token token : prompt_) draft_->add(token);
     }
     if (config_.record) {
         record_.emplace();
@@ -163,7 +163,6 @@ void Generation::computed(Context& context, size_t n, uint64_t us, const KernelL
     }
     if (!in_prompt()) {
         ++n_steps_;
-        if (draft_) draft_->ahead.clear();  // of steps alone
         return;
     }
     n_computed_ += n;
@@ -190,12 +189,9 @@ bool Generation::advance(Context& context) {
             prefill(context);
             return true;
         }
-        BatchView batch;
-        batch.n_tokens = 1;
-        batch.tokens = &plan_token(context, static_cast<size_t>(std::as_const(context).cache().n_free()));
-        batch.seq_id = id_;
+        const bitnet_token& token = plan_token(context, static_cast<size_t>(std::as_const(context).cache().n_free()));
         if (!goes_on()) return false;
-        if (!draft_ || !decode_with_draft(context, *batch.tokens)) context.decode(batch, config_.deadline);
+        decode(context, token);
         ++n_steps_;
         return true;
     } catch (const Error& error) {
@@ -205,59 +201,40 @@ bool Generation::advance(Context& context) {
     }
 }
 
-// Brings the context to where the decode of the certain token would; false when nothing was done. Every step draws from its
-// own logits as without guesses, so a guess saves a pass where it was right and changes nothing where it was not.
-bool Generation::decode_with_draft(Context& context, bitnet_token certain) {
-    Draft& draft = *draft_;
-    for (size_t i = draft.lookup.size() - prompt_.size(); i < tokens_.size(); ++i) draft.lookup.add(tokens_[i]);
-    if (context.follow_ahead(draft.ahead, certain, config_.deadline)) return true;
-    // What was never compared, because something touched the context, was for nothing as well.
-    if (!draft.ahead.empty() && draft.n_right >= 0) draft.length.learn(draft.ahead.n, 0);
-    draft.ahead.clear();
-    size_t n_most = static_cast<size_t>(draft.length.next());
-    // Beside the certain token, which has a cell; what it gives is drawn in any case.
-    n_most = std::min(n_most, static_cast<size_t>(std::as_const(context).cache().n_free()) - 1);
-    n_most = std::min(n_most, static_cast<size_t>(std::min(context.config().n_batch, context.config().n_ubatch)) - 1);
-    if (config_.max_new_tokens >= 0) {
-        n_most = std::min(n_most, static_cast<size_t>(config_.max_new_tokens) - tokens_.size() - 1);
+// Computes the token, or follows the right guess that has done so, or guesses behind it. Every step draws from its own logits
+// as without guesses, so a guess saves a pass where it was right and changes nothing where it was not.
+void Generation::decode(Context& context, bitnet_token certain) {
+    if (follows(context)) {
+        DecodedAhead* const ahead = &draft_->ahead();
+        context.follow_ahead({&ahead, 1}, config_.deadline);
+        return;
     }
-    std::array<bitnet_token, DecodedAhead::kMost + 1> tokens;
-    tokens[0] = certain;
-    const size_t n = draft.lookup.guess(std::span(tokens).subspan(1, n_most));
-    if (n == 0) return false;
+    std::array<bitnet_token, DecodedAhead::kMost + 1> tokens{certain};
     std::array<int8_t, DecodedAhead::kMost + 1> all;
     all.fill(1);
     BatchView batch;
-    batch.n_tokens = static_cast<int32_t>(n + 1);
+    batch.n_tokens = 1;
     batch.tokens = tokens.data();
     batch.seq_id = id_;
     batch.want_output = all.data();
-    try {
-        context.decode_ahead(batch, config_.deadline, draft.ahead);
-    } catch (const Error& error) {
-        // More outputs need more memory; without guesses there may be enough.
-        if (error.status() == BITNET_E_CANCELLED || error.status() == BITNET_E_TIMEOUT) throw;
-        return false;
-    } catch (const std::bad_alloc&) {
-        return false;
+    if (const size_t n = guess(room_for_guesses(context, 1)); n > 0) {
+        DecodedAhead* const ahead = &draft_->ahead();
+        std::copy_n(ahead->tokens.begin(), n, tokens.begin() + 1);
+        batch.n_tokens += ahead->n;
+        const bool decoded = decode_guesses(context, batch, {&ahead, 1}, config_.deadline);
+        draft_->count(decoded);
+        if (decoded) return;
+        batch.n_tokens = 1;
     }
-    draft.n_drafted += n;
-    draft.n_right = 0;
-    return true;
+    context.decode(batch, config_.deadline);
 }
 
-// Whether the token just drawn is the one that was guessed in its place.
-void Generation::check_guess() noexcept {
-    Draft& draft = *draft_;
-    if (draft.ahead.empty() || draft.n_right < 0) return;
-    const bool right = drawn_ == draft.ahead.tokens[static_cast<size_t>(draft.ahead.next)];
-    if (right) {
-        ++draft.n_right;
-        ++draft.n_accepted;
-    }
-    if (right && draft.n_right < draft.ahead.n) return;
-    draft.length.learn(draft.ahead.n, draft.n_right);
-    draft.n_right = -1;
+size_t Generation::guess(size_t n) noexcept {
+    if (!draft_) return 0;
+    for (size_t i = draft_->n_known() - prompt_.size(); i < tokens_.size(); ++i) draft_->add(tokens_[i]);
+    // What the certain token gives is drawn in any case.
+    if (config_.max_new_tokens >= 0) n = std::min(n, static_cast<size_t>(config_.max_new_tokens) - tokens_.size() - 1);
+    return draft_->guess(n);
 }
 
 const GenerationStep& Generation::next(Context& context, const Tokenizer& tokenizer) {
@@ -306,7 +283,7 @@ void Generation::draw(Context& context, int32_t index) {
         context.performance().count_sampled();
         if (record_) record_->drawn.push_back(drawn_);
         if (config_.n_logprobs > 0) note_logprobs(logits, n_vocab);
-        if (draft_) check_guess();
+        if (draft_) draft_->compare(drawn_);
     } catch (...) {
         if (record_) record_->logits.resize(record_->drawn.size());
         // The logits may be another's when this is tried again: back to before the last token, which gives them anew.

@@ -14,7 +14,7 @@
 #include "bitnet.h"
 #include "src/base/deadline.h"
 #include "src/context/context.h"
-#include "src/generation/draft_lookup.h"
+#include "src/generation/generation_draft.h"
 #include "src/generation/run_record.h"
 #include "src/generation/stop_matcher.h"
 #include "src/grammar/grammar.h"
@@ -33,7 +33,7 @@ struct GenerationConfig {
     std::shared_ptr<const Grammar> grammar;  // of the generated text; null: any
     bool record = false;  // keep a RunRecord
     int32_t n_logprobs = 0;  // 0: none, up to Generation::kMostLogprobs
-    int32_t n_draft = 0;     // tokens guessed ahead by next(), up to DecodedAhead::kMost; 0: none
+    int32_t n_draft = 0;     // tokens guessed ahead, up to DecodedAhead::kMost; 0: none
 };
 
 // What one step brought. The text may lag behind the tokens: it is held back while it may be part of a stop sequence.
@@ -84,6 +84,15 @@ public:
     std::span<const bitnet_token> plan_prompt(Context& context, size_t n_promised);
     // Behind it: the token to compute, where n_free cells are left for it. Ask goes_on() after it.
     const bitnet_token& plan_token(Context& context, size_t n_free);
+    // Behind the prompt: a right guess has already computed what plan_token says, and Context::follow_ahead takes ahead().
+    bool follows(const Context& context) const noexcept {
+        return draft_ && !tokens_.empty() && context.can_follow(draft_->ahead(), tokens_.back());
+    }
+    DecodedAhead& ahead() noexcept { return draft_->ahead(); }
+    // Behind it, where it does not follow: guesses at most n tokens behind that of plan_token and says how many; ahead() has
+    // them. Always asked before that token is decoded, because it forgets older guesses. Tell count_guesses what became of them.
+    size_t guess(size_t n) noexcept;
+    void count_guesses(bool decoded) noexcept { draft_->count(decoded); }
     // The sequence has n more tokens; us of the step went by until then. log: what kernels ran, where record() is kept.
     void computed(Context& context, size_t n, uint64_t us, const KernelLog& log);
     // Draws from the logits of a batch entry of the last decode.
@@ -114,8 +123,8 @@ public:
     size_t n_prompt() const noexcept { return prompt_.size(); }
     size_t n_reused() const noexcept { return n_reused_; }
     size_t n_steps() const noexcept { return n_steps_; }
-    size_t n_drafted() const noexcept { return draft_ ? draft_->n_drafted : 0; }
-    size_t n_accepted() const noexcept { return draft_ ? draft_->n_accepted : 0; }
+    size_t n_drafted() const noexcept { return draft_ ? draft_->n_drafted() : 0; }
+    size_t n_accepted() const noexcept { return draft_ ? draft_->n_accepted() : 0; }
     uint64_t prefill_us() const noexcept { return prefill_us_; }
     uint64_t decode_us() const noexcept { return decode_us_; }
     uint64_t seed() const noexcept { return sampler_.seed(); }
@@ -128,8 +137,7 @@ private:
     bool advance(Context& context);
     void prefill(Context& context);
     void check_adapters(const Context& context) const;
-    bool decode_with_draft(Context& context, bitnet_token certain);
-    void check_guess() noexcept;
+    void decode(Context& context, bitnet_token certain);
     bool length_reached() const noexcept;
     void count_prompt(uint64_t us) noexcept;
     void note_logprobs(const float* logits, size_t n_vocab) noexcept;
@@ -143,15 +151,7 @@ private:
     std::vector<bitnet_token> also_;  // whose logits it needs besides the largest
     StopMatcher stops_;
     std::optional<RunRecord> record_;
-    struct Draft {
-        explicit Draft(size_t n_most, int32_t n_draft) : lookup(n_most), length(n_draft) {}
-        DraftLookup lookup;
-        DraftLength length;
-        DecodedAhead ahead;
-        int32_t n_right = 0;  // of those ahead; -1: one was wrong, and counted
-        size_t n_drafted = 0, n_accepted = 0;
-    };
-    std::optional<Draft> draft_;  // with n_draft
+    std::optional<GenerationDraft> draft_;  // with n_draft
     bool starts_text_;         // nothing was written yet that the first token would go on from
     bool begun_ = false;       // its prompt, and with it the sequence, is in use
     size_t n_computed_ = 0;    // of the prompt

@@ -5,6 +5,7 @@
 #include <new>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "src/base/error.h"
 
@@ -62,7 +63,7 @@ void GenerationBatch::step(Context& context, const Tokenizer& tokenizer, size_t 
     plan(context, max_tokens != 0 ? max_tokens : n_batch);
     for (size_t first = 0; first < work_.size();) {
         first = fill(first, n_batch);
-        decode(context, deadline);
+        compute(context, deadline);
         settle(context, time);
     }
     uint64_t sampling_us = 0, detokenize_us = 0;
@@ -83,7 +84,11 @@ void GenerationBatch::step(Context& context, const Tokenizer& tokenizer, size_t 
 void GenerationBatch::plan(Context& context, size_t n_most) {
     context.require_no_steps();
     work_.clear();
+    guessing_.clear();
+    aheads_.clear();
     std::erase_if(generations_, [](Generation* generation) { return !generation->begin_step(); });
+    following_ = plan_to_follow(context);
+    if (following_) return;
     size_t n_drawing = 0;
     for (const Generation* generation : generations_) n_drawing += draws_next(*generation);
     // Prompts first, because what their sequences forget is room for all. They must fit beside the tokens of this step and
@@ -93,7 +98,7 @@ void GenerationBatch::plan(Context& context, size_t n_most) {
         if (!generation->in_prompt()) continue;
         isolated(*generation, [&] { n_promised += generation->plan_prompt(context, n_promised).size(); });
     }
-    size_t n_free = static_cast<size_t>(context.cache().n_free());
+    size_t n_free = static_cast<size_t>(std::as_const(context).cache().n_free());
     for (Generation* generation : generations_) {
         if (!draws_next(*generation)) continue;
         const bitnet_token* token = nullptr;
@@ -110,6 +115,38 @@ void GenerationBatch::plan(Context& context, size_t n_most) {
         const size_t n = std::min(n_budget, left.size());
         work_.push_back({generation, left.data(), n, n == left.size()});
         n_budget -= n;
+    }
+    plan_guesses(context, n_most);
+}
+
+// Those whose next token is computed already; false where there are none. Anything else would touch the context, and what the
+// last decode gave to them would be gone.
+bool GenerationBatch::plan_to_follow(Context& context) {
+    size_t n_free = static_cast<size_t>(std::as_const(context).cache().n_free());
+    for (Generation* generation : generations_) {
+        if (!draws_next(*generation) || !generation->follows(context)) continue;
+        const bitnet_token* token = nullptr;
+        isolated(*generation, [&] { token = &generation->plan_token(context, n_free); });
+        if (!generation->goes_on()) continue;
+        work_.push_back({generation, token, 1, true});
+        aheads_.push_back(&generation->ahead());
+        --n_free;
+    }
+    return !work_.empty();
+}
+
+// Guesses take what everybody's tokens leave of the call and of one pass.
+void GenerationBatch::plan_guesses(const Context& context, size_t n_most) {
+    size_t n_certain = 0;
+    for (const Work& work : work_) n_certain += work.n_left;
+    size_t n_room = std::min(room_for_guesses(context, n_certain), n_most - std::min(n_most, n_certain));
+    for (const Work& work : work_) {
+        if (work.generation->in_prompt()) continue;
+        const size_t n = work.generation->guess(n_room);
+        if (n == 0) continue;
+        guessing_.push_back(work.generation);
+        aheads_.push_back(&work.generation->ahead());
+        n_room -= n;
     }
 }
 
@@ -138,18 +175,46 @@ size_t GenerationBatch::fill(size_t first, size_t n_room) {
     return first;
 }
 
-void GenerationBatch::decode(Context& context, const Deadline& deadline) {
-    if (tokens_.empty()) return;
-    log_.clear();
-    const bool logged = std::any_of(shares_.begin(), shares_.end(),
-                                    [](const Share& share) { return share.work->generation->record() != nullptr; });
-    const Context::LogScope log(context, logged ? &log_ : nullptr);
+// Puts the guesses behind all else, where they are easily given up.
+void GenerationBatch::add_guesses() {
+    for (const DecodedAhead* ahead : aheads_) {
+        const size_t n = static_cast<size_t>(ahead->n);
+        tokens_.insert(tokens_.end(), ahead->tokens.begin(), ahead->tokens.begin() + ahead->n);
+        ids_.insert(ids_.end(), n, ahead->id);
+        want_output_.insert(want_output_.end(), n, 1);
+    }
+}
+
+BatchView GenerationBatch::filled() const noexcept {
     BatchView batch;
     batch.n_tokens = static_cast<int32_t>(tokens_.size());
     batch.tokens = tokens_.data();
     batch.seq_ids = ids_.data();
     batch.want_output = want_output_.data();
-    context.decode(batch, deadline);
+    return batch;
+}
+
+void GenerationBatch::compute(Context& context, const Deadline& deadline) {
+    if (tokens_.empty()) return;
+    log_.clear();
+    following_ ? context.follow_ahead(aheads_, deadline) : decode(context, deadline);
+}
+
+void GenerationBatch::decode(Context& context, const Deadline& deadline) {
+    const bool logged = std::any_of(shares_.begin(), shares_.end(),
+                                    [](const Share& share) { return share.work->generation->record() != nullptr; });
+    const Context::LogScope log(context, logged ? &log_ : nullptr);
+    if (!guessing_.empty()) {
+        const size_t n_certain = tokens_.size();
+        add_guesses();
+        const bool decoded = decode_guesses(context, filled(), aheads_, deadline);
+        for (Generation* generation : guessing_) generation->count_guesses(decoded);
+        tokens_.resize(n_certain);
+        ids_.resize(n_certain);
+        want_output_.resize(n_certain);
+        if (decoded) return;
+    }
+    context.decode(filled(), deadline);
 }
 
 // Hands out what the decode gave.

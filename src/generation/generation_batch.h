@@ -1,6 +1,7 @@
 // Several generations of one context advance together: what each needs computed goes into common decodes, so the weights are
 // read once for all of them. What comes out for one depends on none of the others. One thread at a time; between calls
-// only room is kept.
+// only room is kept. Guesses of all ride in one decode; where some were right, a call brings those tokens and computes nothing,
+// while the others wait for the next one: that decode serves all again.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +42,12 @@ private:
     };
 
     void plan(Context& context, size_t n_most);
+    bool plan_to_follow(Context& context);
+    void plan_guesses(const Context& context, size_t n_most);
     size_t fill(size_t first, size_t n_room);
+    void add_guesses();
+    BatchView filled() const noexcept;
+    void compute(Context& context, const Deadline& deadline);
     void decode(Context& context, const Deadline& deadline);
     void settle(Context& context, const Stopwatch& time);
 
@@ -57,6 +63,9 @@ private:
     std::vector<bitnet_token> tokens_;
     std::vector<bitnet_seq_id> ids_;
     std::vector<int8_t> want_output_;
+    std::vector<Generation*> guessing_;  // whose guesses go into the decode, or, where following_, were right
+    std::vector<DecodedAhead*> aheads_;  // of each
+    bool following_ = false;             // the call only brings what is computed already
     KernelLog log_;
 };
 

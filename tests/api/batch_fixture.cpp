@@ -1,9 +1,11 @@
 #include "tests/api/batch_fixture.h"
 
+#include <algorithm>
+
 namespace test {
 
 Run::Run(const ContextHandle& context, const Wish& wish, bitnet_seq_id id)
-    : receipt_(wish.receipt), n_logprobs_(wish.n_logprobs) {
+    : receipt_(wish.receipt), guesses_(wish.n_draft > 0), n_logprobs_(wish.n_logprobs) {
     bitnet_sampler_params sampler = bitnet_sampler_default_params();
     sampler.temperature = wish.temperature;
     sampler.has_seed = 1;
@@ -35,7 +37,7 @@ void Run::next() {
     take(step);
 }
 
-void Run::take(const bitnet_generation_step& step) {
+void Run::take(const bitnet_generation_step& step, bool may_wait) {
     last_ = step;
     CHECK(step.struct_size == sizeof step);
     CHECK(step.error != nullptr);
@@ -47,7 +49,7 @@ void Run::take(const bitnet_generation_step& step) {
     }
     if (step.prompt_tokens_left > 0) CHECK((step.n_tokens == 0 && step.n_bytes == 0));
     if (step.n_tokens == 0 && step.finish_reason == BITNET_FINISH_NONE) {
-        CHECK(step.prompt_tokens_left > 0);
+        CHECK((step.prompt_tokens_left > 0 || may_wait));
         return;
     }
     made_.texts.emplace_back(step.text, step.n_bytes);
@@ -109,7 +111,11 @@ bitnet_status try_next_batch(const std::vector<Run*>& runs, size_t max_tokens) {
     const bitnet_status status =
         bitnet_generation_next_batch(generations.data(), generations.size(), max_tokens, steps.data());
     if (status == BITNET_OK) {
-        for (size_t i = 0; i < runs.size(); ++i) runs[i]->take(steps[i]);
+        for (size_t i = 0; i < runs.size(); ++i) {
+            const bool may_wait =
+                std::any_of(runs.begin(), runs.end(), [&](const Run* run) { return run != runs[i] && run->guesses(); });
+            runs[i]->take(steps[i], may_wait);
+        }
     }
     return status;
 }

@@ -47,8 +47,10 @@ public:
     bitnet_generation* get() const { return generation_.get(); }
     bool over() const { return over_; }
     const bitnet_generation_step& last() const { return last_; }
+    bool guesses() const { return guesses_; }
     void next();
-    void take(const bitnet_generation_step& step);
+    // may_wait: guesses of those beside it may have been right.
+    void take(const bitnet_generation_step& step, bool may_wait = false);
     Made made() const;
     std::string receipt() const;
     bitnet_generation_result result() const;
@@ -58,7 +60,7 @@ private:
     Made made_;
     bitnet_generation_step last_ = {};
     bool over_ = false;
-    bool receipt_ = false;
+    bool receipt_ = false, guesses_ = false;
     int32_t n_logprobs_ = 0;
 };
 

@@ -352,6 +352,34 @@ TEST_CASE("ending an engine ends its texts, those that wait and those that run")
     CHECK(outcome_of(*waiting).error == "SERVICE_UNAVAILABLE");
 }
 
+TEST_CASE("guesses ahead change no text, and the figures tell of them") {
+    const std::string tale = "Once upon a time there was a little girl named Lily. She had a big red ball. ";
+    std::vector<GenerationSpec> specs;
+    for (uint64_t i = 0; i < 6; i++) {
+        specs.push_back(story(tale + tale + (i % 2 ? "The dog" : "Once upon"), 40, i));
+        specs.back().sampler.temperature = i < 3 ? 0.0f : 0.5f;
+        specs.back().n_logprobs = i == 1 ? 2 : 0;
+    }
+    EngineOptions options = options_of(3);
+    options.n_draft = 8;
+    options.chunk_tokens = 30;
+    const std::shared_ptr<Engine> engine = start_stories(options);
+    std::vector<std::shared_ptr<Job>> jobs;
+    for (const GenerationSpec& spec : specs) jobs.push_back(engine->submit(spec));
+    uint64_t n_accepted = 0;
+    for (size_t i = 0; i < specs.size(); i++) {
+        INFO("text ", i);
+        const Outcome outcome = outcome_of(*jobs[i]);
+        CHECK(outcome.error == "");
+        CHECK(outcome.text == text_alone(specs[i]));
+        CHECK(outcome.usage.drafted_tokens >= outcome.usage.accepted_tokens);
+        n_accepted += outcome.usage.accepted_tokens;
+    }
+    CHECK(n_accepted > 10);
+    CHECK(engine->stats().failed_requests == 0);
+    CHECK(outcome_of(*start_stories(options_of(1))->submit(specs[0])).usage.drafted_tokens == 0);
+}
+
 TEST_CASE("an engine without a cache of prefixes computes every prompt") {
     EngineOptions options = options_of(1);
     options.n_cached = 0;

@@ -58,6 +58,7 @@ TEST_CASE("options are read from the command line, a file and the environment, i
     CHECK(exit_code_of({}, &options) == 0);
     CHECK(options.host == "127.0.0.1");
     CHECK(options.port == 8080);
+    CHECK(options.registry.engine.n_draft == 0);
     const char* const path = "server_options_test.toml";
     std::FILE* file = std::fopen(path, "w");
     REQUIRE(file);
@@ -69,7 +70,7 @@ TEST_CASE("options are read from the command line, a file and the environment, i
     setenv("BITNET_SERVER_MAX_QUEUE", "5", 1);
     setenv("BITNET_SERVER_CHUNK_TOKENS", "8", 1);
     CHECK(exit_code_of({"--config", path, "--max-queue", "6", "-m", "a.gguf", "-m", "b=c=d.gguf", "--ctx-size", "128",
-                        "--log-format", "text", "--rate-limit", "0.5", "--token-quota", "7"},
+                        "--log-format", "text", "--rate-limit", "0.5", "--token-quota", "7", "--draft", "16"},
                        &options) == 0);
     unsetenv("BITNET_SERVER_PARALLEL");
     unsetenv("BITNET_SERVER_MAX_QUEUE");
@@ -80,6 +81,7 @@ TEST_CASE("options are read from the command line, a file and the environment, i
     CHECK(options.registry.engine.chunk_tokens == 8);
     CHECK(options.registry.engine.max_queue == 6);
     CHECK(options.registry.engine.n_ctx == 128);
+    CHECK(options.registry.engine.n_draft == 16);
     CHECK(options.log_prompts);
     CHECK_FALSE(options.log_json);
     CHECK(options.rate_limit == 0.5);

@@ -65,10 +65,12 @@ TEST_CASE("each token sees its own sequence up to itself, in order of position")
     CHECK(f.split.visible()[0] == f.split.visible()[3]);  // one list for a sequence
     CHECK(f.split.wanted() == std::vector<uint8_t>{0, 0, 0, 1, 1});
     CHECK(f.split.n_outputs() == 2);
-    CHECK(!f.split.single_step());
+    CHECK(f.split.n_sequences() == 2);
     REQUIRE(f.reserve(view_of({7, 8}, {2, 0})) == BITNET_OK);
     CHECK(f.split.positions() == std::vector<int32_t>{2, 3});
-    CHECK(f.split.single_step());
+    CHECK(f.split.n_sequences() == 2);
+    REQUIRE(f.reserve(view_of({7, 8}, {2, 2})) == BITNET_OK);
+    CHECK(f.split.n_sequences() == 1);
 }
 
 TEST_CASE("outputs are those asked for, by any non-zero number") {
