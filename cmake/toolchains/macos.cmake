@@ -8,7 +8,6 @@ mark_as_advanced(BITNET_ZIG)
 set(CMAKE_C_COMPILER ${BITNET_ZIG} cc -target ${BITNET_MACOS_PROCESSOR}-macos)
 set(CMAKE_CXX_COMPILER ${BITNET_ZIG} c++ -target ${BITNET_MACOS_PROCESSOR}-macos)
 foreach(language C CXX)
-    set(CMAKE_${language}_COMPILER_LAUNCHER "" CACHE STRING "")  # zig has a cache of its own, and ccache does not know its words
     set(CMAKE_${language}_CREATE_STATIC_LIBRARY "\"${BITNET_ZIG}\" ar qcs <TARGET> <LINK_FLAGS> <OBJECTS>")
 endforeach()
 include(${CMAKE_CURRENT_LIST_DIR}/prefix_only.cmake)
