@@ -11,6 +11,10 @@ set(BITNET_ISA_FLAGS_neon "")  # part of every AArch64
 set(BITNET_ISA_FLAGS_dotprod -march=armv8.2-a+dotprod)
 set(BITNET_ISA_FLAGS_i8mm -march=armv8.2-a+dotprod+i8mm)
 set(BITNET_ISA_ARM neon dotprod i8mm)
+if(CMAKE_CXX_COMPILER MATCHES "zig$")  # has its own names for processors, and none for architectures
+    set(BITNET_ISA_FLAGS_dotprod -mcpu=generic+dotprod)
+    set(BITNET_ISA_FLAGS_i8mm -mcpu=generic+dotprod+i8mm)
+endif()
 
 # Windows aligns the stack to 16 bytes and GCC still spills 32 and 64 byte vectors with aligned moves there (GCC bug 54412); the
 # assembler writes the moves that need no alignment.

@@ -101,8 +101,9 @@ struct HeadAttention {
         int64_t of_head = 0;
         for (int64_t tile = 0; tile < n_tiles; ++tile) of_head += tile_work(tile);
         const int64_t all = of_head * p.n_head_kv;
+        // all * thread / n_threads in numbers that stay small: 32-bit processors have no 128-bit integers.
         const auto bound = [&](int64_t thread) {
-            return static_cast<int64_t>(static_cast<__int128>(all) * thread / c.n_threads);
+            return all / c.n_threads * thread + all % c.n_threads * thread / c.n_threads;
         };
         const int64_t first = bound(c.thread), last = bound(c.thread + 1);
         for (int64_t kv_head = first / std::max<int64_t>(of_head, 1); kv_head < p.n_head_kv; ++kv_head) {

@@ -19,7 +19,7 @@ inline std::filesystem::path data_dir() {
 inline bool have_data(const std::string& relative) {
     std::error_code error;
     if (std::filesystem::exists(data_dir() / relative, error)) return true;
-    std::fprintf(stderr, "SKIPPED: no test data %s (set BITNET_TEST_DATA)\n", (data_dir() / relative).c_str());
+    std::fprintf(stderr, "SKIPPED: no test data %s (set BITNET_TEST_DATA)\n", (data_dir() / relative).string().c_str());
     return false;
 }
 
