@@ -4,6 +4,7 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "kernels/cpu/cpu_features.h"
 #include "kernels/cpu/kernel_select.h"
@@ -154,7 +155,8 @@ TEST_CASE("without a name the best kernel the CPU can run is taken, per type") {
     CHECK(chosen(nullptr, CPU_AVX2 | CPU_AVX512, QuantType::f16) == "f16_avx512");
     CHECK(chosen(nullptr, CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI, QuantType::i2_s) == "i2s_avx512vnni");
     CHECK(chosen(nullptr, kAll, QuantType::i2_s) == "i2s_amx");
-    CHECK(chosen(nullptr, CPU_AVX2 | CPU_AMX_INT8, QuantType::i2_s) == "i2s_avx2");  // tiles, but no AVX-512 for the rest
+    CHECK(chosen(nullptr, CPU_AVX2 | CPU_AMX_INT8, QuantType::i2_s) ==
+          "i2s_avx2");  // tiles, but no AVX-512 for the rest
     CHECK(chosen(nullptr, kAll, QuantType::tq2_0) == "tq2_avx512vnni");
     CHECK(chosen(nullptr, kAll, QuantType::tq1_0) == "tq1_avx512vnni");
     CHECK(chosen(nullptr, CPU_AVXVNNI, QuantType::i2_s) == "i2s_scalar");  // no kernel builds on AVX-VNNI alone
@@ -207,6 +209,12 @@ TEST_CASE("a forced level limits every kernel to itself and what it builds on") 
     CHECK(chosen("i8mm", kAll, QuantType::i2_s) == "i2s_i8mm");
     CHECK(chosen("i8mm", kAll, QuantType::tq1_0) == "tq1_dotprod");
     KernelSet set;
+    for (const auto& [level, t5, screen] :
+         {std::tuple("neon", "t5_neon", "screen_q6_k_neon"), std::tuple("i8mm", "t5_dotprod", "screen_q6_k_dotprod")}) {
+        REQUIRE(select_kernels_for(level, kAll, &set) == KernelChoice::ok);
+        CHECK(std::string(set.for_weight(QuantType::i2_s, WeightLayout::t5).name) == t5);
+        CHECK(std::string(set.screen[static_cast<int>(QuantType::q6_k)]->name) == screen);
+    }
     CHECK(select_kernels_for("i8mm", CPU_NEON | CPU_DOTPROD, &set) == KernelChoice::not_runnable);
     CHECK(select_kernels_for("tq2_dotprod", CPU_NEON, &set) == KernelChoice::not_runnable);
 }
