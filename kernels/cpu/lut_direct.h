@@ -1,11 +1,11 @@
 // TL1 and TL2 (packed_layouts.h) times a few columns: for every entry a table of sixteen sums is made of the activations, and a
 // register of indices - one of each row of a tile - looks its sums up, low and high bytes one by one. A chunk of tables lies
-// in the first-level cache while all rows of the call pass by, two tiles far apart at a time; between chunks a row's sum
-// waits in the output.
+// in the first-level cache while all rows of the call pass by, a tile or two far apart at a time (V::kLutTiles); between chunks
+// a row's sum waits in the output.
+// The including file has its packed_simd_avx.h or packed_simd_pair.h before.
 // Sums of an entry are -381..508 (unchecked codes 3 in TL1 included), those of 64 entries fit int16.
 #pragma once
 
-#include "kernels/cpu/packed_simd.h"
 #include "kernels/cpu/ternary_direct.h"
 #include "kernels/packed_layouts.h"
 
@@ -37,57 +37,21 @@ struct LutWeights {
 template <class Lut>
 inline void make_tables(const int8_t* q, int64_t n_values, int64_t n, uint8_t* tables) {
     static constexpr LutWeights<Lut> kWeights;
-    __m256i weights[Lut::kWeights];
-    for (int i = 0; i < Lut::kWeights; ++i) {
-        weights[i] = _mm256_load_si256(reinterpret_cast<const __m256i*>(kWeights.of[i]));
-    }
     for (int64_t e = 0; e < n; ++e) {
-        __m256i sums = _mm256_setzero_si256();
+        TableSums sums;
         for (int i = 0; i < Lut::kWeights; ++i) {
             const int64_t at = e * Lut::kWeights + i;
-            const short value = at < n_values ? q[at] : int8_t{0};
-            sums = _mm256_add_epi16(sums, _mm256_mullo_epi16(weights[i], _mm256_set1_epi16(value)));
+            sums.add(kWeights.of[i], at < n_values ? q[at] : int8_t{0});
         }
-        const __m256i bytes =
-            _mm256_packus_epi16(_mm256_and_si256(sums, _mm256_set1_epi16(255)), _mm256_srli_epi16(sums, 8));
-        _mm256_store_si256(reinterpret_cast<__m256i*>(tables + e * kTableBytes), _mm256_permute4x64_epi64(bytes, 0xd8));
+        sums.store(tables + e * kTableBytes);
     }
 }
-
-// Sums of the entries of every byte position. low: of the low bytes, taken as 16-bit lanes, so of the even one + 256 * the odd
-// one; odd: of the odd ones alone; high: of the high bytes, each modulo 256, which is enough for sums that fit int16.
-template <class V>
-struct LutSums {
-    using Int = typename V::Int;
-    Int low = V::zero();
-    Int odd = V::zero();
-    Int high = V::zero();
-    void add(Int low_bytes, Int high_bytes) {
-        low = add16(low, low_bytes);
-        odd = add16(odd, right16<8>(low_bytes));
-        high = add8(high, high_bytes);
-    }
-    // Adds to int32 sums of positions 4 l + 0, 2, 1, 3 of lane l, and begins anew.
-    void fold(Int (&sums)[4]) {
-        Int mask;
-        set_words(mask, 0xff00);
-        const Int even16 = add16(low, left16<8>(sub16(high, odd)));
-        const Int odd16 = add16(odd, and_bits(high, mask));
-        sums[0] = V::add32(sums[0], right_signed32<16>(left32<16>(even16)));
-        sums[1] = V::add32(sums[1], right_signed32<16>(even16));
-        sums[2] = V::add32(sums[2], right_signed32<16>(left32<16>(odd16)));
-        sums[3] = V::add32(sums[3], right_signed32<16>(odd16));
-        low = odd = high = V::zero();
-    }
-};
 
 // A unit of kTiles tiles.
 template <class V, class Lut, int kTiles>
 inline __attribute__((always_inline)) void add_unit(const uint8_t* const (&codes)[kTiles], const uint8_t* tables,
                                                     LutSums<V> (&sums)[kTiles]) {
     using Int = typename V::Int;
-    Int nibble;
-    set_bytes(nibble, 15);
     Int signs[kTiles];
     if constexpr (Lut::kWeights == 3) {
 #pragma GCC unroll 2
@@ -105,7 +69,7 @@ inline __attribute__((always_inline)) void add_unit(const uint8_t* const (&codes
             load_table(high_table, tables + (2 * i + half) * kTableBytes + 16);
 #pragma GCC unroll 2
             for (int t = 0; t < kTiles; ++t) {
-                const Int index = and_bits(half == 0 ? packed[t] : right16<4>(packed[t]), nibble);
+                const Int index = half == 0 ? low_nibbles(packed[t]) : high_nibbles(packed[t]);
                 Int low = look_up(low_table, index), high = look_up(high_table, index);
                 if constexpr (Lut::kWeights == 3) {
                     const auto negated = signs_of(signs[t]);
@@ -143,13 +107,12 @@ inline void add_chunk(const uint8_t* const (&codes)[kTiles], const uint8_t* tabl
 #pragma GCC unroll 2
         for (int t = 0; t < kTiles; ++t) sums16[t].fold(sums[t]);
     }
-    constexpr int kPosition[4] = {0, 2, 1, 3};
     for (int t = 0; t < kTiles; ++t) {
         int32_t by_byte[V::kBytes];
         for (int i = 0; i < 4; ++i) {
             int32_t lanes[V::kLanes];
             V::store(lanes, sums[t][i]);
-            for (int lane = 0; lane < V::kLanes; ++lane) by_byte[4 * lane + kPosition[i]] = lanes[lane];
+            for (int lane = 0; lane < V::kLanes; ++lane) by_byte[LutSums<V>::position(i, lane)] = lanes[lane];
         }
         for (int r = 0; r < V::kBytes; ++r) by_row[t][r] = by_byte[lut_byte_of_row<V::kBytes>(r)];
     }
@@ -171,9 +134,13 @@ public:
 
     void run() {
         const int64_t begin = args_.row_begin / kReg, end = (args_.row_end + kReg - 1) / kReg;
-        const int64_t part = (end - begin) / 2;
-        for (int64_t i = 0; i < part; ++i) tiles<2>({begin + i, begin + part + i});
-        if ((end - begin) % 2 != 0) tiles<1>({end - 1});
+        if constexpr (V::kLutTiles == 2) {
+            const int64_t part = (end - begin) / 2;
+            for (int64_t i = 0; i < part; ++i) tiles<2>({begin + i, begin + part + i});
+            if ((end - begin) % 2 != 0) tiles<1>({end - 1});
+        } else {
+            for (int64_t tile = begin; tile < end; ++tile) tiles<1>({tile});
+        }
     }
 
 private:

@@ -4,9 +4,9 @@
 //                 what expand takes out in one step
 //   expand(args, row, first, end, codes)   codes of positions [first, end) of the strip's rows as ternary_tiles.h wants them;
 //                 rows at or behind row_end may be anything, none is read behind the last one packed
+// The including file has its packed_simd_avx.h or packed_simd_pair.h before.
 #pragma once
 
-#include "kernels/cpu/packed_simd.h"
 #include "kernels/cpu/ternary_tiles.h"
 #include "kernels/packed_layouts.h"
 
@@ -86,27 +86,24 @@ private:
 
     static void expand_unit(const uint8_t* p, uint8_t* codes) {
         if constexpr (Lut::kWeights == 2) {
-            Int three;
-            set_bytes(three, 3);
             for (int i = 0; i < 4; ++i, codes += 4 * kReg) {
                 const Int packed = V::load(p + i * kReg);
-                put(and_bits(packed, three), and_bits(right16<2>(packed), three), and_bits(right16<4>(packed), three),
-                    and_bits(right16<6>(packed), three), codes);
+                put(V::template field<0>(packed), V::template field<2>(packed), V::template field<4>(packed),
+                    V::template field<6>(packed), codes);
             }
         } else {
             alignas(16) static constexpr int8_t kWeights[3][16] = {
                 {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
                 {0, 0, 1, 1, 1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 0, 0},
                 {0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, 0, 0}};
-            Int table[3], nibble, one;
+            Int table[3], one;
             for (int w = 0; w < 3; ++w) load_table(table[w], reinterpret_cast<const uint8_t*>(kWeights[w]));
-            set_bytes(nibble, 15);
             set_bytes(one, 1);
             Int signs = V::load(p + 4 * kReg);
             Int of[24];
             for (int e = 0; e < 8; ++e) {
                 const Int packed = V::load(p + e / 2 * kReg);
-                const Int index = and_bits(e % 2 == 0 ? packed : right16<4>(packed), nibble);
+                const Int index = e % 2 == 0 ? low_nibbles(packed) : high_nibbles(packed);
                 const auto negated = signs_of(signs);
                 for (int w = 0; w < 3; ++w) of[3 * e + w] = add8(negated.negate(look_up(table[w], index)), one);
                 signs = add8(signs, signs);

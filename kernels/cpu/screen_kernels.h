@@ -46,6 +46,9 @@ extern constinit const MulMatKernel screen_scalar, screen_q8_0_scalar, screen_q6
 #if defined(__x86_64__)
 extern constinit const MulMatKernel screen_avx2, screen_q8_0_avx2, screen_q6_k_avx2;
 extern constinit const MulMatKernel screen_avx512vnni, screen_q8_0_avx512vnni, screen_q6_k_avx512vnni;
+#elif defined(__aarch64__)
+extern constinit const MulMatKernel screen_neon, screen_q8_0_neon, screen_q6_k_neon;
+extern constinit const MulMatKernel screen_dotprod, screen_q8_0_dotprod, screen_q6_k_dotprod;
 #endif
 
 }  // namespace kern

@@ -1,4 +1,6 @@
 // T5 with AVX-512 VNNI.
+#include "kernels/cpu/packed_simd_avx.h"
+
 #include "kernels/cpu/act_i8.h"
 #include "kernels/cpu/cpu_features.h"
 #include "kernels/cpu/packed_tiles.h"

@@ -1,9 +1,9 @@
 // T5 (packed_layouts.h) times a few columns, straight from the packed bytes; around the memory as in ternary_direct.h.
-// One to three columns on VNNI take no digit out: two vpdpbusd a column and digit by the identity of packed_layouts.h. More columns, and
-// AVX2, whose int16 sums cannot hold bytes up to 255, make codes 0..2 of the digits.
+// One or a few columns (V::kT5LinearCols) with VNNI or SDOT take no digit out: two products a column and digit by the identity of
+// packed_layouts.h. More columns, and AVX2 and plain NEON, whose int16 sums cannot hold bytes up to 255, make codes 0..2 of the digits.
+// The including file has its packed_simd_avx.h or packed_simd_pair.h before.
 #pragma once
 
-#include "kernels/cpu/packed_simd.h"
 #include "kernels/cpu/ternary_direct.h"
 #include "kernels/packed_layouts.h"
 
@@ -12,9 +12,16 @@ namespace {
 
 // One row times one column by x(n) and x(n+1). A lane ends as 3 with_x - with_next, 256 times its share of the sum (bound: kT5LargestK);
 // on the way both may wrap, which does no harm.
+// SDOT takes signed bytes, so x - 128: 3 (x(n) - 128) mod 256 is x(n+1) - 128, and (3 (x(n) - 128) - (x(n+1) - 128)) / 256 is digit n
+// less 1, the weight itself.
 template <class V>
 struct T5LinearDot {
     using Int = typename V::Int;
+    static constexpr bool kOfWeights = V::kSignedBytes;  // of digits otherwise
+    static Int first(Int bytes) {
+        if constexpr (kOfWeights) return less_128(bytes);
+        return bytes;
+    }
     Int with_x = V::zero();
     Int with_next = V::zero();
     void step(Int x, Int next, Int acts) {
@@ -33,11 +40,13 @@ constexpr int64_t kT5FoldSteps = 12;
 template <class V>
 struct T5DigitDot {
     using Int = typename V::Int;
+    static constexpr bool kOfWeights = false;
+    static Int first(Int bytes) { return bytes; }
     Int sums16 = V::zero();
     Int sums32 = V::zero();
     void step(Int digit, Int acts) {
         if constexpr (V::kSums16) {
-            sums16 = V::dot16(sums16, digit, acts);
+            sums16 = V::dot16_any(sums16, digit, acts);
         } else {
             sums32 = V::dot32(sums32, digit, acts);
         }
@@ -52,7 +61,7 @@ struct T5DigitDot {
 };
 
 template <class V, int kCols>
-constexpr bool kT5Linear = !V::kSums16 && kCols <= 3;
+constexpr bool kT5Linear = kCols <= V::kT5LinearCols;
 template <class V, bool kLinear>
 struct T5DotChoice {
     using Type = T5LinearDot<V>;
@@ -61,6 +70,8 @@ template <class V>
 struct T5DotChoice<V, false> {
     using Type = T5DigitDot<V>;
 };
+template <class V, int kCols>
+using T5Dot = typename T5DotChoice<V, kT5Linear<V, kCols>>::Type;
 
 // One digit of every byte: x moves on to the next.
 template <class V, int kRows, int kCols, class Dot>
@@ -85,19 +96,20 @@ inline __attribute__((always_inline)) void t5_step(Dot (&dots)[kRows][kCols], ty
     }
 }
 
-// sums[r * kCols + c] = sum(digit * q) of the row at rows[r] and the column at acts + c * act_stride.
+// sums[r * kCols + c] = sum(digit * q) of the row at rows[r] and the column at acts + c * act_stride, of weights where T5Dot says so.
 template <class V, int kRows, int kCols>
 inline void t5_dots(const uint8_t* const (&rows)[kRows], const int8_t* acts, int64_t act_stride, int64_t pieces,
                     int32_t (&sums)[power_of_two_from(kRows * kCols)]) {
     using Int = typename V::Int;
-    typename T5DotChoice<V, kT5Linear<V, kCols>>::Type dots[kRows][kCols];
+    using Dot = T5Dot<V, kCols>;
+    Dot dots[kRows][kCols];
     const int64_t steps = pieces / 5;
     const auto load = [&rows](int64_t s, Int(&x)[kRows]) {
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; ++r) {
             const uint8_t* p = rows[r] + s * V::kBytes;
             prefetch_ahead(p);
-            x[r] = V::load(p);
+            x[r] = Dot::first(V::load(p));
         }
     };
     const auto fold = [&dots] {
@@ -150,7 +162,7 @@ inline void t5_direct_rows(const MulMatArgs& args, const ActColumns& columns, in
     int32_t sums[power_of_two_from(kRows * kCols)];
     t5_dots<V, kRows, kCols>(rows, columns.values(col), columns.stride, packed_pieces<V::kBytes>(args.k), sums);
     for (int c = 0; c < kCols; ++c) {
-        const int32_t sum = columns.header(col + c).sum;
+        const int32_t sum = T5Dot<V, kCols>::kOfWeights ? 0 : columns.header(col + c).sum;
         float* out = args.out + (col + c) * args.out_stride + row;
         for (int r = 0; r < kRows; ++r) out[r * part] = static_cast<float>(sums[r * kCols + c] - sum) * scales[c];
     }

@@ -29,7 +29,9 @@ extern constinit const MulMatKernel i2s_amx;
 extern constinit const MulMatKernel t5_avx512vnni, tl1_avx512vnni, tl2_avx512vnni;
 #elif defined(__aarch64__)
 extern constinit const MulMatKernel i2s_neon, tq2_neon, tq1_neon;
+extern constinit const MulMatKernel t5_neon, tl1_neon, tl2_neon;
 extern constinit const MulMatKernel i2s_dotprod, tq2_dotprod, tq1_dotprod;
+extern constinit const MulMatKernel t5_dotprod, tl1_dotprod, tl2_dotprod;
 extern constinit const MulMatKernel i2s_i8mm;
 #endif
 

@@ -19,6 +19,8 @@ struct Avx2 : Ymm {
     static Int dot16(Int sums16, Int codes, Int acts) {
         return _mm256_add_epi16(sums16, _mm256_maddubs_epi16(codes, acts));
     }
+    // One direct step, after which products of a register may lie anywhere.
+    static Int dot16_any(Int sums16, Int codes, Int acts) { return dot16(sums16, codes, acts); }
 
     // The packed codes of one register, ready for any number of columns.
     template <class Layout>
@@ -46,7 +48,8 @@ struct Avx2 : Ymm {
     };
     template <class Layout, int kCols>
     using DotFor = Dot<Layout>;
-    static constexpr int kDirectCols = 8;  // of I2_S at once
+    static constexpr int kDirectCols = 8;    // of I2_S at once
+    static constexpr int kT5LinearCols = 0;  // t5_direct.h
     static constexpr int direct_streams(int cols) { return cols == 1 ? 4 : 2; }
     static constexpr int block_streams(int cols) { return cols == 1 ? 4 : 2; }  // of TQ2_0
 

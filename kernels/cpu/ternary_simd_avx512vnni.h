@@ -17,6 +17,7 @@ struct Zmm {
     static constexpr int kBytes = 64;         // of a register
     static constexpr bool kShareActs = true;  // ternary_direct.h
     static constexpr int kLanes = 16;         // of 32 bits
+    static constexpr int kLutTiles = 2;       // lut_direct.h
     static constexpr bool kSums16 = false;
     static constexpr int kDirectFold = 1 << 30;  // vpdpbusd sums are int32 and never need widening
 
@@ -200,7 +201,9 @@ struct Zmm {
     };
     template <class Layout, int kCols>
     using DotFor = typename DotChoice<Layout, kCols>::Type;
-    static constexpr int kDirectCols = 4;  // of I2_S at once: with four rows that is sixteen sums
+    static constexpr int kDirectCols = 4;    // of I2_S at once: with four rows that is sixteen sums
+    static constexpr int kT5LinearCols = 3;  // t5_direct.h
+    static constexpr bool kSignedBytes = false;
     static constexpr int direct_streams(int) { return 4; }
     static constexpr int block_streams(int cols) { return cols == 1 ? 4 : 2; }  // of TQ2_0
 

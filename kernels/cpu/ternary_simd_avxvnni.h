@@ -37,7 +37,9 @@ struct AvxVnni : Ymm {
     };
     template <class Layout, int kCols>
     using DotFor = Dot<Layout, kCols <= 4 ? 2 : 1>;
-    static constexpr int kDirectCols = 8;  // of I2_S at once
+    static constexpr int kDirectCols = 8;    // of I2_S at once
+    static constexpr int kT5LinearCols = 3;  // t5_direct.h
+    static constexpr bool kSignedBytes = false;
     static constexpr int direct_streams(int cols) { return cols == 1 ? 4 : 2; }
     static constexpr int block_streams(int cols) { return cols == 1 ? 4 : 2; }  // of TQ2_0
 

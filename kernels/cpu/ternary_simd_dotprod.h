@@ -36,7 +36,9 @@ struct Dotprod : NeonPair {
     };
     template <class Layout, int kCols>
     using DotFor = Dot<Layout>;
-    static constexpr int kDirectCols = 8;  // of I2_S at once
+    static constexpr int kDirectCols = 8;       // of I2_S at once
+    static constexpr int kT5LinearCols = 1;     // t5_direct.h; two take more registers than there are
+    static constexpr bool kSignedBytes = true;  // on both sides of dot32
     static constexpr int direct_streams(int cols) { return cols == 1 ? 4 : 2; }
     static constexpr int block_streams(int cols) { return cols == 1 ? 4 : 2; }  // of TQ2_0
 

@@ -30,6 +30,10 @@ struct Neon : NeonPair {
         const int16x8_t sum = vmlal_s8(vreinterpretq_s16_s32(sums16), vget_low_s8(codes), vget_low_s8(acts));
         return vreinterpretq_s32_s16(vmlal_high_s8(sum, codes, acts));
     }
+    static Int dot16_any(Int sums16, Int codes, Int acts) {
+        return {dot16_any(sums16.low, bytes(codes.low), bytes(acts.low)),
+                dot16_any(sums16.high, bytes(codes.high), bytes(acts.high))};
+    }
 
     // The packed codes of one register, ready for any number of columns.
     template <class Layout>
@@ -47,9 +51,7 @@ struct Neon : NeonPair {
         Int sums32 = zero();
         template <int kField>
         void step(const Fields& fields, Int acts) {
-            const Int& codes = fields.f[kField];
-            sums16 = {dot16_any(sums16.low, bytes(codes.low), bytes(acts.low)),
-                      dot16_any(sums16.high, bytes(codes.high), bytes(acts.high))};
+            sums16 = dot16_any(sums16, fields.f[kField], acts);
         }
         void fold() {
             sums32 = add32(sums32, widen16(sums16));
@@ -59,7 +61,8 @@ struct Neon : NeonPair {
     };
     template <class Layout, int kCols>
     using DotFor = Dot<Layout>;
-    static constexpr int kDirectCols = 8;  // of I2_S at once
+    static constexpr int kDirectCols = 8;    // of I2_S at once
+    static constexpr int kT5LinearCols = 0;  // t5_direct.h
     static constexpr int direct_streams(int cols) { return cols == 1 ? 4 : 2; }
     static constexpr int block_streams(int cols) { return cols == 1 ? 4 : 2; }  // of TQ2_0
 

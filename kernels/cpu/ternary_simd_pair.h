@@ -22,6 +22,7 @@ struct NeonPair {
     static constexpr int kBytes = 32;          // of a pair
     static constexpr bool kShareActs = false;  // ternary_direct.h
     static constexpr int kLanes = 8;           // of 32 bits
+    static constexpr int kLutTiles = 1;  // lut_direct.h; the sums of two and their signs would not stay in registers
 
     static int8x16_t bytes(int32x4_t v) { return vreinterpretq_s8_s32(v); }
     static Int zero() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }

@@ -17,6 +17,7 @@ struct Ymm {
     static constexpr int kBytes = 32;          // of a register
     static constexpr bool kShareActs = false;  // ternary_direct.h
     static constexpr int kLanes = 8;           // of 32 bits
+    static constexpr int kLutTiles = 2;        // lut_direct.h
 
     static Int zero() { return _mm256_setzero_si256(); }
     static void keep(Int& v) { __asm__("" : "+x"(v)); }

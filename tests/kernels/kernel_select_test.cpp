@@ -4,6 +4,7 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "kernels/cpu/cpu_features.h"
 #include "kernels/cpu/kernel_select.h"
@@ -214,6 +215,12 @@ TEST_CASE("a forced level limits every kernel to itself and what it builds on") 
     CHECK(chosen("i8mm", kAll, QuantType::i2_s) == "i2s_i8mm");
     CHECK(chosen("i8mm", kAll, QuantType::tq1_0) == "tq1_dotprod");
     KernelSet set;
+    for (const auto& [level, t5, screen] :
+         {std::tuple("neon", "t5_neon", "screen_q6_k_neon"), std::tuple("i8mm", "t5_dotprod", "screen_q6_k_dotprod")}) {
+        REQUIRE(select_kernels_for(level, kAll, &set) == KernelChoice::ok);
+        CHECK(std::string(set.for_weight(QuantType::i2_s, WeightLayout::t5).name) == t5);
+        CHECK(std::string(set.screen[static_cast<int>(QuantType::q6_k)]->name) == screen);
+    }
     CHECK(select_kernels_for("i8mm", CPU_NEON | CPU_DOTPROD, &set) == KernelChoice::not_runnable);
     CHECK(select_kernels_for("tq2_dotprod", CPU_NEON, &set) == KernelChoice::not_runnable);
 }

@@ -1,5 +1,6 @@
 // Bytes of the packed layouts T5, TL1 and TL2 (packed_layouts.h) in 256-bit registers and, where a file is compiled for them,
-// in 512-bit ones: what the vocabularies of ternary_simd_*.h have not.
+// in 512-bit ones: what the vocabularies of ternary_simd_*.h have not. The same words for NEON: packed_simd_pair.h. A kernel's
+// file includes one of the two before lut_direct.h, t5_direct.h and packed_tiles.h, which are written in them.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,8 @@ inline __m256i right_signed32(__m256i a) {
     return _mm256_srai_epi32(a, kShift);
 }
 inline void set_bytes(__m256i& to, int byte) { to = _mm256_set1_epi8(static_cast<char>(byte)); }
+inline __m256i low_nibbles(__m256i a) { return _mm256_and_si256(a, _mm256_set1_epi8(15)); }
+inline __m256i high_nibbles(__m256i a) { return low_nibbles(_mm256_srli_epi16(a, 4)); }
 inline void set_words(__m256i& to, int word) { to = _mm256_set1_epi16(static_cast<short>(word)); }
 // The same sixteen bytes in every 128 bits, and a look-up of each byte 0..15 in them.
 inline void load_table(__m256i& to, const uint8_t* p) {
@@ -87,6 +90,8 @@ inline __m512i right_signed32(__m512i a) {
     return _mm512_srai_epi32(a, kShift);
 }
 inline void set_bytes(__m512i& to, int byte) { to = _mm512_set1_epi8(static_cast<char>(byte)); }
+inline __m512i low_nibbles(__m512i a) { return _mm512_and_si512(a, _mm512_set1_epi8(15)); }
+inline __m512i high_nibbles(__m512i a) { return low_nibbles(_mm512_srli_epi16(a, 4)); }
 inline void set_words(__m512i& to, int word) { to = _mm512_set1_epi16(static_cast<short>(word)); }
 inline void load_table(__m512i& to, const uint8_t* p) {
     to = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
@@ -119,6 +124,50 @@ inline void interleave(__m512i a, __m512i b, __m512i c, __m512i d, __m512i (&out
 }
 
 #endif
+
+// The sums of the sixteen entries of a table.
+struct TableSums {
+    __m256i words = _mm256_setzero_si256();
+    void add(const int16_t (&weights)[16], int8_t value) {
+        const __m256i w = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights));
+        words = _mm256_add_epi16(words, _mm256_mullo_epi16(w, _mm256_set1_epi16(value)));
+    }
+    // Sixteen low bytes, then sixteen high ones.
+    void store(uint8_t* to) const {
+        const __m256i bytes =
+            _mm256_packus_epi16(_mm256_and_si256(words, _mm256_set1_epi16(255)), _mm256_srli_epi16(words, 8));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(to), _mm256_permute4x64_epi64(bytes, 0xd8));
+    }
+};
+
+// Sums of the entries of every byte position. low: of the low bytes, taken as 16-bit lanes, so of the even one + 256 * the odd
+// one; odd: of the odd ones alone; high: of the high bytes, each modulo 256, which is enough for sums that fit int16.
+template <class V>
+struct LutSums {
+    using Int = typename V::Int;
+    Int low = V::zero();
+    Int odd = V::zero();
+    Int high = V::zero();
+    void add(Int low_bytes, Int high_bytes) {
+        low = add16(low, low_bytes);
+        odd = add16(odd, right16<8>(low_bytes));
+        high = add8(high, high_bytes);
+    }
+    // Adds to int32 sums, and begins anew.
+    void fold(Int (&sums)[4]) {
+        Int mask;
+        set_words(mask, 0xff00);
+        const Int even16 = add16(low, left16<8>(sub16(high, odd)));
+        const Int odd16 = add16(odd, and_bits(high, mask));
+        sums[0] = V::add32(sums[0], right_signed32<16>(left32<16>(even16)));
+        sums[1] = V::add32(sums[1], right_signed32<16>(even16));
+        sums[2] = V::add32(sums[2], right_signed32<16>(left32<16>(odd16)));
+        sums[3] = V::add32(sums[3], right_signed32<16>(odd16));
+        low = odd = high = V::zero();
+    }
+    // The byte position whose sum is in a lane of sums[i].
+    static constexpr int position(int i, int lane) { return 4 * lane + (i % 2 * 2 + i / 2); }
+};
 
 }  // namespace
 }  // namespace kern
