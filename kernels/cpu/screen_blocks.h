@@ -98,13 +98,10 @@ inline void screen_block_columns(const MulMatArgs& args, int64_t column) {
 
 template <class Block>
 void run_screen_blocks(const MulMatArgs& args) {
-    int64_t column = 0;
-    for (; column + 4 <= args.n_cols; column += 4) screen_block_columns<Block, 1, 4>(args, column);
-    if (column + 2 <= args.n_cols) {
-        screen_block_columns<Block, 2, 2>(args, column);
-        column += 2;
-    }
-    if (column < args.n_cols) screen_block_columns<Block, 4, 1>(args, column);
+    const int64_t row_bytes = args.k / Block::kWeights * Block::kBytes;
+    screen_passes(args, row_bytes, [](const MulMatArgs& part, auto columns, int64_t column) {
+        screen_block_columns<Block, columns.kStreams, columns.kCols>(part, column);
+    });
 }
 
 }  // namespace

@@ -23,6 +23,13 @@ inline ScreenView screen_view(const MulMatArgs& args, int64_t column) {
             reinterpret_cast<const int16_t*>(high + 2 * stride), reinterpret_cast<const int32_t*>(high + 4 * stride)};
 }
 
+// How many columns go together, and how many rows with them.
+template <int n>
+struct Columns {
+    static constexpr int kCols = n;
+    static constexpr int kStreams = 4 / n;
+};
+
 // Rows first, first + apart, ...: far-apart streams, as in dense_generic.h.
 template <class Sums, int kStreams, int kCols>
 inline void screen_streams(const MulMatArgs& args, int64_t first, int64_t apart, int64_t column) {
@@ -62,15 +69,32 @@ inline void screen_columns(const MulMatArgs& args, int64_t column) {
     }
 }
 
+// Calls pass(part, columns, first column) for four columns at a time, two and one. Where that takes several passes, the rows
+// come in pieces of half a megabyte, so that only the first pass over a piece reads memory.
+template <class Pass>
+inline void screen_passes(const MulMatArgs& args, int64_t row_bytes, const Pass& pass) {
+    constexpr int64_t kPieceBytes = 512 * 1024;
+    const int64_t fit = kPieceBytes / row_bytes;
+    const int64_t piece = args.n_cols <= 4 ? args.row_end - args.row_begin : fit < 16 ? 16 : fit;
+    MulMatArgs part = args;
+    for (int64_t row = args.row_begin; row < args.row_end; row += piece) {
+        part.row_begin = row;
+        part.row_end = args.row_end - row < piece ? args.row_end : row + piece;
+        int64_t column = 0;
+        for (; column + 4 <= args.n_cols; column += 4) pass(part, Columns<4>{}, column);
+        if (column + 2 <= args.n_cols) {
+            pass(part, Columns<2>{}, column);
+            column += 2;
+        }
+        if (column < args.n_cols) pass(part, Columns<1>{}, column);
+    }
+}
+
 template <template <int> class Sums>
 void run_screen(const MulMatArgs& args) {
-    int64_t column = 0;
-    for (; column + 4 <= args.n_cols; column += 4) screen_columns<Sums, 1, 4>(args, column);
-    if (column + 2 <= args.n_cols) {
-        screen_columns<Sums, 2, 2>(args, column);
-        column += 2;
-    }
-    if (column < args.n_cols) screen_columns<Sums, 4, 1>(args, column);
+    screen_passes(args, screen_stride(args.k), [](const MulMatArgs& part, auto columns, int64_t column) {
+        screen_columns<Sums, columns.kStreams, columns.kCols>(part, column);
+    });
 }
 
 }  // namespace
