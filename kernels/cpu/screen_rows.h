@@ -2,6 +2,7 @@
 // with n columns: step(codes, columns, at) adds kStep products, total(column, c) is the exact sum.
 #pragma once
 
+#include "kernels/cpu/row_pieces.h"
 #include "kernels/cpu/screen_kernels.h"
 
 namespace kern {
@@ -69,17 +70,10 @@ inline void screen_columns(const MulMatArgs& args, int64_t column) {
     }
 }
 
-// Calls pass(part, columns, first column) for four columns at a time, two and one. Where that takes several passes, the rows
-// come in pieces of half a megabyte, so that only the first pass over a piece reads memory.
+// Calls pass(part, columns, first column) for four columns at a time, two and one.
 template <class Pass>
 inline void screen_passes(const MulMatArgs& args, int64_t row_bytes, const Pass& pass) {
-    constexpr int64_t kPieceBytes = 512 * 1024;
-    const int64_t fit = kPieceBytes / row_bytes;
-    const int64_t piece = args.n_cols <= 4 ? args.row_end - args.row_begin : fit < 16 ? 16 : fit;
-    MulMatArgs part = args;
-    for (int64_t row = args.row_begin; row < args.row_end; row += piece) {
-        part.row_begin = row;
-        part.row_end = args.row_end - row < piece ? args.row_end : row + piece;
+    for_row_pieces(args, row_bytes, args.n_cols > 4, [&](const MulMatArgs& part) {
         int64_t column = 0;
         for (; column + 4 <= args.n_cols; column += 4) pass(part, Columns<4>{}, column);
         if (column + 2 <= args.n_cols) {
@@ -87,7 +81,7 @@ inline void screen_passes(const MulMatArgs& args, int64_t row_bytes, const Pass&
             column += 2;
         }
         if (column < args.n_cols) pass(part, Columns<1>{}, column);
-    }
+    });
 }
 
 template <template <int> class Sums>

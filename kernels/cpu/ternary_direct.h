@@ -8,6 +8,7 @@
 // Vocabulary V: ternary_simd_avx2.h, _avxvnni.h, _avx512vnni.h, _neon.h, _dotprod.h. Many columns: ternary_tiles.h.
 #pragma once
 
+#include "kernels/cpu/row_pieces.h"
 #include "kernels/cpu/ternary_layout_fields.h"
 
 namespace kern {
@@ -258,20 +259,12 @@ void tq2_direct(const MulMatArgs& args, int64_t col) {
     }
 }
 
-// All columns, in passes of up to kMax columns and about equal widths. Where it takes several, the rows are cut into
-// pieces of half a megabyte, so that only the first pass over a piece reads memory.
+// All columns, in passes of up to kMax columns and about equal widths.
 template <int kMax, class Pass>
 inline void direct_passes(const MulMatArgs& args, int64_t row_bytes, const Pass& pass) {
-    constexpr int64_t kPieceBytes = 512 * 1024;
-    const int64_t rows = args.row_end - args.row_begin;
-    int64_t piece = args.n_cols <= kMax ? rows : kPieceBytes / row_bytes;
-    if (piece < 16) piece = 16;
-    MulMatArgs part = args;
-    for (int64_t done = 0; done < rows; done += piece) {
-        part.row_begin = args.row_begin + done;
-        part.row_end = rows - done < piece ? args.row_end : part.row_begin + piece;
+    for_row_pieces(args, row_bytes, args.n_cols > kMax, [&](const MulMatArgs& part) {
         for_tiles<kMax>(0, args.n_cols, [&](auto count, int64_t col, int64_t) { pass(count, part, col); });
-    }
+    });
 }
 
 // Up to these many columns the passes here are faster than unpacking the rows for ternary_tiles.h: measured at every
