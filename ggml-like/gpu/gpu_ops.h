@@ -1,0 +1,78 @@
+// The operations of a graph on a GPU: each checks nothing, chooses a grid for the stream's device and launches. All
+// addresses are the device's; all sizes are those of the graph's value. Every one gives the bits of the CPU's kernels.
+#pragma once
+
+#include <cstdint>
+
+#include "ggml-like/gpu/gpu_device.h"
+#include "ggml-like/graph.h"
+
+namespace tg {
+
+// A matrix on a device, in the layout of kernels/cuda/weight_layouts.h.
+struct GpuWeight {
+    kern::QuantType type = kern::QuantType::f32;
+    int64_t k = 0;         // Weight::padded_k(), what the bytes and the activations have
+    int64_t n_rows = 0;
+    float tensor_scale = 1.0f;
+    float out_scale = 1.0f;
+    const float* row_scales = nullptr;  // [n_rows] or null
+    const uint8_t* data = nullptr;
+};
+
+// rows of table [n_tokens][width] times factor; width: the model's, at most table.k.
+void gpu_get_rows(GpuStream& stream, const GpuWeight& table, int64_t width, const int32_t* tokens, int64_t n_tokens,
+                  float factor, float* out);
+// (cos, sin) of n_pairs angles a token: out[n_tokens][2 * n_pairs].
+void gpu_rope_table(GpuStream& stream, const int32_t* positions, int64_t n_tokens, const kern::RopeFrequency* frequencies,
+                    int64_t n_pairs, float* out);
+// Each part of a row by itself; width is a multiple of part. weight: [part] or null.
+void gpu_rms_norm(GpuStream& stream, const float* x, const float* weight, float eps, int64_t n_rows, int64_t width,
+                  int64_t part, float* out);
+// The format "i8" of kernels/cpu/act_i8.h: kern::act_bytes(k, n_cols) bytes, 64-byte aligned.
+void gpu_pack_acts(GpuStream& stream, const float* x, int64_t k, int64_t n_cols, void* acts);
+// out[n_cols][n_rows] = W x. acts: what gpu_pack_acts made for ternary types, else floats [n_cols][act_stride].
+void gpu_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, int64_t act_stride, int64_t n_cols,
+                 float* out);
+// Turns n_head heads of head_dim numbers in each row in place; table as gpu_rope_table made it.
+void gpu_rope(GpuStream& stream, float* x, const float* table, int64_t n_tokens, int64_t n_head, int64_t head_dim,
+              int64_t n_dims, bool halves);
+// KvLayer's addresses are the device's. k, v: [n_tokens][n_head_kv * head_dim]; cells: [n_tokens].
+void gpu_kv_store(GpuStream& stream, const KvLayer& kv, const float* k, const float* v, const int32_t* cells,
+                  int64_t n_tokens, int64_t n_head_kv, int64_t head_dim);
+
+struct GpuAttention {
+    const float* q = nullptr;  // [n_tokens][n_head * head_dim]
+    float* out = nullptr;      // likewise
+    KvLayer kv;
+    int64_t n_tokens = 0;
+    int64_t n_head = 0;
+    int64_t n_head_kv = 0;
+    int64_t head_dim = 0;
+    // Token t sees n_cells[t] cells from cells + begin[t] on, in order of position. Windows are cut off already.
+    const int32_t* cells = nullptr;
+    const int32_t* begin = nullptr;    // [n_tokens]
+    const int32_t* n_cells = nullptr;  // [n_tokens] at least 1
+    int64_t most_cells = 0;            // no token sees more: may be larger, so that a recorded run serves later ones
+    float* scores = nullptr;           // room for gpu_attention_scores() floats
+    int64_t n_scores = 0;
+};
+// Floats of scratch for one token; more let more tokens run at once.
+int64_t gpu_attention_scores(int64_t n_head, int64_t most_cells);
+void gpu_attention(GpuStream& stream, const GpuAttention& work);
+
+void gpu_add(GpuStream& stream, const float* a, const float* b, int64_t n, float* out);
+void gpu_relu2_mul(GpuStream& stream, const float* gate, const float* up, int64_t n, float* out);
+void gpu_silu_mul(GpuStream& stream, const float* gate, const float* up, int64_t n, float* out);
+void gpu_gelu_mul(GpuStream& stream, const float* gate, const float* up, int64_t n, float* out);
+// out[i] = x[rows[i]], i < n.
+void gpu_pick_rows(GpuStream& stream, const float* x, int64_t width, const int32_t* rows, int64_t n, float* out);
+// Rows of `from` numbers become rows of `to`, zeros behind.
+void gpu_pad(GpuStream& stream, const float* x, int64_t n_rows, int64_t from, int64_t to, float* out);
+// A KV head's bytes of the cells listed, for all heads: staging[i] = row of cells[i], head by head, and back.
+void gpu_kv_gather(GpuStream& stream, const uint8_t* rows, int64_t n_cells_all, int64_t n_heads, int64_t head_bytes,
+                   const int32_t* cells, int64_t n, uint8_t* staging);
+void gpu_kv_scatter(GpuStream& stream, uint8_t* rows, int64_t n_cells_all, int64_t n_heads, int64_t head_bytes,
+                    const int32_t* cells, int64_t n, const uint8_t* staging);
+
+}  // namespace tg
