@@ -8,10 +8,10 @@
 
 #include <cstdint>
 
+#include "kernels/host_device.h"
+
 #if defined(__CUDACC__)
 
-// Functions that kernels call, in headers that the CPU's code includes as well.
-#define KERN_HOST_DEVICE __host__ __device__
 #define GPU_FUNCTION __device__ __forceinline__
 // GPU_KERNEL(add, AddArgs, 256) { ... args.x ... }: a kernel for blocks of at most 256 threads.
 #define GPU_KERNEL(name, Args, max_threads) \
