@@ -22,7 +22,7 @@ GPU_FUNCTION int64_t source_of(int piece) {
 template <int cols, int rows, int steps>
 GPU_FUNCTION void i2s_vec(const I2sArgs& args) {
     constexpr int kColumnBytes = steps * kStepWeights;
-    __shared__ __align__(16) uint8_t staged[cols * kColumnBytes];
+    __align__(16) __shared__ uint8_t staged[cols * kColumnBytes];
     const int lane = static_cast<int>(threadIdx.x % kRowLanes);
     const int64_t groups = blockDim.x / kRowLanes;
     const int64_t first = static_cast<int64_t>(blockIdx.x) * groups * rows + threadIdx.x / kRowLanes;
