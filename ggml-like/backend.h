@@ -29,6 +29,16 @@ struct StopCheck {
     void* user_data = nullptr;
 };
 
+// The keys or the values of a layer in a backend's memory, as KvLayer has them.
+struct CellRows {
+    uint8_t* first = nullptr;
+    int64_t n_cells = 0;
+    int64_t n_heads = 0;
+    int64_t head_bytes = 0;
+
+    uint8_t* at(int64_t head, int32_t cell) const { return first + (head * n_cells + cell) * head_bytes; }
+};
+
 enum class RunResult : uint8_t { done, stopped, more };
 
 // How far a run in pieces has come. A new one is at the graph's beginning.
@@ -46,6 +56,9 @@ public:
     virtual std::unique_ptr<Buffer> allocate(size_t n_bytes, const char* what) = 0;
     virtual void upload(Buffer& to, size_t offset, const void* from, size_t n_bytes) = 0;
     virtual void download(const Buffer& from, size_t offset, void* to, size_t n_bytes) = 0;
+    // The rows of n cells, one behind the other, each head by head, out of the backend's memory and back.
+    virtual void read_cells(const CellRows& rows, const int32_t* cells, size_t n, uint8_t* to) = 0;
+    virtual void write_cells(const CellRows& rows, const int32_t* cells, size_t n, const uint8_t* from) = 0;
     // Blocks until the graph has run. Values live in arena as plan says. trace may be null.
     virtual RunResult run(const Graph& graph, const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs,
                           const StopCheck& stop, GraphTrace* trace) = 0;

@@ -11,6 +11,7 @@
 
 #include "ggml-like/arena.h"
 #include "ggml-like/backend.h"
+#include "ggml-like/node_trace.h"
 #include "ggml-like/node_work.h"
 #include "ggml-like/thread_choice.h"
 #include "ggml-like/thread_pool.h"
@@ -67,30 +68,16 @@ uint64_t ns_since(Clock::time_point begin) {
 }
 
 TraceRow name_row(const Step& step, const Node& node) {
-    TraceRow row;
-    row.op = op_row(node.op).name;
-    row.name = node.name.c_str();
-    row.kernel = kernel_name(node, step.vec);
-    const int64_t n_outputs = step.inputs.n_outputs, n_tokens = step.inputs.n_tokens;
-    row.rows = node.output != kNoValue && step.graph.value(node.output).rows == Rows::outputs ? n_outputs : n_tokens;
-    return row;
+    return name_trace_row(step.graph, node, step.inputs, kernel_name(node, step.vec));
 }
 
 TraceRow trace_row(const Step& step, const Node& node, uint64_t ns) {
     TraceRow row = name_row(step, node);
     if (step.trace->names_only) return row;
     row.microseconds = ns / 1000;
-    if (node.output == kNoValue) return row;
-    const Value& value = step.graph.value(node.output);
-    if (value.type == ValueType::f32) {
-        const uint8_t* bytes = step.context(node, 0, 0, 1).bytes(node.output);
-        row.checksum = checksum_bytes(bytes, static_cast<size_t>(row.rows * value.width) * sizeof(float));
-        if (step.trace->on_value != nullptr) {
-            const size_t index = static_cast<size_t>(&node - step.graph.nodes().data());
-            step.trace->on_value({index, row, reinterpret_cast<const float*>(bytes), value.width},
-                                 step.trace->user_data);
-        }
-    }
+    if (node.output == kNoValue || step.graph.value(node.output).type != ValueType::f32) return row;
+    const uint8_t* bytes = step.context(node, 0, 0, 1).bytes(node.output);
+    finish_trace_row(step.graph, node, reinterpret_cast<const float*>(bytes), *step.trace, row);
     return row;
 }
 
@@ -236,6 +223,22 @@ public:
     }
     void download(const Buffer& from, size_t offset, void* to, size_t n_bytes) override {
         std::memcpy(to, from.data() + offset, n_bytes);
+    }
+    void read_cells(const CellRows& rows, const int32_t* cells, size_t n, uint8_t* to) override {
+        const size_t head_bytes = static_cast<size_t>(rows.head_bytes);
+        for (size_t i = 0; i < n; ++i) {
+            for (int64_t head = 0; head < rows.n_heads; ++head, to += head_bytes) {
+                std::memcpy(to, rows.at(head, cells[i]), head_bytes);
+            }
+        }
+    }
+    void write_cells(const CellRows& rows, const int32_t* cells, size_t n, const uint8_t* from) override {
+        const size_t head_bytes = static_cast<size_t>(rows.head_bytes);
+        for (size_t i = 0; i < n; ++i) {
+            for (int64_t head = 0; head < rows.n_heads; ++head, from += head_bytes) {
+                std::memcpy(rows.at(head, cells[i]), from, head_bytes);
+            }
+        }
     }
     RunResult run(const Graph& graph, const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs,
                   const StopCheck& stop, GraphTrace* trace) override {

@@ -78,6 +78,7 @@ Loaded load(const BenchOptions& options, Json& report) {
     source.path = options.path;
     source.no_mmap = options.no_mmap;
     source.kernel = options.kernel;
+    source.device = options.device;
     source.quantization = options.quantization;
     source.all_logits = options.all_logits;
     if (!options.synthetic.empty()) {

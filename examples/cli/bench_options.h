@@ -15,7 +15,7 @@ struct BenchOptions {
     std::string synthetic;  // a shape
     std::string head = "q8_0";
     std::string save;  // keep the synthetic model there
-    std::string kernel, quantization;
+    std::string kernel, quantization, device;
     bool no_mmap = false;
     bool all_logits = false;
     int32_t type_k = BITNET_KV_F16, type_v = BITNET_KV_F16;

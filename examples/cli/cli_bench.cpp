@@ -177,6 +177,7 @@ Command add_bench_command(CLI::App& app) {
     command
         ->add_option("--kernel", options.kernel, "kernel or level, see bitnet kernels; the limit is that of its level")
         ->type_name("NAME");
+    add_device_option(*command, options.device);
     add_quantization_option(*command, options.quantization);
     add_cache_options(*command, options.type_k, options.type_v);
     command->add_flag("--no-mmap", options.no_mmap, "read the file into memory instead of mapping it");

@@ -47,6 +47,7 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
                    "threads; 0: as many as the process may use. Never changes a result")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))
         ->type_name("N");
+    add_device_option(app, options.device);
     app.add_option("--kernel", options.kernel, "kernel or level to use, see: bitnet kernels")->type_name("NAME");
     add_quantization_option(app, options.quantization);
     app.add_flag("--all-logits", options.all_logits,
@@ -63,6 +64,11 @@ void add_draft_option(CLI::App& app, int32_t& n_draft) {
                    "1 to 16: guess up to so many tokens ahead where the text repeats itself; never changes the text")
         ->transform(whole_number<int32_t>(-kLargest, kLargest))
         ->type_name("N");
+}
+
+void add_device_option(CLI::App& app, std::string& device) {
+    app.add_option("--device", device, "where to compute: cpu, cuda:0, auto; see: bitnet devices. Never changes a result")
+        ->type_name("NAME");
 }
 
 void add_quantization_option(CLI::App& app, std::string& quantization) {
@@ -183,6 +189,7 @@ ModelHandle load_model(const ModelOptions& options) {
     bitnet_model_params params = bitnet_model_default_params();
     params.use_mmap = options.no_mmap ? 0 : 1;
     params.n_threads = options.n_threads;
+    params.device = options.device.empty() ? nullptr : options.device.c_str();
     params.kernel = options.kernel.empty() ? nullptr : options.kernel.c_str();
     params.tokenizer_path = options.tokenizer.empty() ? nullptr : options.tokenizer.c_str();
     params.quantization = options.quantization.empty() ? nullptr : options.quantization.c_str();

@@ -84,7 +84,7 @@ CLI::Validator whole_number(Integer least, Integer most) {
 
 struct ModelOptions {
     std::string path;  // empty: the model that is built in
-    std::string kernel, tl_tiling, quantization;
+    std::string kernel, tl_tiling, quantization, device;
     bool all_logits = false;  // no screen of the head
     std::string tokenizer;  // empty: the one inside the model
     int32_t n_threads = 0;
@@ -94,8 +94,9 @@ struct ModelOptions {
     std::string hub_spec;            // becomes path before the command runs
     bool offline = false;
 };
-// -m, --hf, --offline, --tokenizer, -t, --kernel, --quantization, --tl-tiling, --no-mmap.
+// -m, --hf, --offline, --tokenizer, -t, --device, --kernel, --quantization, --tl-tiling, --no-mmap.
 void add_model_options(CLI::App& app, ModelOptions& options);
+void add_device_option(CLI::App& app, std::string& device);
 void add_quantization_option(CLI::App& app, std::string& quantization);
 // The two of them that have to do with downloads.
 void add_hub_options(CLI::App& app, ModelOptions& options);

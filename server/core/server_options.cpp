@@ -116,6 +116,8 @@ void add_models(Options& options, ServerOptions& values) {
                   "Models in memory; for one more the one not used longest goes");
     options.whole("--max-model-bytes", values.registry.max_bytes, 0, int64_t{1} << 50,
                   "Of all models and their contexts; 0: BITNET_MEMORY_LIMIT decides");
+    options.add("--device", values.registry.device, "Where to compute: cpu, cuda:0, auto (see bitnet devices)")
+        ->type_name("NAME");
     options.add("--kernel", values.registry.kernel, "Use this matrix kernel (see bitnet kernels)")->type_name("NAME");
     options
         .add("--quantization", values.registry.quantization,

@@ -107,7 +107,8 @@ uint64_t ModelLoader::bytes_needed(const ModelSource& source) const {
 
 ModelHandle ModelLoader::load(const ModelSource& source, const std::string& kernel, ModelFacts* facts) const {
     const auto began = std::chrono::steady_clock::now();
-    const std::string device = checked_device(source.device);
+    const bool any = source.device.empty() || source.device == "auto";
+    const std::string device = checked_device(any ? options_.device : source.device);
     bitnet_model_params params = bitnet_model_default_params();
     const std::string& chosen = kernel.empty() ? options_.kernel : kernel;
     if (!chosen.empty()) params.kernel = chosen.c_str();
@@ -144,7 +145,9 @@ ModelHandle ModelLoader::load(const ModelSource& source, const std::string& kern
     facts->name = info.name;
     facts->architecture = info.architecture;
     facts->quantization = info.quantization;
-    facts->device = "cpu";
+    auto config = sized<bitnet_model_config>();
+    check(bitnet_model_get_config(model, &config));
+    facts->device = config.device;
     facts->n_ctx_train = info.n_ctx_train;
     facts->n_vocab = info.n_vocab;
     facts->n_embd = info.n_embd;

@@ -19,6 +19,7 @@ struct RegistryOptions {
         models_dir;      // models may be loaded from below it only, and are when asked for by id; "": loading is off
     std::string kernel;  // bitnet_model_params.kernel
     std::string quantization;     // bitnet_model_params.quantization
+    std::string device;           // bitnet_model_params.device, of models that are not asked to be on another
     int32_t idle_unload_s = 0;    // unload models that were not used that long; 0: never. They come back when asked for
     bool unload_default = false;  // the default model too
     int32_t max_models = 8;       // loaded at once; for one more the idle one that was not used longest is unloaded

@@ -293,7 +293,7 @@ bitnet_status bitnet_generation_get_result(const bitnet_generation* generation, 
         info.n_tokens = g.tokens().size();
         info.model_name = model.name.c_str();
         info.quantization = model.quantization.c_str();
-        info.device = "cpu";
+        info.device = model.device();
         info.seed = g.seed();
         info.prompt_tokens = g.n_prompt();
         info.reused_tokens = g.n_reused();

@@ -98,7 +98,7 @@ bitnet_model_config config_of(const Model& model) {
     bitnet_context_params_init(&defaults, sizeof defaults);
     bitnet_model_config config{};
     config.max_seq_len = resolve_context_config(defaults, model, 0, 0, 1).n_ctx;
-    config.device = usable_device_names().front().c_str();
+    config.device = model.device();
     config.dtype = "f32";
     config.activation_dtype = ternary_matrix(model) != nullptr ? "i8" : "";  // in whatever order a kernel packs them
     config.activation = activates(model, Activation::relu2)  ? "relu2"

@@ -41,7 +41,7 @@ ReceiptFacts facts_of(const bitnet_generation& generation) {
             {model.name, model.hparams.architecture, model.quantization, generation.state->hash.get(*model.file)},
             bitnet_version_string(),
             bitnet_build_info(),
-            "cpu",
+            model.device(),
             bitnet_finish_reason_name(g.finish_reason()),
             g.prefill_us(),
             g.decode_us(),

@@ -34,8 +34,8 @@ void make_one_line(char* text, size_t n) noexcept {
 }
 void make_one_line(std::string& text) noexcept { make_one_line(text.data(), text.size()); }
 
-void describe_device(const kern::KernelSet& kernels, LastError& last) noexcept {
-    std::snprintf(last.device, sizeof last.device, "cpu, %.40s", kernels.vec->level);
+void describe_device(const char* device, const kern::KernelSet& kernels, LastError& last) noexcept {
+    std::snprintf(last.device, sizeof last.device, "%.16s, %.40s", device, kernels.vec->level);
 }
 
 void describe_model(const Model& model, LastError& last) noexcept {
@@ -48,7 +48,7 @@ void describe_model(const Model& model, LastError& last) noexcept {
         static_cast<long long>(h.n_layer), static_cast<long long>(h.n_embd), static_cast<long long>(h.n_head),
         static_cast<long long>(h.n_head_kv), static_cast<long long>(h.n_vocab), static_cast<long long>(h.n_ctx_train));
     make_one_line(last.model, std::strlen(last.model));
-    if (model.kernels.vec != nullptr) describe_device(model.kernels, last);
+    if (model.kernels.vec != nullptr) describe_device(model.device(), model.kernels, last);
 }
 
 // All but message, subject and typed numbers.
@@ -82,7 +82,7 @@ void describe_default_device(LastError& last) noexcept {
         kern::KernelSet kernels{};
         if (kern::select_kernels(env_kernel().c_str(), &kernels) == kern::KernelChoice::ok ||
             kern::select_kernels(nullptr, &kernels) == kern::KernelChoice::ok) {
-            describe_device(kernels, last);
+            describe_device("cpu", kernels, last);
         }
     } catch (...) {  // no memory to read the environment: the next question may find some
     }

@@ -31,8 +31,9 @@ int32_t loading_threads(int32_t n_threads) {
 }
 
 LoadOptions load_options(const bitnet_model_params& params) {
-    require_device(params.device);  // all that can be had compute alike
+    const DeviceName device = require_device(params.device);
     LoadOptions options;
+    if (device.kind == BITNET_DEVICE_CUDA) options.gpu = device.index;
     options.check_weights = params.check_weights != 0;
     require(params.i2s_order == BITNET_I2S_ORDER_X86 || params.i2s_order == BITNET_I2S_ORDER_ARM,
             "bitnet_model_params.i2s_order is unknown");

@@ -14,6 +14,10 @@ KvShape kv_shape(const Model& model, const ContextConfig& config) {
     return {h.n_layer, h.n_head_kv, h.head_dim, config.k_type, config.v_type};
 }
 
+tg::GpuBackendShape gpu_shape(const Model& model, const ContextConfig& config) {
+    return {config.n_ubatch, config.n_ctx, model.hparams.n_head};
+}
+
 uint64_t output_bytes(const Model& model, const ContextConfig& config) {
     const int64_t floats = model.hparams.n_vocab + (config.embeddings ? model.hparams.n_embd : 0);
     return static_cast<uint64_t>(floats) * sizeof(float);
@@ -49,7 +53,9 @@ ContextLayout lay_out_context(const Model& model, const ContextConfig& config) {
     if (config.embeddings) layout.decoder.graph.make_external(layout.decoder.hidden, kHiddenSlot);
     layout.plan = tg::plan_memory(layout.decoder.graph, config.n_ubatch);
     memory.activation_bytes = layout.plan.arena_bytes;
-    memory.score_bytes = tg::cpu_backend_scratch_bytes(config.n_threads, config.n_ctx, h.n_head / h.n_head_kv);
+    memory.score_bytes = model.gpu_index >= 0
+                             ? tg::gpu_backend_scratch_bytes(gpu_shape(model, config))
+                             : tg::cpu_backend_scratch_bytes(config.n_threads, config.n_ctx, h.n_head / h.n_head_kv);
     memory.batch_bytes = BatchSplit::bytes_needed(config.n_batch, config.n_ubatch, config.n_ctx, config.n_seq_max) +
                          output_table_bytes(config) + chosen_rows_bytes(model, config) +
                          SequenceAdapters::bytes_needed(config.max_lora_rank, config.n_ubatch, config.n_seq_max);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "ggml-like/gpu/backend_gpu.h"
 #include "ggml-like/memory_plan.h"
 #include "src/arch/arch.h"
 #include "src/context/context_config.h"
@@ -36,6 +37,8 @@ inline constexpr int32_t kLogitsSlot = 0, kHiddenSlot = 1;  // of tg::RunInputs:
 // The model may be without values. Throws BITNET_E_OUT_OF_MEMORY where the bytes are beyond any memory.
 ContextLayout lay_out_context(const Model& model, const ContextConfig& config);
 
+// Of a context over a model on a GPU.
+tg::GpuBackendShape gpu_shape(const Model& model, const ContextConfig& config);
 KvShape kv_shape(const Model& model, const ContextConfig& config);
 // What the graph and all that grows with it take; the trace only where one is recorded.
 uint64_t graph_bytes(const tg::Graph& graph, const tg::MemoryPlan& plan, bool trace);

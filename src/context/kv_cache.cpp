@@ -32,7 +32,8 @@ uint64_t KvCache::bytes_needed(const KvShape& shape, int32_t n_cells, int32_t n_
 }
 
 KvCache::KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, int32_t n_seq)
-    : SequenceTree(n_cells, n_seq), shape_(shape), buffer_(backend.allocate(row_bytes(shape, n_cells), "KV cache")) {
+    : SequenceTree(n_cells, n_seq), backend_(backend), shape_(shape),
+      buffer_(backend.allocate(row_bytes(shape, n_cells), "KV cache")) {
     uint8_t* next = buffer_->data();
     for (int64_t i = 0; i < shape.n_layer; ++i) {
         uint8_t* const values = next + shape.k_bytes() * n_cells;

@@ -38,10 +38,13 @@ public:
     uint64_t bytes() const noexcept { return buffer_->size() + SequenceTree::bytes(); }
     const std::vector<tg::KvLayer>& layers() const noexcept { return layers_; }
     const KvShape& shape() const noexcept { return shape_; }
+    // Whose memory the rows are in; it outlives the cache.
+    tg::Backend& backend() const noexcept { return backend_; }
     // Values that a token has per layer.
     int64_t row_width() const noexcept { return shape_.n_head_kv * shape_.head_dim; }
 
 private:
+    tg::Backend& backend_;
     const KvShape shape_;
     std::unique_ptr<tg::Buffer> buffer_;
     std::vector<tg::KvLayer> layers_;

@@ -69,9 +69,12 @@ void save_sequence(const KvCache& cache, bitnet_seq_id id, bitnet_pos n_base, ui
     if (base > 0) put_le(to, hash_base(cache, id, base));
     for (const KvCache::Entry& entry : entries) put_le(to, static_cast<uint32_t>(entry.position));
     for (const KvCache::Entry& entry : entries) put_le(to, static_cast<uint32_t>(entry.token));
+    std::vector<int32_t> cells;
+    for (const KvCache::Entry& entry : entries) cells.push_back(entry.cell);
     for (const tg::KvLayer& layer : cache.layers()) {
-        for (const KvRows& rows : kv_rows(cache, layer)) {
-            for (const KvCache::Entry& entry : entries) to = rows.copy_out(entry.cell, to);
+        for (const tg::CellRows& rows : kv_rows(cache, layer)) {
+            cache.backend().read_cells(rows, cells.data(), cells.size(), to);
+            to += cells.size() * static_cast<size_t>(rows.n_heads * rows.head_bytes);
         }
     }
     put_le(to, tg::checksum_bytes(out, static_cast<size_t>(to - out)));
@@ -125,8 +128,9 @@ void load_sequence(KvCache& cache, bitnet_seq_id id, uint64_t fingerprint, const
     std::vector<int32_t>& cells = positions;
     for (size_t i = 0; i < cells.size(); ++i) cells[i] = cache.append(id, positions[i], tokens[i]);
     for (const tg::KvLayer& layer : cache.layers()) {
-        for (const KvRows& rows : kv_rows(cache, layer)) {
-            for (const int32_t cell : cells) from = rows.copy_in(cell, from);
+        for (const tg::CellRows& rows : kv_rows(cache, layer)) {
+            cache.backend().write_cells(rows, cells.data(), cells.size(), from);
+            from += cells.size() * static_cast<size_t>(rows.n_heads * rows.head_bytes);
         }
     }
 }

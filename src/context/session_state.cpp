@@ -1,7 +1,9 @@
 #include "src/context/session_state.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,7 @@ constexpr size_t kHeadBytes = 40;
 constexpr size_t kRecordBytes = 2 * sizeof(int32_t);  // of a cell, a node, a tail
 constexpr size_t kChecksumBytes = 8;
 constexpr size_t kPieceBytes = size_t{1} << 16;
+constexpr size_t kCellsAtOnce = 32;
 
 [[noreturn]] void bad_session(const std::string& what) {
     throw Error(BITNET_E_STATE, "the saved session " + what + "; save it again with this model");
@@ -115,10 +118,15 @@ void save_session(const KvCache& cache, uint64_t fingerprint, const SessionSink&
     for (const SavedTree::Cell& cell : tree.cells) out.pair(cell.position, cell.token);
     for (const SavedTree::Node& node : tree.nodes) out.pair(node.parent, node.cell);
     for (const SavedTree::Tail& tail : tree.tails) out.pair(tail.id, tail.last);
+    std::vector<uint8_t> some;
     for (const tg::KvLayer& layer : cache.layers()) {
-        for (const KvRows& rows : kv_rows(cache, layer)) {
-            for (const int32_t place : tree.place) {
-                for (size_t head = 0; head < rows.n_heads; ++head) out.write(rows.at(head, place), rows.head_bytes);
+        for (const tg::CellRows& rows : kv_rows(cache, layer)) {
+            const size_t row_bytes = static_cast<size_t>(rows.n_heads * rows.head_bytes);
+            some.resize(std::min(kCellsAtOnce, tree.place.size()) * row_bytes);
+            for (size_t at = 0; at < tree.place.size(); at += kCellsAtOnce) {
+                const size_t n = std::min(kCellsAtOnce, tree.place.size() - at);
+                cache.backend().read_cells(rows, tree.place.data() + at, n, some.data());
+                out.write(some.data(), n * row_bytes);
             }
         }
     }
@@ -157,9 +165,12 @@ void load_session(KvCache& cache, uint64_t fingerprint, const uint8_t* data, siz
     }
     cache.restore(tree);
     if (n_cells == 0) return;
+    std::vector<int32_t> cells(n_cells);
+    std::iota(cells.begin(), cells.end(), 0);
     for (const tg::KvLayer& layer : cache.layers()) {
-        for (const KvRows& rows : kv_rows(cache, layer)) {
-            for (uint32_t cell = 0; cell < n_cells; ++cell) from = rows.copy_in(static_cast<int32_t>(cell), from);
+        for (const tg::CellRows& rows : kv_rows(cache, layer)) {
+            cache.backend().write_cells(rows, cells.data(), cells.size(), from);
+            from += cells.size() * static_cast<size_t>(rows.n_heads * rows.head_bytes);
         }
     }
 }

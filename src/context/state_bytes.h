@@ -23,34 +23,12 @@ T get_le(const uint8_t*& from) {
     return static_cast<T>(value);
 }
 
-// The keys or the values of a layer. A cell's row travels head by head, each as it lies in memory: F16 words,
-// little-endian on every platform this library builds for, or bytes of codes and F16 scales.
-struct KvRows {
-    uint8_t* first;
-    size_t n_cells;
-    size_t n_heads;
-    size_t head_bytes;
-
-    uint8_t* at(size_t head, int32_t cell) const {
-        return first + (head * n_cells + static_cast<size_t>(cell)) * head_bytes;
-    }
-    // Both return what lies behind the row.
-    uint8_t* copy_out(int32_t cell, uint8_t* to) const {
-        for (size_t head = 0; head < n_heads; ++head, to += head_bytes) std::memcpy(to, at(head, cell), head_bytes);
-        return to;
-    }
-    const uint8_t* copy_in(int32_t cell, const uint8_t* from) const {
-        for (size_t head = 0; head < n_heads; ++head, from += head_bytes) std::memcpy(at(head, cell), from, head_bytes);
-        return from;
-    }
-};
-
-// The keys and the values of a layer.
-inline std::array<KvRows, 2> kv_rows(const KvCache& cache, const tg::KvLayer& layer) {
+// The keys and the values of a layer. A cell's row travels head by head, each as it lies in memory: F16 words, little-endian on
+// every platform this library builds for, or bytes of codes and F16 scales.
+inline std::array<tg::CellRows, 2> kv_rows(const KvCache& cache, const tg::KvLayer& layer) {
     const KvShape& shape = cache.shape();
     const auto rows = [&](uint8_t* first, kern::KvType type) {
-        return KvRows{first, static_cast<size_t>(layer.n_cells), static_cast<size_t>(shape.n_head_kv),
-                      static_cast<size_t>(kern::kv_head_bytes(type, shape.head_dim))};
+        return tg::CellRows{first, layer.n_cells, shape.n_head_kv, kern::kv_head_bytes(type, shape.head_dim)};
     };
     return {{rows(layer.k, layer.k_type), rows(layer.v, layer.v_type)}};
 }

@@ -197,6 +197,13 @@ void require_quantization(const std::string& name) {
 }
 
 void choose_layouts(const LoadOptions& options, const TensorPlacer& placer, Model& model) {
+    if (options.gpu >= 0) {
+        if (options.quantization.empty() || options.quantization == kAuto || options.quantization == "i2s") return;
+        throw Error(BITNET_E_CONFIG, "quantization '" + options.quantization +
+                                         "' is a layout of the CPU's; leave it out, or write i2s or auto, with device " +
+                                         model.device())
+            .with_subject("quantization");
+    }
     if (options.quantization == kAuto) return choose_by_time(options, placer, model);
     kern::WeightLayout layout = kern::WeightLayout::stored;
     if (!options.quantization.empty()) kern::find_weight_layout(options.quantization.c_str(), &layout);

@@ -6,10 +6,12 @@
 
 #include "ggml-like/graph_trace.h"
 #include "ggml-like/weight_pack.h"
+#include "kernels/cuda/cuda_kernel_set.h"
 #include "src/arch/arch.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/gguf/gguf_text.h"
+#include "src/load/gpu_place.h"
 #include "src/load/hparams_read.h"
 #include "src/load/kernel_check.h"
 #include "src/load/layout_choice.h"
@@ -20,7 +22,20 @@
 namespace bitnet {
 namespace {
 
-void choose_kernels(const std::string& name, kern::KernelSet* out) {
+// The CPU's best, or a GPU's.
+void choose_kernels(const LoadOptions& options, Model& model) {
+    const std::string& name = options.kernel;
+    kern::KernelSet* out = &model.kernels;
+    model.gpu_index = options.gpu;
+    if (options.gpu >= 0) {
+        if (!name.empty()) {
+            throw Error(BITNET_E_CONFIG, "kernel '" + for_message(name) + "' names what a CPU computes with; leave it and "
+                                         "BITNET_KERNEL empty with device " + model.device())
+                .with_subject(for_message(name));
+        }
+        *out = kern::cuda_kernels();
+        return;
+    }
     switch (kern::select_kernels(name.c_str(), out)) {
         case kern::KernelChoice::ok: return;
         case kern::KernelChoice::unknown_name:
@@ -113,6 +128,7 @@ constexpr int64_t kScreenedWeights = int64_t{1} << 24;
 // Plans the screen of the head, where there is to be one, and its bytes.
 void plan_screen(const LoadOptions& options, Model& model, WeightPlan& plan) {
     const tg::Weight& head = model.weights.head();
+    if (options.gpu >= 0) return;
     const bool large = head.k * head.n_rows >= kScreenedWeights || options.screen_head == 2;
     if (options.screen_head == 0 || !large || !tg::can_screen(head, model.kernels)) return;
     model.screen = std::make_unique<tg::HeadScreen>();
@@ -191,9 +207,11 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
     placer.read_norms();
     if (options.check_weights) check_norms(*model.arch, model.weights);
     count_norms(placer, model);
-    check_vec_kernels(model);
+    if (options.gpu < 0) check_vec_kernels(model);
     tg::ThreadPool pool(options.n_threads);
     KernelCheck kernels(&model);
+    GpuPlacer gpu(model);
+    if (model.gpu != nullptr) gpu.norms();
     uint64_t done = 0;
     for (const TensorPlacer::Placed& placed : placer.placed()) {
         if (options.on_progress && !options.on_progress(static_cast<float>(static_cast<double>(done) /
@@ -203,21 +221,29 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
         placer.materialize(placed, options.arm_order, pool);
         if (options.check_weights) check_weight_codes(*placed.weight, pool);
         if (!options.check_weights) keep_unpackable(*placed.weight);
-        kernels.check(*placed.weight);
+        if (model.gpu == nullptr) kernels.check(*placed.weight);
         // As in the plan, unless the check has just replaced a kernel.
         const PlannedWeight planned = plan_weight(placer, placed, model, options.arm_order);
-        tg::pack_weight(*placed.weight, model.kernels, pool, &model.owned);
+        if (model.gpu != nullptr) {
+            placed.weight->kernel = &model.kernels.for_type(placed.weight->type);
+            gpu.matrix(*placed.weight);
+        } else {
+            tg::pack_weight(*placed.weight, model.kernels, pool, &model.owned);
+        }
         model.mapped_bytes += planned.mapped_bytes;
         model.bytes_by_role[tensor_role(placed.tensor->name)] += planned.mapped_bytes + planned.owned_bytes();
         if (planned.copy_bytes != 0 && !planned.keeps_copy) {
-            model.owned.erase(model.owned.end() - 2);  // what was read lies before what was packed from it
+            // What was read lies before what was packed from it, which is not here but on the GPU where there is one.
+            model.owned.erase(model.owned.end() - (model.gpu != nullptr ? 1 : 2));
             placed.weight->file_data = nullptr;
+            placed.weight->row_scales = nullptr;
         }
         // What has been copied or packed is not read again.
         if (planned.mapped_bytes == 0) model.file->give_back(*placed.tensor, 0, placed.tensor->n_bytes);
         done += placed.tensor->n_bytes;
     }
     for (const tg::Arena& arena : model.owned) model.owned_bytes += arena.size();
+    if (model.gpu != nullptr) model.owned_bytes += model.gpu->bytes();
     if (model.screen != nullptr) {
         fill_screen(placer, options, pool, model);
         kernels.check(*model.screen);
@@ -237,6 +263,7 @@ void load_all(const LoadOptions& options, Model& model) {
     model.tl_tiling = options.tl_tiling_text;
     TensorPlacer placer(*model.file, &model.owned, &options.tl_tilings);
     const WeightPlan plan = read_header(*model.file, options, model, placer);
+    if (options.gpu >= 0) open_gpu(options, model);
     model.fingerprint = fingerprint(*model.file, model.hparams, options);
     load_weights(options, placer, plan, model);
 }
@@ -282,7 +309,7 @@ void place_tensors_of(const Hparams& h, const ArchRow& arch, TensorPlacer& place
 WeightPlan plan_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options, Model* out) {
     Model& model = *out;
     model.file = std::move(file);
-    choose_kernels(options.kernel, &model.kernels);
+    choose_kernels(options, model);
     return naming_the_file(model, [&] {
         TensorPlacer placer(*model.file, &model.owned, &options.tl_tilings);
         WeightPlan plan = read_header(*model.file, options, model, placer);
@@ -300,7 +327,7 @@ void load_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options
     const auto begin = std::chrono::steady_clock::now();
     Model& model = *out;
     model.file = std::move(file);
-    choose_kernels(options.kernel, &model.kernels);
+    choose_kernels(options, model);
     if (options.replace_kernels != nullptr) options.replace_kernels(&model.kernels);
     naming_the_file(model, [&] { load_all(options, model); });
     model.load_us = static_cast<uint64_t>(

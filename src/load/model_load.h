@@ -20,6 +20,7 @@ struct LoadOptions {
     bool vocab_only = false;
     int32_t screen_head = 1;     // as bitnet_model_params
     int32_t n_threads = 1;
+    int32_t gpu = -1;            // the CUDA device that computes; -1: the CPU
     std::string kernel;          // name or level; empty = the best here
     std::string quantization;    // as bitnet_model_params; known, or empty
     void (*replace_kernels)(kern::KernelSet* chosen) = nullptr;  // for tests: what a kernel that computes wrongly would do

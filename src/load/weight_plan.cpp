@@ -12,6 +12,12 @@ PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed
     const bool in_place = placer.usable_in_place(tensor, arm_order);
     const bool looked_up = placed.weight == &model.weights.token_embd;  // row by row, in the file's layout
     PlannedWeight weight;
+    if (model.gpu_index >= 0) {  // all of it goes there, nothing stays
+        weight.packed_bytes = tg::gpu_weight_bytes(*placed.weight);
+        if (!in_place) weight.copy_bytes = TensorPlacer::copy_bytes(tensor);
+        weight.passing_bytes = placer.passing_bytes(tensor);
+        return weight;
+    }
     weight.keeps_copy = !packs || looked_up;
     if (packs) weight.packed_bytes = kernel.packed_bytes(tensor.n_rows(), placed.weight->padded_k());
     if (!in_place) weight.copy_bytes = TensorPlacer::copy_bytes(tensor);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ggml-like/arena.h"
+#include "ggml-like/gpu/gpu_weights.h"
 #include "ggml-like/head_screen.h"
 #include "kernels/cpu/kernel_select.h"
 #include "src/base/memory_budget.h"
@@ -26,6 +27,8 @@ struct Model {
     ModelWeights weights;
     kern::KernelSet kernels{};
     std::vector<tg::Arena> owned;                // packed or copied weights
+    int32_t gpu_index = -1;                      // of the CUDA device that computes; -1: the CPU
+    std::shared_ptr<tg::GpuWeights> gpu;         // the values there; null: on the CPU, or only planned
     std::unique_ptr<tg::HeadScreen> screen;      // of the output head; null: every row is always multiplied
     std::string name;                            // general.name
     std::string quantization;                    // the type most weights have
@@ -41,6 +44,9 @@ struct Model {
     uint64_t n_kernel_fallbacks = 0;             // kernels that gave wrong sums at load and were replaced
     std::string tl_tiling;                       // what bitnet_model_params said of TL1 and TL2 tensors
     std::string kernel_problem;                  // the last of them
+
+    // "cpu", "cuda:0"; static storage.
+    const char* device() const noexcept { return gpu_index >= 0 ? tg::gpu_device_name(gpu_index) : "cpu"; }
 };
 
 }  // namespace bitnet

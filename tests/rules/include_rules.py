@@ -51,6 +51,7 @@ ARROWS = {
     "tests/fuzz": ["src/api", "server", "tests/support"],
     "tests/golden": ["src/api", "tests/support"],
     "tests/api": ["bitnet.h", "examples/stories", "tests/support"],
+    "tests/gpu": ["ggml-like", "bitnet.h", "tests/support"],
     "tests/install": ["bitnet.h"],
     "tests/platforms": ["bitnet.h", "examples/stories"],
     "tests/server": ["server", "tests/support"],

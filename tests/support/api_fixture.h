@@ -50,8 +50,16 @@ inline std::string name_of(bitnet_status status) { return bitnet_status_name(sta
 using ModelTweak = std::function<void(bitnet_model_params&)>;
 using ContextTweak = std::function<void(bitnet_context_params&)>;
 
+// Where tests load models that do not say it themselves. Null is the library's choice; tests/gpu runs many of them once more
+// on a GPU that the CPU plays.
+inline const char*& device_of_tests() {
+    static const char* device = nullptr;
+    return device;
+}
+
 inline bitnet_model_params model_params(const ModelTweak& tweak = {}) {
     bitnet_model_params params = bitnet_model_default_params();
+    params.device = device_of_tests();
     if (tweak) tweak(params);
     return params;
 }

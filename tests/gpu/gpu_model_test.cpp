@@ -1,0 +1,158 @@
+// Models on a GPU: the same bits as on the CPU for every architecture and every way to decode, the same saved bytes, and
+// clean failures. The GPU is played by the CPU (tests/support/virtual_gpu.h), kernel by kernel, thread by thread.
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "tests/gpu/gpu_of_tests.h"
+#include "tests/support/golden_case.h"
+
+using test::Logits;
+using test::Tokens;
+
+namespace {
+
+test::ModelTweak on(const char* device) {
+    return [device](bitnet_model_params& params) { params.device = device; };
+}
+
+void small(bitnet_context_params& params) { params.n_ctx = 128; }
+
+std::vector<uint8_t> save(const test::ContextHandle& context, bitnet_seq_id seq) {
+    size_t size = 0;
+    CHECK(bitnet_sequence_save(context.get(), seq, nullptr, 0, &size) == BITNET_E_BUFFER_TOO_SMALL);
+    std::vector<uint8_t> bytes(size);
+    test::must(bitnet_sequence_save(context.get(), seq, bytes.data(), bytes.size(), &size));
+    return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("every golden model gives the golden bits on a GPU, at once and token by token") {
+    for (const test::GoldenCase& golden : test::golden_cases()) {
+        CAPTURE(golden.name);
+        const test::ModelHandle model = test::load_model(golden.path, on("cuda:0"));
+        const test::ContextHandle whole = test::make_context(model, small);
+        test::BatchArrays batch;
+        for (const bitnet_token token : golden.prompt) batch.add(token, 0, true);
+        const bitnet_batch view = batch.view();
+        test::must(bitnet_context_decode(whole.get(), &view));
+        const test::ModelHandle cpu = test::load_model(golden.path, on("cpu"));
+        const test::ContextHandle reference = test::make_context(cpu, small);
+        test::must(bitnet_context_decode(reference.get(), &view));
+        const test::ContextHandle steps = test::make_context(model, small);
+        for (size_t i = 0; i < golden.prompt.size(); ++i) {
+            CAPTURE(i);
+            test::decode(steps, {golden.prompt[i]});
+            const Logits right = test::copy_logits(reference, cpu, static_cast<int32_t>(i));
+            CHECK(test::same_bits(test::copy_logits(whole, model, static_cast<int32_t>(i)), right));
+            CHECK(test::same_bits(test::copy_logits(steps, model), right));
+        }
+    }
+}
+
+TEST_CASE("a state saved on one device goes on on the other, with quantised caches, too") {
+    const std::string path = test::golden_model("b158-i2s");
+    const Tokens tokens = {1, 5, 9, 2, 7, 3, 8, 4, 6, 11, 12, 10};
+    for (const bitnet_kv_type type : {BITNET_KV_F16, BITNET_KV_Q8_0, BITNET_KV_Q4_0}) {
+        CAPTURE(int(type));
+        const auto tweak = [type](bitnet_context_params& params) {
+            small(params);
+            params.type_k = params.type_v = type;
+        };
+        const test::ModelHandle cpu = test::load_model(path, on("cpu")), gpu = test::load_model(path, on("cuda:1"));
+        const test::ContextHandle a = test::make_context(cpu, tweak), b = test::make_context(gpu, tweak);
+        test::decode(a, tokens);
+        test::decode(b, tokens);
+        const std::vector<uint8_t> from_cpu = save(a, 0), from_gpu = save(b, 0);
+        REQUIRE(from_cpu == from_gpu);
+        test::must(bitnet_sequence_load(a.get(), 1, from_gpu.data(), from_gpu.size()));
+        test::must(bitnet_sequence_load(b.get(), 1, from_cpu.data(), from_cpu.size()));
+        test::decode(a, {13}, 1);
+        test::decode(b, {13}, 1);
+        CHECK(test::same_bits(test::copy_logits(a, cpu), test::copy_logits(b, gpu)));
+    }
+}
+
+TEST_CASE("who asks is told which device computes") {
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"), on("cuda:1"));
+    CHECK(std::string(test::info_of(model).kernel) == "i2s_cuda");
+    bitnet_model_config config = {};
+    config.struct_size = sizeof config;
+    test::must(bitnet_model_get_config(model.get(), &config));
+    CHECK(std::string(config.device) == "cuda:1");
+    const test::ContextHandle context = test::make_context(model, small);
+    test::decode(context, {1, 2, 3});
+    bitnet_device_stats stats = {};
+    stats.struct_size = sizeof stats;
+    test::must(bitnet_context_get_device_stats(context.get(), &stats));
+    CHECK(std::string(stats.target_device) == "cuda:1");
+    CHECK(stats.gpu_operations == stats.total_operations);
+    CHECK(stats.gpu_operations > 0);
+    CHECK(stats.cpu_operations == 0);
+    CHECK(stats.is_gpu_effective == 1);
+}
+
+TEST_CASE("what a device cannot do is said before anything is done") {
+    const std::string path = test::golden_model("b158-i2s");
+    const auto status = [&](const test::ModelTweak& tweak) {
+        const bitnet_model_params params = test::model_params(tweak);
+        bitnet_model* model = nullptr;
+        const bitnet_status result = bitnet_model_load(path.c_str(), &params, &model);
+        bitnet_model_free(model);
+        return test::name_of(result);
+    };
+    CHECK(status(on("cuda:2")) == "BITNET_E_DEVICE_NOT_AVAILABLE");
+    CHECK(test::last_error().find("cuda:2") != std::string::npos);
+    CHECK(status([](bitnet_model_params& p) { p.device = "cuda:0", p.kernel = "scalar"; }) == "BITNET_E_CONFIG");
+    CHECK(status([](bitnet_model_params& p) { p.device = "cuda:0", p.quantization = "tl1"; }) == "BITNET_E_CONFIG");
+    CHECK(status([](bitnet_model_params& p) { p.device = "cuda:0", p.quantization = "auto"; }) == "BITNET_OK");
+    const test::ModelHandle model = test::load_model(path, on("cuda:0"));
+    bitnet_context_params params = bitnet_context_default_params();
+    params.max_lora_rank = 4;
+    bitnet_context* context = nullptr;
+    CHECK(test::name_of(bitnet_context_create(model.get(), &params, &context)) == "BITNET_E_DEVICE_CAPABILITY");
+}
+
+TEST_CASE("a device that fails leaves the sequences as they were, and its memory is given back") {
+    const std::string path = test::golden_model("b158-i2s");
+    const uint64_t before = test::gpu_of_tests().allocated_bytes();
+    {
+        const test::ModelHandle model = test::load_model(path, on("cuda:0"));
+        const test::ContextHandle context = test::make_context(model, small);
+        test::decode(context, {1, 2, 3});
+        const Tokens next = {4, 5};
+        for (const int n : {1, 7, 20}) {
+            CAPTURE(n);
+            test::gpu_of_tests().fail_launch(n);
+            CHECK(bitnet_context_decode_tokens(context.get(), 0, next.data(), next.size()) == BITNET_E_DEVICE);
+            CHECK(test::last_error().find("cuda:0") != std::string::npos);
+            CHECK(bitnet_sequence_get_end(context.get(), 0) == 3);
+        }
+        test::decode(context, next);
+        const test::ModelHandle cpu = test::load_model(path, on("cpu"));
+        CHECK(test::same_bits(test::copy_logits(context, model), test::fresh_logits(cpu, {1, 2, 3, 4, 5}, small)));
+    }
+    CHECK(test::gpu_of_tests().allocated_bytes() == before);
+    for (int n = 1; n <= 30; n += 3) {  // loading and making a context, out of memory at each place
+        CAPTURE(n);
+        test::gpu_of_tests().fail_allocation(n);
+        const bitnet_model_params params = test::model_params(on("cuda:0"));
+        bitnet_model* model = nullptr;
+        bitnet_context* context = nullptr;
+        const bitnet_status load = bitnet_model_load(path.c_str(), &params, &model);
+        if (load == BITNET_OK) {
+            bitnet_context_params context_params = bitnet_context_default_params();
+            const bitnet_status create = bitnet_context_create(model, &context_params, &context);
+            CHECK((create == BITNET_OK || create == BITNET_E_DEVICE_MEMORY));
+        } else {
+            CHECK(test::name_of(load) == "BITNET_E_DEVICE_MEMORY");
+        }
+        bitnet_context_free(context);
+        bitnet_model_free(model);
+        test::gpu_of_tests().fail_allocation(0);
+        CHECK(test::gpu_of_tests().allocated_bytes() == before);
+    }
+}
