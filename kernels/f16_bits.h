@@ -5,15 +5,17 @@
 
 #include <cstdint>
 
+#include "kernels/host_device.h"
+
 namespace kern {
 
-static inline uint32_t float_bits(float f) { return __builtin_bit_cast(uint32_t, f); }
+KERN_HOST_DEVICE static inline uint32_t float_bits(float f) { return __builtin_bit_cast(uint32_t, f); }
 
-static inline float float_from_bits(uint32_t u) { return __builtin_bit_cast(float, u); }
+KERN_HOST_DEVICE static inline float float_from_bits(uint32_t u) { return __builtin_bit_cast(float, u); }
 
 // NaN: the payload moves to the top of the wider mantissa and the quiet bit is set.
 // Chooses with masks, not conditions: the compiler would make branches of those, and a loop would not become vectors.
-static inline float f16_bits_to_f32(uint16_t h) {
+KERN_HOST_DEVICE static inline float f16_bits_to_f32(uint16_t h) {
     const int32_t mag = h & 0x7fff;
     const int32_t is_denormal = (mag - 0x400) >> 31;  // all ones or zero
     const int32_t is_special = (0x7bff - mag) >> 31;  // infinity, NaN
@@ -27,7 +29,7 @@ static inline float f16_bits_to_f32(uint16_t h) {
 }
 
 // Half to even; above 65519.99 infinity; NaN keeps the top ten payload bits and becomes quiet.
-static inline uint16_t f32_to_f16_bits(float f) {
+KERN_HOST_DEVICE static inline uint16_t f32_to_f16_bits(float f) {
     const uint32_t bits = float_bits(f);
     const int32_t mag = static_cast<int32_t>(bits & 0x7fffffffu);
     const int32_t is_denormal = (mag - 0x38800000) >> 31;  // below 2^-14
@@ -44,12 +46,14 @@ static inline uint16_t f32_to_f16_bits(float f) {
     return static_cast<uint16_t>(static_cast<uint32_t>(limited) | (bits >> 16 & 0x8000u));
 }
 
-static inline float bf16_bits_to_f32(uint16_t h) { return float_from_bits(static_cast<uint32_t>(h) << 16); }
+KERN_HOST_DEVICE static inline float bf16_bits_to_f32(uint16_t h) {
+    return float_from_bits(static_cast<uint32_t>(h) << 16);
+}
 
 // The one NaN that results of arithmetic have. Which payload and sign a processor makes of two NaNs or of inf - inf
 // depends on the processor and on the order a compiler gives the operands, so every kernel replaces them by this one.
 inline constexpr uint32_t kQuietNanBits = 0x7fc00000u;
 
-static inline float canonical_nan(float f) { return f == f ? f : float_from_bits(kQuietNanBits); }
+KERN_HOST_DEVICE static inline float canonical_nan(float f) { return f == f ? f : float_from_bits(kQuietNanBits); }
 
 }  // namespace kern

@@ -35,11 +35,11 @@ inline V16 v16_exp(V16 x) {
     const V16 limited = v16_min(v16_max(x, v16_set1(kLow)), v16_set1(kHigh));
     const V16 n = v16_round(v16_mul(limited, v16_set1(kLog2E)));
     const V16 r = v16_sub(v16_sub(limited, v16_mul(n, v16_set1(kLn2High))), v16_mul(n, v16_set1(kLn2Low)));
-    V16 p = v16_set1(kP[0]);
-    p = v16_add(v16_mul(p, r), v16_set1(kP[1]));
-    p = v16_add(v16_mul(p, r), v16_set1(kP[2]));
-    p = v16_add(v16_mul(p, r), v16_set1(kP[3]));
-    p = v16_add(v16_mul(p, r), v16_set1(kP[4]));
+    V16 p = v16_set1(kP0);
+    p = v16_add(v16_mul(p, r), v16_set1(kP1));
+    p = v16_add(v16_mul(p, r), v16_set1(kP2));
+    p = v16_add(v16_mul(p, r), v16_set1(kP3));
+    p = v16_add(v16_mul(p, r), v16_set1(kP4));
     const V16 y = v16_add(v16_set1(1.0f), v16_add(r, v16_mul(v16_mul(r, r), p)));
     return v16_if_number(x, v16_scale_by_power(y, n), v16_quiet_nan());
 }

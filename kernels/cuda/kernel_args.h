@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "kernels/vec_kernels.h"
+
 namespace kern::gpu {
 
 // out[i] = op(a[i], b[i]); out may be a or b.
@@ -11,6 +13,195 @@ struct BinaryArgs {
     const float* b;
     float* out;
     int64_t n;
+};
+
+// Rows of floats, the cache and attention: row_norm.cu, rope_turn.cu, rows.cu, kv_cells.cu, attend.cu.
+
+// Each part of `part` numbers by itself; weight: [part] or null. out may be x.
+struct NormArgs {
+    const float* x;
+    const float* weight;
+    float* out;
+    int64_t n_parts;
+    int64_t part;
+    float eps;
+};
+
+struct RopeTableArgs {
+    const int32_t* positions;
+    const RopeFrequency* frequencies;
+    float* out;  // [n_tokens][n_pairs] of (cos, sin)
+    int64_t n_tokens;
+    int64_t n_pairs;
+};
+
+struct RopeArgs {
+    float* x;
+    const float* table;
+    int64_t n_tokens;
+    int64_t n_head;
+    int64_t head_dim;
+    int64_t n_dims;
+    int32_t halves;  // pairs (i, i + n_dims / 2), else (2 i, 2 i + 1)
+};
+
+// out[i] = x[rows[i]]; floats, moved as bits.
+struct PickRowsArgs {
+    const uint32_t* x;
+    const int32_t* rows;
+    uint32_t* out;
+    int64_t width;
+    int64_t n;
+};
+
+struct PadArgs {
+    const uint32_t* x;
+    uint32_t* out;
+    int64_t n_rows;
+    int64_t from;
+    int64_t to;
+};
+
+// Keys or values of a layer of the cache: cell c of head h lies at base + (h * n_cells_all + c) * head_bytes, its codes
+// first, its scales at scales_at (KvType).
+struct KvRows {
+    uint8_t* base;
+    int64_t head_bytes;
+    int64_t scales_at;
+    KvType type;
+};
+
+inline KvRows kv_rows(uint8_t* base, KvType type, int64_t head_dim) {
+    const int64_t codes = type == KvType::q8_0 ? head_dim : head_dim / 2;
+    return {base, kv_head_bytes(type, head_dim), type == KvType::f16 ? 0 : codes, type};
+}
+
+struct KvStoreArgs {
+    KvRows k;
+    KvRows v;
+    const float* new_k;  // [n_tokens][n_head_kv * head_dim]
+    const float* new_v;
+    const int32_t* cells;  // [n_tokens]
+    int64_t n_cells_all;
+    int64_t n_tokens;
+    int64_t n_head_kv;
+    int64_t head_dim;
+};
+
+// staging[i], n_heads * head_bytes bytes, are the heads of cells[i]; either way.
+struct KvMoveArgs {
+    uint8_t* rows;
+    uint8_t* staging;
+    const int32_t* cells;
+    int64_t n_cells_all;
+    int64_t n_heads;
+    int64_t head_bytes;
+    int64_t n;
+    int64_t unit;  // bytes of a load: a divisor of addresses and head_bytes
+    int32_t into_cache;
+};
+
+// Attention of n_tokens tokens. A block serves the queries of tile_tokens tokens in a row and of block_heads query heads
+// of one KV head: at most kAttendQueries.
+struct GpuAttendArgs {
+    const float* q;  // [n_tokens][n_head * head_dim]
+    float* out;
+    KvRows k;
+    KvRows v;
+    // Token t sees cells[begin[t]] and the n_cells[t] - 1 behind it.
+    const int32_t* cells;
+    const int32_t* begin;
+    const int32_t* n_cells;
+    float* scores;  // [n_tokens][n_head][scores_stride]
+    int64_t scores_stride;
+    int64_t n_cells_all;
+    int64_t n_tokens;
+    int32_t n_head;
+    int32_t group;  // query heads of a KV head
+    int32_t head_dim;
+    int32_t tile_tokens;
+    int32_t block_heads;
+    int32_t block_slices;  // values: of 32 dimensions
+    int32_t wide;          // rows of the cache may be loaded 16 bytes of F16, 8 bytes of codes at a time
+    float scale;
+};
+inline constexpr int kAttendQueries = 32;
+
+// The blocks of attend_values.cu: Q queries a warp, tiles of C cells, G groups of producers that take turns.
+template <int Q, int C, int G>
+struct AttendShape {
+    static constexpr int queries = Q, cells = C, groups = G;
+
+    // Of dynamic memory, for n_slices of 32 dimensions and n_queries: see Shared there.
+    static constexpr uint32_t shared_bytes(int n_slices, int n_queries) {
+        return static_cast<uint32_t>(32 * n_queries + 4 * (2 * C * 32 * n_slices + 2 * C * n_queries + kAttendQueries));
+    }
+};
+using AttendOne = AttendShape<1, 128, 2>;  // one warp adds, four produce in each group
+using AttendFour = AttendShape<4, 32, 1>;
+using AttendEight = AttendShape<8, 32, 1>;
+// Matrix products and what belongs to them: pack_acts.cu, i2s_vec.cu, i2s_mma.cu, tq_mat.cu, dense_mat.cu, get_rows.cu.
+
+// Columns of the format "i8" (kernels/cpu/act_i8.h); the offsets are those of one column of k values.
+struct PackActsArgs {
+    const float* x;  // [n_cols][k], 16-byte aligned, k a multiple of 4
+    uint8_t* acts;
+    int64_t k;
+    int64_t column_bytes;
+    int64_t sums_offset;
+};
+
+// What every product does with its sums.
+struct MatOutput {
+    float* out;               // [n_cols][n_rows]
+    const float* row_scales;  // or null
+    int64_t n_rows;
+    int64_t n_cols;
+    float out_scale;
+};
+
+struct I2sArgs {
+    const uint8_t* codes;  // rows of row_bytes = k / 4
+    const uint8_t* acts;
+    int64_t row_bytes;
+    int64_t column_bytes;
+    float tensor_scale;
+    MatOutput output;
+};
+
+struct TqArgs {
+    const uint8_t* codes;  // 64 bytes a block, in the order of TQ2_0
+    const uint16_t* d;     // a half a block
+    const uint8_t* acts;
+    int64_t n_blocks;  // of a row
+    int64_t column_bytes;
+    int64_t sums_offset;
+    MatOutput output;
+};
+
+// The planes of weight_layouts.h, by address.
+struct PlaneAddresses {
+    const uint8_t* plane[6];
+};
+
+struct DenseArgs {
+    PlaneAddresses weights;
+    const float* x;  // [n_cols][act_stride]
+    int64_t act_stride;
+    int64_t k;
+    MatOutput output;
+};
+
+struct GetRowsArgs {
+    PlaneAddresses weights;
+    const int32_t* tokens;
+    const float* row_scales;  // or null
+    float* out;               // [n_tokens][width]
+    int64_t k;                // of a stored row
+    int64_t width;
+    int32_t type;  // kern::QuantType
+    float tensor_scale;
+    float factor;
 };
 
 }  // namespace kern::gpu

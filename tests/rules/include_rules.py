@@ -76,7 +76,7 @@ assert.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h math.h setj
 stddef.h stdint.h stdio.h stdlib.h string.h time.h uchar.h wchar.h wctype.h""".split())
 PLATFORM = set("""
 arpa/inet.h dirent.h dlfcn.h fcntl.h io.h netdb.h netinet/in.h netinet/tcp.h poll.h process.h psapi.h pthread.h sched.h sys/file.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/syscall.h
-sys/time.h sys/types.h sys/un.h sys/wait.h termios.h unistd.h windows.h""".split())
+sys/time.h sys/types.h sys/un.h sys/wait.h termios.h ucontext.h unistd.h windows.h""".split())
 INSTRUCTIONS = set("immintrin.h intrin.h cpuid.h arm_neon.h sys/auxv.h asm/hwcap.h sys/syscall.h unistd.h".split())
 # Third-party headers and the folders that may use them.
 THIRD_PARTY = {

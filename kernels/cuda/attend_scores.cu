@@ -1,0 +1,246 @@
+// The scores of attention: score = dot(k, q) * scale for every query and every cell that it sees.
+//
+// F16 keys: two threads a cell, each with eight of the sixteen lanes, so that a load of 16 bytes holds a thread's lanes and a
+// warp reads whole sectors. Both do two cells at a time and up to four queries: a key is converted once for those, a query
+// read once for both cells, and all loads of a step are on their way before the first sum.
+// Quantised keys: four threads a cell, each with a block of 32 codes; blocks are exact integers, added as floats in order.
+#include "kernels/cuda/attend_tile.h"
+
+namespace kern::gpu {
+namespace {
+
+constexpr int kThreads = 128;
+constexpr int kHalfCells = 128;  // that a block of F16 keys scores at a time
+constexpr int kCodeCells = 32;
+// Chunks of sixteen numbers whose loads fly together.
+template <bool wide>
+constexpr int kAhead = wide ? 4 : 1;
+
+GPU_FUNCTION int64_t cell_row(const GpuAttendArgs& args, const AttendBlock& block, int64_t place) {
+    return (block.kv_head * args.n_cells_all + args.cells[place]) * args.k.head_bytes;
+}
+
+// Query i's score for the cell at a place of the list, if its token sees that.
+GPU_FUNCTION void store_score(const GpuAttendArgs& args, const AttendBlock& block, int i, int64_t place, float dot) {
+    const int64_t token = block.first_token + i / block.n_heads;
+    const int64_t j = place - args.begin[token];
+    if (j >= 0 && j < args.n_cells[token]) args.scores[block.row(args, i) * args.scores_stride + j] = dot * args.scale;
+}
+
+// v16_tree over lanes of which this thread has eight and the one beside it the others.
+GPU_FUNCTION float tree_of_eight(const float (&s)[8]) {
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
+template <bool wide, int queries>
+GPU_FUNCTION void score_halves(const GpuAttendArgs& args, const AttendBlock& block, const uint8_t* (&rows)[2],
+                               const float* q, int width, int first, int64_t place, int64_t high) {
+    const int half = static_cast<int>(threadIdx.x % 2);
+    float sums[queries][2][8] = {};
+    for (int begin = 8 * half; begin < width; begin += 16 * kAhead<wide>) {
+        Bytes16 keys[kAhead<wide>][2];
+#pragma unroll
+        for (int a = 0; a < kAhead<wide>; ++a) {
+#pragma unroll
+            for (int c = 0; c < 2; ++c) keys[a][c] = load_halves<wide>(rows[c], begin + 16 * a, args.head_dim);
+        }
+#pragma unroll
+        for (int a = 0; a < kAhead<wide>; ++a) {
+            const int d = begin + 16 * a;
+            if (d >= width) break;
+            float k[2][8];
+#pragma unroll
+            for (int i = 0; i < 8; ++i) {
+                k[0][i] = half_of(keys[a][0], i);
+                k[1][i] = half_of(keys[a][1], i);
+            }
+#pragma unroll
+            for (int j = 0; j < queries; ++j) {
+                const auto* numbers = reinterpret_cast<const Floats4*>(q + (first + j) * width + d);
+                const Floats4 low = numbers[0], high4 = numbers[1];
+#pragma unroll
+                for (int i = 0; i < 8; ++i) {
+                    const float number = i < 4 ? low.f[i] : high4.f[i - 4];
+                    sums[j][0][i] = sums[j][0][i] + k[0][i] * number;
+                    sums[j][1][i] = sums[j][1][i] + k[1][i] * number;
+                }
+            }
+        }
+    }
+    // Thread 0 of the two ends the first cell, thread 1 the second: each gives the other its lanes of that one's.
+    const int64_t mine = place + 16 * half;
+#pragma unroll
+    for (int j = 0; j < queries; ++j) {
+        float s[8];
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+            const float kept = half == 0 ? sums[j][0][i] : sums[j][1][i];
+            const float given = half == 0 ? sums[j][1][i] : sums[j][0][i];
+            s[i] = kept + __shfl_xor_sync(kWholeWarp, given, 1);
+        }
+        if (mine < high) store_score(args, block, first + j, mine, tree_of_eight(s));
+    }
+}
+
+template <bool wide>
+GPU_FUNCTION void all_half_scores(const GpuAttendArgs& args, float* q) {
+    const AttendBlock block(args);
+    const int width = (args.head_dim + kLanes - 1) / kLanes * kLanes;
+    for (int i = 0; i < block.n_queries(); ++i) {
+        const float* from = args.q + block.row(args, i) * args.head_dim;
+        for (int d = static_cast<int>(threadIdx.x); d < width; d += kThreads) {
+            q[i * width + d] = d < args.head_dim ? from[d] : 0.0f;
+        }
+    }
+    __syncthreads();
+    const int in_block = static_cast<int>(threadIdx.x / kWarp) * kWarp + static_cast<int>(threadIdx.x % kWarp / 2);
+    for (AttendRun run = next_run(args, block, {}); run.n_tokens > 0; run = next_run(args, block, run)) {
+        const int64_t step = static_cast<int64_t>(gridDim.x) * kHalfCells;
+        for (int64_t at = run.low + static_cast<int64_t>(blockIdx.x) * kHalfCells; at < run.high; at += step) {
+            const int64_t place = at + in_block;
+            const uint8_t* rows[2];
+#pragma unroll
+            for (int c = 0; c < 2; ++c) {
+                const int64_t there = place + 16 * c < run.high ? place + 16 * c : run.high - 1;  // again: not stored
+                rows[c] = args.k.base + cell_row(args, block, there);
+            }
+            int i = run.token * block.n_heads;
+            const int end = i + run.n_tokens * block.n_heads;
+            for (; i + 4 <= end; i += 4) score_halves<wide, 4>(args, block, rows, q, width, i, place, run.high);
+            for (; i + 2 <= end; i += 2) score_halves<wide, 2>(args, block, rows, q, width, i, place, run.high);
+            if (i < end) score_halves<wide, 1>(args, block, rows, q, width, i, place, run.high);
+        }
+    }
+}
+
+// The codes of block b of a cell's keys, in the order of their numbers, and their scale.
+struct KeyBlock {
+    uint32_t word[8];
+    float scale;
+};
+
+template <bool four_bits, bool wide>
+GPU_FUNCTION KeyBlock load_key_block(const GpuAttendArgs& args, const uint8_t* row, int b) {
+    KeyBlock block;
+    if constexpr (four_bits) {
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+            const Bytes8 pairs = load_codes<wide>(row + 16 * b + 8 * i);
+#pragma unroll
+            for (int w = 0; w < 2; ++w) {
+                block.word[2 * i + w] = q4_low(pairs.word[w]);
+                block.word[4 + 2 * i + w] = q4_high(pairs.word[w]);
+            }
+        }
+    } else {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            const Bytes8 codes = load_codes<wide>(row + 32 * b + 8 * i);
+            block.word[2 * i] = codes.word[0];
+            block.word[2 * i + 1] = codes.word[1];
+        }
+    }
+    block.scale = half_to_float(reinterpret_cast<const uint16_t*>(row + args.k.scales_at)[b]);
+    return block;
+}
+
+// Queries as codes and scales, in the block's memory.
+struct CodedQueries {
+    int8_t* codes;  // [n_queries][head_dim]
+    float* scales;  // [n_queries][n_blocks]: 1 / factor
+    int n_blocks;
+};
+
+template <bool four_bits, bool wide, int queries>
+GPU_FUNCTION void score_codes(const GpuAttendArgs& args, const AttendBlock& block, const uint8_t* row,
+                              const CodedQueries& coded, int first, int64_t place, int64_t high) {
+    const int lane = static_cast<int>(threadIdx.x % kWarp), mine = lane % 4;
+    float sums[queries] = {};
+    for (int begin = 0; begin < coded.n_blocks; begin += 4) {
+        const int b = begin + mine;
+        const bool there = b < coded.n_blocks;  // no block: its +0 changes no sum, which is never -0
+        const KeyBlock keys = load_key_block<four_bits, wide>(args, row, there ? b : 0);
+#pragma unroll
+        for (int j = 0; j < queries; ++j) {
+            const int at = there ? b : 0;
+            const auto* codes =
+                reinterpret_cast<const Bytes16*>(coded.codes + (first + j) * args.head_dim + kWarp * at);
+            const Bytes16 low = codes[0], high16 = codes[1];
+            int dot = 0;
+#pragma unroll
+            for (int w = 0; w < 4; ++w) {
+                dot = __dp4a(static_cast<int>(keys.word[w]), static_cast<int>(low.word[w]), dot);
+                dot = __dp4a(static_cast<int>(keys.word[4 + w]), static_cast<int>(high16.word[w]), dot);
+            }
+            const float scale = coded.scales[(first + j) * coded.n_blocks + at] * keys.scale;
+            const float term = there ? static_cast<float>(dot) * scale : 0.0f;
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[j] = sums[j] + __shfl_sync(kWholeWarp, term, lane - mine + i);
+        }
+    }
+#pragma unroll
+    for (int j = 0; j < queries; ++j) {
+        if (j % 4 == mine && place < high) store_score(args, block, first + j, place, sums[j]);
+    }
+}
+
+template <bool four_bits, bool wide>
+GPU_FUNCTION void all_code_scores(const GpuAttendArgs& args, uint8_t* shared) {
+    const AttendBlock block(args);
+    const int n_blocks = args.head_dim / kWarp, n_queries = block.n_queries();
+    const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
+    const CodedQueries coded{reinterpret_cast<int8_t*>(shared),
+                             reinterpret_cast<float*>(shared + n_queries * args.head_dim), n_blocks};
+    for (int i = warp; i < n_queries * n_blocks; i += kThreads / kWarp) {
+        const int query = i / n_blocks, d = (i - query * n_blocks) * kWarp + lane;
+        const float x = args.q[block.row(args, query) * args.head_dim + d];
+        const float factor = warp_i8_factor(x);
+        coded.codes[query * args.head_dim + d] = static_cast<int8_t>(whole_code(x, factor, -127.0f, 127.0f));
+        if (lane == 0) coded.scales[i] = 1.0f / factor;
+    }
+    __syncthreads();
+    for (AttendRun run = next_run(args, block, {}); run.n_tokens > 0; run = next_run(args, block, run)) {
+        const int64_t step = static_cast<int64_t>(gridDim.x) * kCodeCells;
+        for (int64_t at = run.low + static_cast<int64_t>(blockIdx.x) * kCodeCells; at < run.high; at += step) {
+            const int64_t place = at + threadIdx.x / 4;
+            const int64_t there = place < run.high ? place : run.high - 1;  // again: not stored
+            const uint8_t* row = args.k.base + cell_row(args, block, there);
+            int i = run.token * block.n_heads;
+            const int end = i + run.n_tokens * block.n_heads;
+            for (; i + 4 <= end; i += 4) {
+                score_codes<four_bits, wide, 4>(args, block, row, coded, i, place, run.high);
+            }
+            for (; i < end; ++i) score_codes<four_bits, wide, 1>(args, block, row, coded, i, place, run.high);
+        }
+    }
+}
+
+}  // namespace
+
+// Dynamic memory: queries * (head_dim rounded up to 16) floats.
+GPU_KERNEL(attend_scores_f16, GpuAttendArgs, 128) {
+    if (args.wide) {
+        all_half_scores<true>(args, gpu_dynamic_shared<float>());
+    } else {
+        all_half_scores<false>(args, gpu_dynamic_shared<float>());
+    }
+}
+
+// Dynamic memory: queries * (head_dim bytes and a float for each 32 of them).
+GPU_KERNEL(attend_scores_q8, GpuAttendArgs, 128) {
+    if (args.wide) {
+        all_code_scores<false, true>(args, gpu_dynamic_shared<uint8_t>());
+    } else {
+        all_code_scores<false, false>(args, gpu_dynamic_shared<uint8_t>());
+    }
+}
+
+GPU_KERNEL(attend_scores_q4, GpuAttendArgs, 128) {
+    if (args.wide) {
+        all_code_scores<true, true>(args, gpu_dynamic_shared<uint8_t>());
+    } else {
+        all_code_scores<true, false>(args, gpu_dynamic_shared<uint8_t>());
+    }
+}
+
+}  // namespace kern::gpu

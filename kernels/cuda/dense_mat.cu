@@ -1,0 +1,107 @@
+// Weights that are read as floats times columns of floats: out = dot16(row, column), the sum of kernels/cpu/dense_generic.h
+// in its sixteen lanes. Two threads share a row; each has eight neighbouring lanes, sixteen bytes of F16 a load, and
+// eight sums a column. The order of each sum is fixed, so a row cannot be cut into more pieces than lanes, and tensor
+// cores cannot help; the vocabulary matrix has rows enough.
+#include "kernels/cuda/mat_output.h"
+#include "kernels/cuda/weight_readers.h"
+
+namespace kern::gpu {
+namespace {
+
+GPU_FUNCTION void add_eight(const float (&weights)[8], const float (&x)[8], float (&sums)[8]) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) sums[i] = sums[i] + weights[i] * x[i];
+}
+
+// Whole eights of a row: rows and columns begin at 16 bytes. Columns that do not exist are not read.
+template <class Type, int cols>
+GPU_FUNCTION void add_aligned(const DenseArgs& args, int64_t row, int half, const float* const (&x)[cols],
+                              float (&sums)[cols][8]) {
+    constexpr int kUnderWay = cols == 1 && Type::kPlain ? 8 : 4;  // loads of weights before the first is used
+#pragma unroll kUnderWay
+    for (int64_t i = 8 * half; i < args.k; i += 16) {
+        float weights[8];
+        read_eight(Type{}, args.weights, row * args.k + i, weights);
+#pragma unroll
+        for (int c = 0; c < cols; ++c) {
+            float values[8];
+            read_eight(ReadF32{}, PlaneAddresses{{reinterpret_cast<const uint8_t*>(x[c])}}, i, values);
+            add_eight(weights, values, sums[c]);
+        }
+    }
+}
+
+// Number by number: rows of any length.
+template <class Type, int cols>
+GPU_FUNCTION void add_unaligned(const DenseArgs& args, int64_t row, int half, const float* const (&x)[cols],
+                                float (&sums)[cols][8]) {
+    for (int64_t begin = 8 * half; begin < args.k; begin += 16) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+            if (begin + i >= args.k) continue;  // +0 would be added, which changes nothing
+            const float weight = read_one(Type{}, args.weights, row * args.k + begin + i);
+#pragma unroll
+            for (int c = 0; c < cols; ++c) sums[c][i] = sums[c][i] + weight * x[c][begin + i];
+        }
+    }
+}
+
+// Columns blockIdx.y * cols and following.
+template <class Type, int cols>
+GPU_FUNCTION void dense_mat(const DenseArgs& args) {
+    const int half = static_cast<int>(threadIdx.x % 2);
+    const int64_t row = static_cast<int64_t>(blockIdx.x) * (blockDim.x / 2) + threadIdx.x / 2;
+    const int64_t first_col = static_cast<int64_t>(blockIdx.y) * cols;
+    const float* x[cols];
+#pragma unroll
+    for (int c = 0; c < cols; ++c) {  // columns that do not exist: the last one again, and nothing is stored
+        const int64_t col = first_col + c < args.output.n_cols ? first_col + c : args.output.n_cols - 1;
+        x[c] = args.x + col * args.act_stride;
+    }
+    float sums[cols][8] = {};
+    if (row < args.output.n_rows) {
+        if constexpr (Type::kPlain) {
+            if (args.k % 8 == 0 && args.act_stride % 4 == 0) {
+                add_aligned<Type, cols>(args, row, half, x, sums);
+            } else {
+                add_unaligned<Type, cols>(args, row, half, x, sums);
+            }
+        } else {
+            add_aligned<Type, cols>(args, row, half, x, sums);
+        }
+    }
+#pragma unroll
+    for (int c = 0; c < cols; ++c) {
+        float(&lane)[8] = sums[c];
+#pragma unroll
+        for (int i = 0; i < 8; ++i) lane[i] = lane[i] + __shfl_xor_sync(~0u, lane[i], 1);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) lane[i] = lane[i] + lane[i + 4];
+        lane[0] = (lane[0] + lane[2]) + (lane[1] + lane[3]);
+        if (half == 0 && row < args.output.n_rows && first_col + c < args.output.n_cols) {
+            store_product(args.output, row, first_col + c, canonical_nan(lane[0]));
+        }
+    }
+}
+
+}  // namespace
+
+#define DENSE_KERNELS(name, Type)                                                                                      \
+    GPU_KERNEL(name##_mat_1, DenseArgs, 256) { dense_mat<Type, 1>(args); }                                             \
+    GPU_KERNEL(name##_mat_4, DenseArgs, 256) { dense_mat<Type, 4>(args); }
+
+DENSE_KERNELS(f32, ReadF32)
+DENSE_KERNELS(f16, ReadF16)
+DENSE_KERNELS(bf16, ReadBf16)
+DENSE_KERNELS(q8_0, ReadQ8_0)
+DENSE_KERNELS(q4_0, ReadQ4_0)
+DENSE_KERNELS(q4_1, ReadQ4_1)
+DENSE_KERNELS(q6_k, ReadQ6_K)
+DENSE_KERNELS(q1_0, ReadQ1_0)
+DENSE_KERNELS(q2_0, ReadQ2_0)
+DENSE_KERNELS(q2_0_g128, ReadQ2_0_G128)
+DENSE_KERNELS(iq2_s, ReadIq2_S)
+
+#undef DENSE_KERNELS
+
+}  // namespace kern::gpu
