@@ -85,6 +85,10 @@ public:
     virtual std::string problem() = 0;
     // index below device_count().
     virtual std::shared_ptr<GpuDevice> open(int32_t index) = 0;
+    // What is known of a device without opening it, where the driver tells.
+    virtual GpuInfo describe(int32_t index) { return open(index)->info(); }
+    // Why a device that is there cannot be used: "compute capability 6.1; ..."; "" when it can.
+    virtual std::string device_problem(int32_t) { return ""; }
 };
 
 }  // namespace tg

@@ -1,7 +1,12 @@
 // Devices and features: names, what there is, what it can do, as structs and as JSON.
+#include <mutex>
+#include <set>
+
 #include <nlohmann/json.hpp>
 
+#include "ggml-like/gpu/gpu_driver.h"
 #include "ggml-like/thread_limit.h"
+#include "kernels/cuda/cuda_kernel_set.h"
 #include "src/api/api_guard.h"
 #include "src/device/device_list.h"
 #include "src/device/feature_list.h"
@@ -18,11 +23,19 @@ const char* joined(std::vector<const char*> (*list)()) {
         for (const char* name : names) text += std::string(text.empty() ? "" : ", ") + name;
         return text;
     };
-    static const std::string levels = join(cpu_levels()), types = join(cpu_weight_types());
-    return (list == cpu_levels ? levels : types).c_str();
+    static const std::string levels = join(cpu_levels()), types = join(cpu_weight_types()),
+                             gpu = join(gpu_weight_types());
+    return (list == cpu_levels ? levels : list == cpu_weight_types ? types : gpu).c_str();
 }
 
-// The CPU is the only device there is in this build.
+// A driver's text for as long as the process runs.
+const char* kept(const std::string& text) {
+    static std::mutex lock;
+    static std::set<std::string> all;
+    const std::lock_guard<std::mutex> guard(lock);
+    return all.insert(text).first->c_str();
+}
+
 bitnet_device_info cpu_info() {
     bitnet_device_info info{};
     info.kind = BITNET_DEVICE_CPU;
@@ -38,8 +51,39 @@ bitnet_device_info cpu_info() {
     return info;
 }
 
-nlohmann::ordered_json memory_json() {
-    const std::optional<HostMemory> memory = host_memory();
+// The kernels are the same for all of CUDA's devices.
+bitnet_device_info cuda_info(int32_t index) {
+    const tg::GpuInfo gpu = tg::gpu_driver().describe(index);
+    bitnet_device_info info{};
+    info.kind = BITNET_DEVICE_CUDA;
+    info.index = index;
+    info.supports_f16 = info.supports_bf16 = info.supports_int8 = 1;
+    info.max_threads = gpu.n_multiprocessors * gpu.max_threads_per_multiprocessor;
+    info.compute_capability[0] = gpu.major;
+    info.compute_capability[1] = gpu.minor;
+    info.name = kept(gpu.name);
+    info.simd = "";
+    info.kernel_level = kern::kCudaLevel;
+    info.quantization = joined(gpu_weight_types);
+    return info;
+}
+
+bitnet_device_info info_of(DeviceName name) {
+    return name.kind == BITNET_DEVICE_CUDA ? cuda_info(name.index) : cpu_info();
+}
+
+std::optional<HostMemory> memory_of(DeviceName name) {
+    if (name.kind != BITNET_DEVICE_CUDA) return host_memory();
+    const tg::GpuMemory memory = tg::gpu_driver().open(name.index)->memory();
+    return HostMemory{memory.total, memory.free, 0};
+}
+
+nlohmann::ordered_json memory_json(DeviceName name) {
+    std::optional<HostMemory> memory;
+    try {
+        memory = memory_of(name);
+    } catch (const tg::Error&) {  // a GPU that is full, or does not open: not known
+    }
     if (!memory) return nullptr;
     nlohmann::ordered_json json = {{"total", memory->total_bytes},
                                    {"free", memory->free_bytes},
@@ -58,16 +102,22 @@ nlohmann::ordered_json device_json(DeviceName name) {
         json["problem"] = problem;
         return json;
     }
-    const bitnet_device_info info = cpu_info();
+    const bitnet_device_info info = info_of(name);
+    const bool cuda = name.kind == BITNET_DEVICE_CUDA;
     json["supports_f16"] = info.supports_f16 != 0;
     json["supports_bf16"] = info.supports_bf16 != 0;
     json["supports_int8"] = info.supports_int8 != 0;
     json["max_threads"] = info.max_threads;
     json["compute_capability"] = nullptr;
-    json["simd"] = cpu_levels();
+    if (cuda) {
+        json["compute_capability"] =
+            std::to_string(info.compute_capability[0]) + "." + std::to_string(info.compute_capability[1]);
+        json["model"] = info.name;
+    }
+    json["simd"] = cuda ? std::vector<const char*>() : cpu_levels();
     json["kernel_level"] = info.kernel_level;
-    json["quantization"] = cpu_weight_types();
-    json["memory"] = memory_json();
+    json["quantization"] = cuda ? gpu_weight_types() : cpu_weight_types();
+    json["memory"] = memory_json(name);
     return json;
 }
 
@@ -95,10 +145,11 @@ bitnet_status bitnet_device_format(bitnet_device_kind kind, int32_t index, char*
     });
 }
 
-size_t bitnet_device_get_count(void) { return usable_device_names().size(); }
+size_t bitnet_device_get_count(void) { return usable_devices().size(); }
 
 const char* bitnet_device_get_name(size_t index) {
-    return index < usable_device_names().size() ? usable_device_names()[index].c_str() : nullptr;
+    const std::vector<DeviceName> devices = usable_devices();
+    return index < devices.size() ? device_text(devices[index]) : nullptr;
 }
 
 bitnet_status bitnet_device_check(const char* device) {
@@ -107,8 +158,7 @@ bitnet_status bitnet_device_check(const char* device) {
 
 bitnet_status bitnet_device_get_memory(const char* device, bitnet_device_memory* out_memory) {
     return api_call(__func__, [&] {
-        require_device(device);
-        const std::optional<HostMemory> memory = host_memory();
+        const std::optional<HostMemory> memory = memory_of(require_device(device));
         if (!memory)
             throw Error(BITNET_E_UNSUPPORTED, "this operating system is not asked for its memory by this build");
         bitnet_device_memory info{};
@@ -121,18 +171,15 @@ bitnet_status bitnet_device_get_memory(const char* device, bitnet_device_memory*
 }
 
 bitnet_status bitnet_device_get_info(const char* device, bitnet_device_info* out_info) {
-    return api_call(__func__, [&] {
-        require_device(device);
-        write_info(out_info, cpu_info());
-    });
+    return api_call(__func__, [&] { write_info(out_info, info_of(require_device(device))); });
 }
 
 bitnet_status bitnet_device_get_json(char* buffer, size_t capacity, size_t* out_size) {
     return api_call(__func__, [&] {
         nlohmann::ordered_json json = {{"schema", "bitnet-devices/1"}, {"devices", nlohmann::ordered_json::array()}};
-        for (const bitnet_device_kind kind : {BITNET_DEVICE_CPU, BITNET_DEVICE_CUDA, BITNET_DEVICE_METAL}) {
-            json["devices"].push_back(device_json({kind, 0}));
-        }
+        json["devices"].push_back(device_json({BITNET_DEVICE_CPU, 0}));
+        for (const DeviceName& device : cuda_devices()) json["devices"].push_back(device_json(device));
+        json["devices"].push_back(device_json({BITNET_DEVICE_METAL, 0}));
         json["features"] = nlohmann::ordered_json::array();
         for (size_t i = 0; i < feature_count(); ++i) json["features"].push_back(feature_name(i));
         write_text(json.dump(), buffer, capacity, out_size);

@@ -11,7 +11,9 @@
 #include "bitnet.h"
 #include "ggml-like/tensor_error.h"
 #include "ggml-like/float_environment.h"
+#include "ggml-like/gpu/gpu_error.h"
 #include "src/api/last_error.h"
+#include "src/device/device_driver.h"
 
 namespace bitnet {
 
@@ -37,6 +39,16 @@ bitnet_status api_call(const char* operation, const CallSubject& subject, Body&&
     } catch (const Error& error) {
         set_last_error(error, operation, subject);
         return error.status();
+    } catch (const tg::GpuError& error) {
+        const bitnet_status status = status_of(fault_of(error.fault()), false);
+        try {
+            Error told(status, error.message());
+            if (error.needed() != 0) told = std::move(told).with_numbers(error.needed(), error.available());
+            set_last_error(told, operation, subject);
+        } catch (...) {
+            set_last_error(status, bitnet_status_text(status), operation, subject);
+        }
+        return status;
     } catch (const tg::Error& error) {
         const bitnet_status status = status_of(error.kind());
         try {

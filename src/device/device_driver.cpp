@@ -13,6 +13,18 @@ constinit std::atomic<DeviceDriver*> g_cuda_driver{nullptr};
 DeviceDriver* cuda_driver() noexcept { return g_cuda_driver.load(std::memory_order_acquire); }
 void set_cuda_driver(DeviceDriver* driver) noexcept { g_cuda_driver.store(driver, std::memory_order_release); }
 
+DeviceFault fault_of(tg::GpuFault fault) noexcept {
+    switch (fault) {
+        case tg::GpuFault::unavailable: return DeviceFault::unavailable;
+        case tg::GpuFault::out_of_memory: return DeviceFault::out_of_memory;
+        case tg::GpuFault::compute: return DeviceFault::compute;
+        case tg::GpuFault::capability: return DeviceFault::capability;
+        case tg::GpuFault::sync: return DeviceFault::sync;
+        case tg::GpuFault::other: break;
+    }
+    return DeviceFault::other;
+}
+
 bitnet_status status_of(DeviceFault fault, bool quantizing) noexcept {
     switch (fault) {
         case DeviceFault::none: return BITNET_OK;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "bitnet.h"
+#include "ggml-like/gpu/gpu_error.h"
 
 namespace bitnet {
 
@@ -88,6 +89,8 @@ public:
 DeviceDriver* cuda_driver() noexcept;
 void set_cuda_driver(DeviceDriver* driver) noexcept;
 
+// What the tensor layer calls it.
+DeviceFault fault_of(tg::GpuFault fault) noexcept;
 // The status of a fault: one of the -800s, or of the quantiser's own when a quantisation met it.
 bitnet_status status_of(DeviceFault fault, bool quantizing) noexcept;
 

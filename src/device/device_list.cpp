@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "ggml-like/gpu/gpu_driver.h"
+#include "ggml-like/gpu/gpu_weights.h"
 #include "kernels/cpu/kernel_select.h"
+#include "kernels/cuda/weight_layouts.h"
 #include "src/base/environment.h"
 #include "src/base/error.h"
 
@@ -18,24 +21,41 @@ void for_each_runnable(Use&& use) {
 
 }  // namespace
 
-const std::vector<DeviceName>& usable_devices() {
-    static const std::vector<DeviceName> devices = {{BITNET_DEVICE_CPU, 0}};
+std::vector<DeviceName> usable_devices() {
+    std::vector<DeviceName> devices;
+    for (const DeviceName& device : cuda_devices()) {
+        if (device_problem(device).empty()) devices.push_back(device);
+    }
+    devices.push_back({BITNET_DEVICE_CPU, 0});
     return devices;
 }
 
-const std::vector<std::string>& usable_device_names() {
-    static const std::vector<std::string> names = [] {
-        std::vector<std::string> all;
-        for (const DeviceName& device : usable_devices()) all.push_back(format_device_name(device));
-        return all;
-    }();
-    return names;
+std::vector<DeviceName> cuda_devices() {
+    std::vector<DeviceName> devices;
+    const int32_t count = std::clamp(tg::gpu_driver().device_count(), 1, kMaxDeviceIndex + 1);
+    for (int32_t index = 0; index < count; ++index) devices.push_back({BITNET_DEVICE_CUDA, index});
+    return devices;
+}
+
+const char* device_text(DeviceName name) {
+    return name.kind == BITNET_DEVICE_CUDA ? tg::gpu_device_name(name.index) : device_kind_name(name.kind);
 }
 
 std::string device_problem(DeviceName name) {
-    const std::vector<DeviceName>& devices = usable_devices();
-    if (name.kind == BITNET_DEVICE_AUTO || std::find(devices.begin(), devices.end(), name) != devices.end()) return "";
-    return format_device_name(name) + ": not built into this library";
+    if (name.kind == BITNET_DEVICE_AUTO || name.kind == BITNET_DEVICE_CPU) return "";
+    std::string problem = "not built into this library";
+    if (name.kind == BITNET_DEVICE_CUDA) {
+        tg::GpuDriver& driver = tg::gpu_driver();
+        const int32_t count = driver.device_count();
+        if (name.index < count) {
+            problem = driver.device_problem(name.index);
+            if (problem.empty()) return "";
+        } else if (problem = driver.problem(); problem.empty()) {
+            problem = "there " + std::string(count == 1 ? "is 1 device" : "are " + std::to_string(count) + " devices") +
+                      ", numbered from 0";
+        }
+    }
+    return format_device_name(name) + ": " + problem;
 }
 
 DeviceName require_device_name(std::string_view text) {
@@ -78,6 +98,15 @@ std::vector<const char*> cpu_weight_types() {
     for (int i = 0; i < kern::kQuantTypeCount; ++i) {
         const char* name = kern::quant_type_info(static_cast<kern::QuantType>(i)).name;
         if (cpu_multiplies(name)) types.push_back(name);
+    }
+    return types;
+}
+
+std::vector<const char*> gpu_weight_types() {
+    std::vector<const char*> types;
+    for (int i = 0; i < kern::kQuantTypeCount; ++i) {
+        const auto type = static_cast<kern::QuantType>(i);
+        if (kern::gpu::gpu_has_type(type)) types.push_back(kern::quant_type_info(type).name);
     }
     return types;
 }

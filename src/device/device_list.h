@@ -1,4 +1,4 @@
-// Which devices this library can compute on here, and what the CPU among them can do.
+// Which devices this library can compute on here, and what they can do.
 #pragma once
 
 #include <string>
@@ -9,11 +9,15 @@
 
 namespace bitnet {
 
-// The best first; "auto" is the first one.
-const std::vector<DeviceName>& usable_devices();
-const std::vector<std::string>& usable_device_names();
+// The best first; "auto" is the first one: CUDA's in the driver's order, then the CPU.
+std::vector<DeviceName> usable_devices();
+// Every CUDA device that there is, usable or not; the first where there is none.
+std::vector<DeviceName> cuda_devices();
+// A device's name; static storage.
+const char* device_text(DeviceName name);
 
-// Why a device cannot be used: "metal: not built into this library"; "" when it can.
+// Why a device cannot be used: "metal: not built into this library", "cuda:0: libcuda.so.1 is not installed; ..."; "" when it
+// can.
 std::string device_problem(DeviceName name);
 
 // The device that a text names, whether it is there or not. Throws BITNET_E_CONFIG for a text that names none.
@@ -31,5 +35,7 @@ std::vector<const char*> cpu_weight_types();
 // Whether some kernel that runs here multiplies weights of this type, or packs activations in this format ("i8").
 bool cpu_multiplies(std::string_view type);
 bool cpu_packs(std::string_view activation_format);
+// Types of weights that lie on a GPU as they are; static storage.
+std::vector<const char*> gpu_weight_types();
 
 }  // namespace bitnet

@@ -166,11 +166,12 @@ TEST_CASE("the JSON lists every device, with abilities or with the reason, and t
     CHECK(text.find('\n') == std::string::npos);
     const nlohmann::json json = nlohmann::json::parse(text);
     CHECK(json["schema"] == "bitnet-devices/1");
-    std::set<std::string> kinds;
+    std::set<std::string> names, kinds;
     for (const nlohmann::json& device : json["devices"]) {
         const std::string name = device["name"];
         CAPTURE(name);
-        CHECK(kinds.insert(device["kind"].get<std::string>()).second);
+        CHECK(names.insert(name).second);
+        kinds.insert(device["kind"].get<std::string>());
         CHECK((bitnet_device_check(name.c_str()) == BITNET_OK) == device["available"].get<bool>());
         CHECK(device.contains("problem") == !device["available"].get<bool>());
     }

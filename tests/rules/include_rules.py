@@ -94,6 +94,7 @@ THIRD_PARTY = {
     "seccomp.h": ("server/core",),
     "linux/landlock.h": ("server/core",),
     "sys/prctl.h": ("server/core",),
+    "cuda.h": ("tests/ggml-like",),
     "cuda": ("kernels/cuda",),
 }
 # Kernels are bytes in, numbers out: no allocation, threads, input or output, exceptions.
