@@ -283,6 +283,7 @@ void GpuBackend::copy_external(const Graph& graph, const RunInputs& inputs, size
         if (id == kNoValue || graph.value(id).home != Home::external) continue;
         const Value& value = graph.value(id);
         const int64_t rows = value.rows == Rows::tokens ? inputs.n_tokens : inputs.n_outputs;
+        if (rows == 0) continue;
         stream_->copy_out(inputs.external[value.external_slot], values_[static_cast<size_t>(id)],
                           static_cast<size_t>(rows * value.width) * sizeof(float));
     }
@@ -297,7 +298,7 @@ TraceRow GpuBackend::trace_row(const Graph& graph, const Node& node, const RunIn
     if (node.output == kNoValue || graph.value(node.output).type != ValueType::f32) return row;
     const int64_t width = graph.value(node.output).width;
     traced_.resize(static_cast<size_t>(row.rows * width));
-    stream_->copy_out(traced_.data(), values_[static_cast<size_t>(node.output)], traced_.size() * sizeof(float));
+    if (row.rows != 0) stream_->copy_out(traced_.data(), values_[static_cast<size_t>(node.output)], traced_.size() * sizeof(float));
     finish_trace_row(graph, node, traced_.data(), trace, row);
     return row;
 }
@@ -322,10 +323,20 @@ RunResult GpuBackend::run_nodes(Clock::time_point until, RunCursor& cursor, cons
         const Node& node = graph.nodes()[cursor.node];
         const Clock::time_point begin = Clock::now();
         log.begin(node.op);
-        kOps[static_cast<int>(node.op)].launch({graph, node, inputs, gathered_, *weights_, *stream_,
-                                                frequencies_of(graph, node), values_.data(),
-                                                reinterpret_cast<const int32_t*>(numbers_.data()), scores_.floats(),
-                                                static_cast<int64_t>(scores_.size() / sizeof(float))});
+        const GpuStep step{graph,
+                           node,
+                           inputs,
+                           gathered_,
+                           *weights_,
+                           *stream_,
+                           frequencies_of(graph, node),
+                           values_.data(),
+                           reinterpret_cast<const int32_t*>(numbers_.data()),
+                           scores_.floats(),
+                           static_cast<int64_t>(scores_.size() / sizeof(float))};
+        if (step.rows(node.output != kNoValue ? node.output : node.inputs[0]) != 0) {
+            kOps[static_cast<int>(node.op)].launch(step);
+        }
         if (measured || in_pieces) stream_->synchronize();
         if (trace != nullptr) {
             const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ggml-like/arena.h"
+#include "ggml-like/gpu/gpu_error.h"
 #include "kernels/cpu/act_i8.h"
 #include "kernels/cuda/weight_layouts.h"
 
@@ -22,9 +23,11 @@ GpuMemoryBlock::GpuMemoryBlock(std::shared_ptr<GpuDevice> device, size_t n_bytes
     : device_(std::move(device)), size_(n_bytes) {
     try {
         data_ = device_->allocate(std::max<size_t>(n_bytes, 1), what);
+    } catch (const GpuError&) {
+        throw;
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::out_of_memory) throw;
-        throw Error(ErrorKind::device_memory, error.message());  // the host has enough
+        throw GpuError(GpuFault::out_of_memory, error.message());  // the host has enough
     }
 }
 
@@ -52,8 +55,7 @@ const char* gpu_device_name(int32_t index) {
 }
 
 uint64_t gpu_weight_bytes(const Weight& weight) {
-    const uint64_t scales = weight.row_scales != nullptr ? static_cast<uint64_t>(weight.n_rows) * sizeof(float) : 0;
-    return static_cast<uint64_t>(kern::gpu::weight_planes(weight.type, weight.padded_k(), weight.n_rows).bytes) + scales;
+    return static_cast<uint64_t>(kern::gpu::weight_planes(weight.type, weight.padded_k(), weight.n_rows).bytes);
 }
 
 GpuWeights::GpuWeights(std::shared_ptr<GpuDevice> device) : device_(std::move(device)), stream_(device_->make_stream()) {}

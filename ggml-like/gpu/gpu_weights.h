@@ -68,7 +68,7 @@ private:
     uint64_t bytes_ = 0;
 };
 
-// What a weight takes on a device, row scales included.
+// What a weight takes on a device, without the scales of its rows.
 uint64_t gpu_weight_bytes(const Weight& weight);
 
 }  // namespace tg

@@ -158,7 +158,7 @@ WeightPlan read_header(const GgufFile& file, const LoadOptions& options, Model& 
 void count_norms(const TensorPlacer& placer, Model& model) {
     for (const TensorPlacer::PlacedNorm& placed : placer.norms()) {
         if (placed.norm == nullptr) continue;
-        const uint64_t bytes = placed.norm->size() * sizeof(float);
+        const uint64_t bytes = norm_bytes(placed, model);
         model.owned_bytes += bytes;
         model.bytes_by_role[tensor_role(placed.tensor->name)] += bytes;
     }
@@ -224,6 +224,7 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
         if (model.gpu == nullptr) kernels.check(*placed.weight);
         // As in the plan, unless the check has just replaced a kernel.
         const PlannedWeight planned = plan_weight(placer, placed, model, options.arm_order);
+        if (model.gpu != nullptr) model.owned_bytes += planned.packed_bytes;
         if (model.gpu != nullptr) {
             placed.weight->kernel = &model.kernels.for_type(placed.weight->type);
             gpu.matrix(*placed.weight);
@@ -243,7 +244,6 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
         done += placed.tensor->n_bytes;
     }
     for (const tg::Arena& arena : model.owned) model.owned_bytes += arena.size();
-    if (model.gpu != nullptr) model.owned_bytes += model.gpu->bytes();
     if (model.screen != nullptr) {
         fill_screen(placer, options, pool, model);
         kernels.check(*model.screen);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/ternary_dialects.h"
+
 namespace bitnet {
 
 PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed& placed, const Model& model,
@@ -14,6 +16,8 @@ PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed
     PlannedWeight weight;
     if (model.gpu_index >= 0) {  // all of it goes there, nothing stays
         weight.packed_bytes = tg::gpu_weight_bytes(*placed.weight);
+        // Whether rows share their scale is seen when they are read.
+        if (kern::dialect_has_row_scales(tensor.type)) weight.packed_bytes += static_cast<uint64_t>(tensor.n_rows()) * sizeof(float);
         if (!in_place) weight.copy_bytes = TensorPlacer::copy_bytes(tensor);
         weight.passing_bytes = placer.passing_bytes(tensor);
         return weight;
@@ -26,12 +30,17 @@ PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed
     return weight;
 }
 
+uint64_t norm_bytes(const TensorPlacer::PlacedNorm& placed, const Model& model) {
+    const bool twice = model.gpu_index >= 0 && placed.norm != &model.weights.rope_freqs;  // here and there
+    return static_cast<uint64_t>(placed.tensor->ne[0]) * sizeof(float) * (twice ? 2 : 1);
+}
+
 WeightPlan plan_weights(const TensorPlacer& placer, const Model& model, bool arm_order) {
     // No sum can overflow: the file holds every tensor, and a packed one is at most a few times as large.
     WeightPlan plan;
     for (const TensorPlacer::PlacedNorm& placed : placer.norms()) {
         if (placed.norm == nullptr) continue;  // a number inside its weight
-        const uint64_t bytes = static_cast<uint64_t>(placed.tensor->ne[0]) * sizeof(float);
+        const uint64_t bytes = norm_bytes(placed, model);
         plan.owned_bytes += bytes;
         plan.by_role[tensor_role(placed.tensor->name)] += bytes;
     }

@@ -28,6 +28,8 @@ struct WeightPlan {
 // One of the placer's weights, with the kernels that the model has now.
 PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed& placed, const Model& model,
                           bool arm_order);
+// One of the placer's vectors, on every device that has it.
+uint64_t norm_bytes(const TensorPlacer::PlacedNorm& placed, const Model& model);
 // The placer has placed all tensors of the model, whose kernels are chosen.
 WeightPlan plan_weights(const TensorPlacer& placer, const Model& model, bool arm_order);
 

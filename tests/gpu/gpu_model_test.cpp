@@ -60,6 +60,7 @@ TEST_CASE("a state saved on one device goes on on the other, with quantised cach
         CAPTURE(int(type));
         const auto tweak = [type](bitnet_context_params& params) {
             small(params);
+            params.n_seq_max = 2;
             params.type_k = params.type_v = type;
         };
         const test::ModelHandle cpu = test::load_model(path, on("cpu")), gpu = test::load_model(path, on("cuda:1"));
@@ -130,7 +131,7 @@ TEST_CASE("a device that fails leaves the sequences as they were, and its memory
         test::decode(context, {1, 2, 3});
         device.set_fault({.at = at, .after = 0, .kind = tg::ErrorKind::device});
         CHECK(test::name_of(bitnet_context_decode_tokens(context.get(), 0, next.data(), next.size())) == "BITNET_E_DEVICE");
-        CHECK(test::last_error().find("cuda:0") != std::string::npos);
+        CHECK(test::last_error().find("virtual") != std::string::npos);
         CHECK(bitnet_sequence_get_end(context.get(), 0) == 3);
         device.clear_fault();
         test::decode(context, next);
