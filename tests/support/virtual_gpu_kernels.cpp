@@ -1,8 +1,8 @@
 // Every GPU kernel as C++ for the CPU that plays the grid: one include a file of kernels/cuda, and the table of them all.
-#include "kernels/cuda/elementwise.cu"
-#include "kernels/cuda/grid_lang.h"
-#include "kernels/cuda/kernel_ids.h"
 #include "tests/support/virtual_gpu.h"
+
+// Behind the standard library's headers, which would not like CUDA's words.
+#include "kernels/cuda/elementwise.cu"
 
 namespace test {
 namespace {
