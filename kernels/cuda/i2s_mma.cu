@@ -22,14 +22,14 @@ GPU_FUNCTION int mma_source_of(int piece) {
 
 template <int warps_m, int warps_k, int tiles_m, int tiles_n>
 GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
-    constexpr int kThreads = 32 * warps_m * warps_k;
+    constexpr int kBlockThreads = 32 * warps_m * warps_k;
     constexpr int kRows = 16 * tiles_m;  // of a warp
     constexpr int kCols = 8 * tiles_n;
     constexpr int kPieces = warps_k * kCols * kStepActs / 16;
-    constexpr int kPiecesEach = kPieces / kThreads;
-    constexpr int kColsAtOnce = kThreads / 16;  // 16 threads stage a column's step
+    constexpr int kPiecesEach = kPieces / kBlockThreads;
+    constexpr int kColsAtOnce = kBlockThreads / 16;  // 16 threads stage a column's step
     constexpr int kPiecesOfStep = kCols / kColsAtOnce;
-    static_assert(kPieces % kThreads == 0 && kCols % kColsAtOnce == 0);
+    static_assert(kPieces % kBlockThreads == 0 && kCols % kColsAtOnce == 0);
     constexpr int kSums = tiles_m * tiles_n * 4;
     constexpr int kStagedBytes = warps_k * kCols * kStepActsApart;
     static_assert(kStagedBytes <= 48 * 1024 && (warps_k - 1) * warps_m * 32 * kSums * 4 <= kStagedBytes);
@@ -87,7 +87,7 @@ GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
         __syncthreads();  // nobody reads the step before any more
 #pragma unroll
         for (int i = 0; i < kPiecesEach; ++i) {
-            const int piece = thread + i * kThreads;
+            const int piece = thread + i * kBlockThreads;
             store16(staged + piece / 16 * kStepActsApart + piece % 16 * 16, pieces[i]);
         }
         __syncthreads();
