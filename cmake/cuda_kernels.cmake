@@ -4,7 +4,8 @@
 set(BITNET_CUDA_ARCHITECTURES 75 80 86 89 90 100 CACHE STRING "Compute capabilities that the GPU kernels are compiled for")
 mark_as_advanced(BITNET_CUDA_ARCHITECTURES)
 
-find_program(BITNET_NVCC NAMES "$ENV{CUDACXX}" nvcc HINTS $ENV{CUDA_PATH}/bin /usr/local/cuda/bin DOC "The CUDA compiler")
+find_program(BITNET_NVCC NAMES "$ENV{CUDACXX}" nvcc HINTS $ENV{CUDA_PATH}/bin /usr/local/cuda/bin
+    ${PROJECT_SOURCE_DIR}/build/nvcc/nvidia/cu13/bin DOC "The CUDA compiler")
 mark_as_advanced(BITNET_NVCC)
 if(NOT EXISTS "${BITNET_NVCC}")
     message(FATAL_ERROR "BITNET_CUDA: nvcc not found. Install the CUDA toolkit, 12.8 or later "

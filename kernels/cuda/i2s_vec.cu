@@ -1,4 +1,4 @@
-// I2_S times up to eight columns of int8 activations, in the file's own layout: bound by the codes' memory, which is read
+// I2_S times up to four columns of int8 activations, in the file's own layout: bound by the codes' memory, which is read
 // once, 16 bytes a lane, 128 bytes of a row by the eight lanes that share it, several such loads under way before the
 // first is used. The four bytes at p of a block are, shifted and masked, the codes of weights p.., 32 + p.., 64 + p..
 // and 96 + p.., so __dp4a multiplies them with four neighbouring activations. Sums are exact integers in any order.
@@ -94,6 +94,5 @@ GPU_FUNCTION void i2s_vec(const I2sArgs& args) {
 GPU_KERNEL(i2s_vec_1, I2sArgs, 256) { i2s_vec<1, 1, 8>(args); }
 GPU_KERNEL(i2s_vec_2, I2sArgs, 256) { i2s_vec<2, 1, 8>(args); }
 GPU_KERNEL(i2s_vec_4, I2sArgs, 256) { i2s_vec<4, 2, 4>(args); }
-GPU_KERNEL(i2s_vec_8, I2sArgs, 256) { i2s_vec<8, 2, 4>(args); }
 
 }  // namespace kern::gpu
