@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "ggml-like/gpu/gpu_driver.h"
 #include "ggml-like/tensor_error.h"
 #include "src/base/error.h"
 #include "src/base/kernel_choice.h"
@@ -46,7 +47,7 @@ GpuError device_error(const DeviceResult& result, bool quantizing, const std::st
 
 DeviceResult open_cuda(int32_t index, std::unique_ptr<Device>* out) {
     DeviceDriver* driver = cuda_driver();
-    if (driver == nullptr) return {DeviceFault::unavailable, "this build has no CUDA backend", 0, 0};
+    if (driver == nullptr) return {DeviceFault::unavailable, tg::gpu_driver().problem(), 0, 0};
     const int32_t count = driver->device_count();
     if (index >= count)
         return {DeviceFault::unavailable, "the driver finds " + std::to_string(count) + " devices", 0, 0};
@@ -110,7 +111,9 @@ void Quantizer::run(Work work, uint64_t n_operations, OnGpu&& on_gpu, OnCpu&& on
     bool on_device = gpu_active();
     if (on_device) {
         const DeviceResult result = on_gpu(*device_);
-        if (result.fault != DeviceFault::none) {
+        if (result.fault == DeviceFault::unsupported && target_ == "auto") {
+            on_device = false;  // nobody asked for the GPU: the best device for this is the CPU
+        } else if (result.fault != DeviceFault::none) {
             const GpuError error = device_error(result, work == Work::quantization, device_name_);
             if (!allow_fallback_) {
                 const std::lock_guard<std::mutex> lock(state_);

@@ -329,7 +329,7 @@ TEST_CASE("kernels that do not fit the device or the driver, or lack one, do not
     CHECK(error_with("cuDevicePrimaryCtxRetain", 1).fault() == tg::GpuFault::unavailable);
     CHECK(has(error_with("cuModuleGetFunction", 1), "cuModuleGetFunction: CUDA_ERROR_INVALID_VALUE"));
     fake.missing_kernel = "bitnet_add";
-    CHECK(has(error_with("none", 0), "the module has no kernel bitnet_add"));
+    CHECK(has(error_with("none", 0), "the library's kernels lack bitnet_add"));
     fake.missing_kernel.clear();
     driver.open(0)->memory();
 }
