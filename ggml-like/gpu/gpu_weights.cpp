@@ -19,7 +19,14 @@ constexpr int64_t kPackBytes = int64_t{8} << 20;
 }  // namespace
 
 GpuMemoryBlock::GpuMemoryBlock(std::shared_ptr<GpuDevice> device, size_t n_bytes, const char* what)
-    : device_(std::move(device)), data_(device_->allocate(std::max<size_t>(n_bytes, 1), what)), size_(n_bytes) {}
+    : device_(std::move(device)), size_(n_bytes) {
+    try {
+        data_ = device_->allocate(std::max<size_t>(n_bytes, 1), what);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::out_of_memory) throw;
+        throw Error(ErrorKind::device_memory, error.message());  // the host has enough
+    }
+}
 
 GpuMemoryBlock::~GpuMemoryBlock() {
     if (data_ != nullptr) device_->release(data_);

@@ -8,7 +8,9 @@
 
 #define KERN_HOST_DEVICE
 #define GPU_FUNCTION static inline
-#define GPU_KERNEL(name, Args, max_threads) static void bitnet_##name([[maybe_unused]] const Args& args)
+#define GPU_KERNEL(name, Args, max_threads)                                                                            \
+    [[maybe_unused]] static constexpr unsigned bitnet_##name##_max_threads = max_threads;                              \
+    static void bitnet_##name([[maybe_unused]] const Args& args)
 // One block runs on a host thread at a time. Not cleared between blocks, as on a GPU.
 #define __shared__ static thread_local
 #define __align__(n) alignas(n)

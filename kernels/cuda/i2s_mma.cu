@@ -33,7 +33,7 @@ GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
     constexpr int kSums = tiles_m * tiles_n * 4;
     constexpr int kStagedBytes = warps_k * kCols * kStepActsApart;
     static_assert(kStagedBytes <= 48 * 1024 && (warps_k - 1) * warps_m * 32 * kSums * 4 <= kStagedBytes);
-    __shared__ __align__(16) uint8_t staged[kStagedBytes];
+    __align__(16) __shared__ uint8_t staged[kStagedBytes];
 
     const int thread = static_cast<int>(threadIdx.x);
     const int warp_m = thread / 32 % warps_m;

@@ -118,41 +118,52 @@ TEST_CASE("what a device cannot do is said before anything is done") {
 
 TEST_CASE("a device that fails leaves the sequences as they were, and its memory is given back") {
     const std::string path = test::golden_model("b158-i2s");
-    const uint64_t before = test::gpu_of_tests().allocated_bytes();
-    {
+    test::VirtualDevice& device = test::gpu_of_tests().device(0);
+    const uint64_t before = device.counters().used_bytes;
+    const test::ModelHandle cpu = test::load_model(path, on("cpu"));
+    const Tokens next = {4, 5};
+    for (const test::FaultPoint at : {test::FaultPoint::launch, test::FaultPoint::copy_in, test::FaultPoint::copy_out,
+                                      test::FaultPoint::synchronize}) {
+        CAPTURE(int(at));
         const test::ModelHandle model = test::load_model(path, on("cuda:0"));
         const test::ContextHandle context = test::make_context(model, small);
         test::decode(context, {1, 2, 3});
-        const Tokens next = {4, 5};
-        for (const int n : {1, 7, 20}) {
-            CAPTURE(n);
-            test::gpu_of_tests().fail_launch(n);
-            CHECK(bitnet_context_decode_tokens(context.get(), 0, next.data(), next.size()) == BITNET_E_DEVICE);
-            CHECK(test::last_error().find("cuda:0") != std::string::npos);
-            CHECK(bitnet_sequence_get_end(context.get(), 0) == 3);
-        }
+        device.set_fault({.at = at, .after = 0, .kind = tg::ErrorKind::device});
+        CHECK(test::name_of(bitnet_context_decode_tokens(context.get(), 0, next.data(), next.size())) == "BITNET_E_DEVICE");
+        CHECK(test::last_error().find("cuda:0") != std::string::npos);
+        CHECK(bitnet_sequence_get_end(context.get(), 0) == 3);
+        device.clear_fault();
         test::decode(context, next);
-        const test::ModelHandle cpu = test::load_model(path, on("cpu"));
         CHECK(test::same_bits(test::copy_logits(context, model), test::fresh_logits(cpu, {1, 2, 3, 4, 5}, small)));
     }
-    CHECK(test::gpu_of_tests().allocated_bytes() == before);
-    for (int n = 1; n <= 30; n += 3) {  // loading and making a context, out of memory at each place
+    CHECK(device.counters().used_bytes == before);
+}
+
+TEST_CASE("a device whose memory is too small is said so wherever it ends, and keeps nothing") {
+    const std::string path = test::golden_model("b158-i2s");
+    test::VirtualDevice& device = test::gpu_of_tests().device(0);
+    const uint64_t before = device.counters().used_bytes;
+    bool whole = false;
+    for (uint64_t n = 0; !whole && n < 500; ++n) {
         CAPTURE(n);
-        test::gpu_of_tests().fail_allocation(n);
+        device.set_fault({.at = test::FaultPoint::allocate, .after = n, .kind = tg::ErrorKind::out_of_memory});
         const bitnet_model_params params = test::model_params(on("cuda:0"));
         bitnet_model* model = nullptr;
         bitnet_context* context = nullptr;
-        const bitnet_status load = bitnet_model_load(path.c_str(), &params, &model);
-        if (load == BITNET_OK) {
+        bitnet_status status = bitnet_model_load(path.c_str(), &params, &model);
+        if (status == BITNET_OK) {
             bitnet_context_params context_params = bitnet_context_default_params();
-            const bitnet_status create = bitnet_context_create(model, &context_params, &context);
-            CHECK((create == BITNET_OK || create == BITNET_E_DEVICE_MEMORY));
-        } else {
-            CHECK(test::name_of(load) == "BITNET_E_DEVICE_MEMORY");
+            small(context_params);
+            status = bitnet_context_create(model, &context_params, &context);
         }
+        const bitnet_token token = 1;
+        if (status == BITNET_OK) status = bitnet_context_decode_tokens(context, 0, &token, 1);
+        whole = status == BITNET_OK;
+        CHECK((whole || status == BITNET_E_DEVICE_MEMORY));
+        device.clear_fault();
         bitnet_context_free(context);
         bitnet_model_free(model);
-        test::gpu_of_tests().fail_allocation(0);
-        CHECK(test::gpu_of_tests().allocated_bytes() == before);
+        CHECK(device.counters().used_bytes == before);
     }
+    CHECK(whole);
 }
