@@ -251,6 +251,7 @@ TEST_CASE("params_init writes the defaults into as many bytes as the caller has"
     check_init(bitnet_synthetic_params_init);
     check_init(bitnet_limits_params_init);
     check_init(bitnet_kernel_run_init);
+    check_init(bitnet_cuda_work_init);
 }
 
 TEST_CASE("the inline helpers give what the functions give") {

@@ -77,7 +77,7 @@ TEST_CASE("no room is an error of its own kind, before any work, with what was a
     Opened opened;
     uint8_t* const most = opened.device->allocate(size_t{60} << 20, "weights");
     const tg::GpuError error = error_of([&] { opened.device->allocate(size_t{5} << 20, "the KV cache"); });
-    CHECK(error.kind() == tg::ErrorKind::out_of_memory);
+    CHECK(error.kind() == tg::ErrorKind::device_memory);
     CHECK(error.fault() == tg::GpuFault::out_of_memory);
     CHECK(error.needed() == size_t{5} << 20);
     CHECK(error.available() == size_t{4} << 20);
