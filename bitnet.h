@@ -1457,8 +1457,8 @@ BITNET_API bitnet_status bitnet_device_parse(const char *text, bitnet_device_kin
 BITNET_API bitnet_status bitnet_device_format(bitnet_device_kind kind, int32_t index, char *buffer, size_t capacity,
                                               size_t *out_size);
 
-/* The devices that can compute here, the best first, by index; NULL past the end. CUDA's devices come before the CPU, in the
- * driver's order. Static storage. */
+/* The devices that can compute here, by index; NULL past the end: the CPU, which "auto" takes, then CUDA's in the driver's
+ * order. Static storage. */
 BITNET_API size_t bitnet_device_get_count(void);
 BITNET_API const char *bitnet_device_get_name(size_t index);
 /* BITNET_OK where the device (NULL: "auto") can be used; BITNET_E_DEVICE_NOT_AVAILABLE with the reason, for example
@@ -1703,7 +1703,7 @@ typedef struct bitnet_quantizer bitnet_quantizer;
 typedef struct bitnet_quantizer_params {
     uint32_t struct_size;
     int32_t allow_fallback; /* 1 (default): what the device cannot do runs on the CPU, counted and logged; 0: it fails */
-    const char *device;     /* as in section 18; NULL, "auto": a GPU that works for what it can do, else the CPU */
+    const char *device;     /* as in section 18; NULL, "auto": the CPU */
     double min_accuracy;    /* percent; quantising to less is BITNET_E_QUANT_ACCURACY. Default 0: not measured */
     int32_t n_threads;      /* of products; 0 (default): $BITNET_NUM_THREADS or bitnet_cpu_get_thread_limit() */
     const char *kernel;     /* as bitnet_model_params.kernel */
@@ -1711,8 +1711,8 @@ typedef struct bitnet_quantizer_params {
 } bitnet_quantizer_params;
 BITNET_API void bitnet_quantizer_params_init(bitnet_quantizer_params *params, uint32_t struct_size);
 
-/* Creates a quantiser. On a GPU it multiplies; quantising itself is the CPU's, which "auto" takes for it and "cuda:0" falls back
- * to where that is allowed.
+/* Creates a quantiser. On a GPU, "cuda:0", it multiplies; quantising itself is the CPU's, where it falls back to if that is
+ * allowed.
  * Returns  BITNET_E_CONFIG (a parameter), BITNET_E_DEVICE_CAPABILITY (the kernel), and without fallback
  *          BITNET_E_DEVICE_NOT_AVAILABLE, _MEMORY, _COMPUTE, _FALLBACK, _CAPABILITY, _SYNC or BITNET_E_DEVICE: why the
  *          device does not open. */

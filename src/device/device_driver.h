@@ -81,6 +81,7 @@ class DeviceDriver {
 public:
     virtual ~DeviceDriver() = default;
     virtual int32_t device_count() = 0;  // 0 where the machine has none
+    virtual bool chosen_by_auto() { return true; }
     // index is below device_count().
     virtual DeviceResult open(int32_t index, std::unique_ptr<Device>* out_device) = 0;
 };

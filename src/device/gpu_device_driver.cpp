@@ -53,6 +53,8 @@ public:
         result_of([&] { count = tg::gpu_driver().device_count(); });
         return count;
     }
+    // No GPU has confirmed its products yet: those who ask for it get it.
+    bool chosen_by_auto() override { return false; }
     DeviceResult open(int32_t index, std::unique_ptr<Device>* out_device) override {
         return result_of([&] { *out_device = std::make_unique<MatmulDevice>(tg::gpu_driver().open(index)); });
     }

@@ -76,7 +76,10 @@ void Quantizer::open_device(const QuantizerConfig& config) {
     if (name.kind == BITNET_DEVICE_CPU) return;
     const bool automatic = name.kind == BITNET_DEVICE_AUTO;
     // A machine without any GPU is no failure when the choice is ours.
-    if (automatic && (cuda_driver() == nullptr || cuda_driver()->device_count() <= 0)) return;
+    if (automatic) {
+        DeviceDriver* const driver = cuda_driver();
+        if (driver == nullptr || driver->device_count() <= 0 || !driver->chosen_by_auto()) return;
+    }
     if (automatic) name = {BITNET_DEVICE_CUDA, 0};
     device_name_ = format_device_name(name);
     if (!automatic) target_ = device_name_;
@@ -111,9 +114,7 @@ void Quantizer::run(Work work, uint64_t n_operations, OnGpu&& on_gpu, OnCpu&& on
     bool on_device = gpu_active();
     if (on_device) {
         const DeviceResult result = on_gpu(*device_);
-        if (result.fault == DeviceFault::unsupported && target_ == "auto") {
-            on_device = false;  // nobody asked for the GPU: the best device for this is the CPU
-        } else if (result.fault != DeviceFault::none) {
+        if (result.fault != DeviceFault::none) {
             const GpuError error = device_error(result, work == Work::quantization, device_name_);
             if (!allow_fallback_) {
                 const std::lock_guard<std::mutex> lock(state_);

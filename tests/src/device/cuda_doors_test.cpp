@@ -154,20 +154,20 @@ TEST_CASE("without a device a CUDA handle does not open, and the reason is told"
     bitnet_cuda_module_free(nullptr);
 }
 
-TEST_CASE("CUDA devices are listed before the CPU, described, and left out with a reason where they are too old") {
+TEST_CASE("CUDA devices are listed behind the CPU, described, and left out with a reason where they are too old") {
     FakeMachine machine;
     machine.fake.devices.resize(2);
     machine.fake.devices[0].name = "Fake P100";
     machine.fake.devices[0].major = 6;
     REQUIRE(bitnet_device_get_count() == 2);
-    CHECK(std::string(bitnet_device_get_name(0)) == "cuda:1");
-    CHECK(std::string(bitnet_device_get_name(1)) == "cpu");
+    CHECK(std::string(bitnet_device_get_name(0)) == "cpu");
+    CHECK(std::string(bitnet_device_get_name(1)) == "cuda:1");
     CHECK(bitnet_device_get_name(2) == nullptr);
     CHECK(bitnet_device_check("cuda:0") == BITNET_E_DEVICE_NOT_AVAILABLE);
     CHECK(says("cuda:0: Fake P100 has compute capability 6.0, this library needs 7.5 or newer"));
     test::must(bitnet_device_check("cuda:1"));
 
-    const auto info = ask<bitnet_device_info>([](auto* out) { return bitnet_device_get_info("auto", out); });
+    const auto info = ask<bitnet_device_info>([](auto* out) { return bitnet_device_get_info("cuda:1", out); });
     CHECK(info.kind == BITNET_DEVICE_CUDA);
     CHECK(info.index == 1);
     CHECK(info.supports_f16 == 1);
@@ -498,7 +498,9 @@ TEST_CASE("the quantiser multiplies on a CUDA device and quantises on the CPU") 
     test::must(bitnet_quantizer_matmul_i2s(cpu.get(), &product.call));
     const std::vector<float> right = product.out;
     {
-        const test::QuantizerHandle quantizer = test::make_quantizer();  // auto
+        CHECK(bitnet_quantizer_is_gpu_active(test::make_quantizer().get()) == 0);  // auto
+        const test::QuantizerHandle quantizer =
+            test::make_quantizer([](bitnet_quantizer_params& p) { p.device = "cuda:0"; });
         CHECK(std::string(bitnet_quantizer_get_active_provider(quantizer.get())) == "CudaKernel");
         product.out.assign(product.out.size(), -1.0f);
         test::must(bitnet_quantizer_matmul_i2s(quantizer.get(), &product.call));
@@ -507,13 +509,14 @@ TEST_CASE("the quantiser multiplies on a CUDA device and quantises on the CPU") 
         bitnet_quantizer_stats stats = test::stats_of(quantizer);
         CHECK(stats.gpu_operations == 1);
         CHECK(stats.cpu_operations == 1);
-        CHECK(stats.fallback_count == 0);
+        CHECK(stats.fallback_count == 1);  // what the GPU does not do at all
+        CHECK(std::string(stats.last_gpu_error).find("only products run on a GPU") != std::string::npos);
         // No room there: the CPU takes over, counted.
         machine.fake.devices[0].memory_bytes = 1000;
         test::must(bitnet_quantizer_matmul_i2s(quantizer.get(), &product.call));
         CHECK(product.out == right);
         stats = test::stats_of(quantizer);
-        CHECK(stats.fallback_count == 1);
+        CHECK(stats.fallback_count == 2);
         CHECK(std::string(stats.last_gpu_error).find("no room for") != std::string::npos);
     }
     {

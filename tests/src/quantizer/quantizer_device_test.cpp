@@ -289,19 +289,3 @@ TEST_CASE("a device index beyond the driver's devices is not available") {
     CHECK(test::create_quantizer([](bitnet_quantizer_params& p) { p.device = "cuda:2"; }, &quantizer) == BITNET_OK);
     CHECK(test::stats_of(quantizer).fallback_count == 1);
 }
-
-TEST_CASE("what a GPU cannot do at all is the CPU's under auto, without a fallback") {
-    Plan plan;
-    const FailingDriver driver(plan);
-    const test::QuantizerHandle quantizer = test::make_quantizer([](bitnet_quantizer_params& p) {
-        p.device = "auto";
-        p.allow_fallback = 0;
-    });
-    plan.quantize = DeviceFault::unsupported;
-    test::quantize(quantizer, test::quant_config("q8_0"), test::random_values(1, 256));
-    const bitnet_quantizer_stats stats = test::stats_of(quantizer);
-    CHECK(stats.cpu_operations == 1);
-    CHECK(stats.gpu_operations == 0);
-    CHECK(stats.fallback_count == 0);
-    CHECK(std::string(stats.last_gpu_error).empty());
-}
