@@ -1457,15 +1457,17 @@ BITNET_API bitnet_status bitnet_device_parse(const char *text, bitnet_device_kin
 BITNET_API bitnet_status bitnet_device_format(bitnet_device_kind kind, int32_t index, char *buffer, size_t capacity,
                                               size_t *out_size);
 
-/* The devices that can compute here, the best first, by index; NULL past the end. Static storage. */
+/* The devices that can compute here, by index; NULL past the end: the CPU, which "auto" takes, then CUDA's in the driver's
+ * order. Static storage. */
 BITNET_API size_t bitnet_device_get_count(void);
 BITNET_API const char *bitnet_device_get_name(size_t index);
 /* BITNET_OK where the device (NULL: "auto") can be used; BITNET_E_DEVICE_NOT_AVAILABLE with the reason, for example
- * "metal: not built into this library"; BITNET_E_CONFIG for a text that names none. Any thread, like all of section 18. */
+ * "metal: not built into this library" or "cuda:0: libcuda.so.1 is not installed; ..."; BITNET_E_CONFIG for a text that names
+ * none. Any thread, like all of section 18. */
 BITNET_API bitnet_status bitnet_device_check(const char *device);
 
 /* Memory in bytes. For the CPU it is the machine's, or what the process's control group (a container's limit, cgroup 1
- * or 2) leaves of it, whichever is smaller. */
+ * or 2) leaves of it, whichever is smaller. A CUDA device that nobody has open is opened to ask it, which takes a while. */
 typedef struct bitnet_device_memory {
     uint32_t struct_size;
     uint64_t total;
@@ -1484,11 +1486,11 @@ typedef struct bitnet_device_info {
     int32_t supports_f16;          /* 1: multiplies weights of this type */
     int32_t supports_bf16;
     int32_t supports_int8;         /* 1: multiplies with 8-bit integers, as ternary weights need */
-    int32_t max_threads;           /* as bitnet_cpu_get_thread_limit() */
+    int32_t max_threads;           /* as bitnet_cpu_get_thread_limit(); of a CUDA device: that run at once */
     int32_t compute_capability[2]; /* of a CUDA device: major, minor; -1, -1 for others */
-    const char *name;              /* "cpu" */
-    const char *simd;              /* instruction set levels that run here, rising: "scalar, avx2, avx512" */
-    const char *kernel_level;      /* the one that models use by default: "avx512vnni" */
+    const char *name;              /* "cpu"; a CUDA device's own: "NVIDIA H100 80GB HBM3" */
+    const char *simd;              /* instruction set levels that run here, rising: "scalar, avx2, avx512"; "" for CUDA */
+    const char *kernel_level;      /* the one that models use by default: "avx512vnni"; "cuda" */
     const char *quantization;      /* types of weights it multiplies: "f32, f16, bf16, q8_0, q4_0, q6_k, tq1_0, ..." */
 } bitnet_device_info;
 /* Statuses as bitnet_device_check. */
@@ -1500,6 +1502,7 @@ BITNET_API bitnet_status bitnet_device_get_info(const char *device, bitnet_devic
  *    "memory": {"total": 8000000000, "free": 6000000000, "used": 2000000000, "limit_bytes": null}},
  *    {"name": "metal", "kind": "metal", "available": false, "problem": "metal: not built into this library"}, ...],
  *    "features": ["cpu", ...]}
+ * A CUDA device has its compute capability ("9.0") and its own name ("model") there, every one that the driver finds has a row.
  * memory is null where it is not known. Sizes as bitnet_model_get_metadata. */
 BITNET_API bitnet_status bitnet_device_get_json(char *buffer, size_t capacity, size_t *out_size);
 
@@ -1700,7 +1703,7 @@ typedef struct bitnet_quantizer bitnet_quantizer;
 typedef struct bitnet_quantizer_params {
     uint32_t struct_size;
     int32_t allow_fallback; /* 1 (default): what the device cannot do runs on the CPU, counted and logged; 0: it fails */
-    const char *device;     /* as in section 18; NULL, "auto": a GPU that works, else the CPU */
+    const char *device;     /* as in section 18; NULL, "auto": the CPU */
     double min_accuracy;    /* percent; quantising to less is BITNET_E_QUANT_ACCURACY. Default 0: not measured */
     int32_t n_threads;      /* of products; 0 (default): $BITNET_NUM_THREADS or bitnet_cpu_get_thread_limit() */
     const char *kernel;     /* as bitnet_model_params.kernel */
@@ -1708,7 +1711,8 @@ typedef struct bitnet_quantizer_params {
 } bitnet_quantizer_params;
 BITNET_API void bitnet_quantizer_params_init(bitnet_quantizer_params *params, uint32_t struct_size);
 
-/* Creates a quantiser. This version has no GPU driver: "cuda:0" falls back to the CPU where that is allowed.
+/* Creates a quantiser. On a GPU, "cuda:0", it multiplies; quantising itself is the CPU's, where it falls back to if that is
+ * allowed.
  * Returns  BITNET_E_CONFIG (a parameter), BITNET_E_DEVICE_CAPABILITY (the kernel), and without fallback
  *          BITNET_E_DEVICE_NOT_AVAILABLE, _MEMORY, _COMPUTE, _FALLBACK, _CAPABILITY, _SYNC or BITNET_E_DEVICE: why the
  *          device does not open. */
@@ -2431,6 +2435,132 @@ typedef struct bitnet_kernel_timing {
  *          BITNET_E_SECURITY_MEMORY; BITNET_E_CANCELLED. */
 BITNET_API bitnet_status bitnet_kernel_measure(const bitnet_kernel_run *run, bitnet_kernel_timing *out_timing);
 
+/* ---- 28. CUDA: a device's own doors ------------------------------------------------------------------------------- */
+
+/* For programs that run kernels of their own beside the engine. The functions are in every build; where there is no device,
+ * bitnet_cuda_open says why. Any thread may use a handle; its calls wait for each other. Its work runs in order, on a stream of
+ * the handle's own. A host's own CUDA context is the current one again after every call. Statuses of all of them:
+ *   BITNET_E_DEVICE_NOT_AVAILABLE  no such device or driver
+ *   BITNET_E_DEVICE_CAPABILITY     the device or the driver is too old, or lacks what is asked for
+ *   BITNET_E_DEVICE_MEMORY         no room on the device
+ *   BITNET_E_DEVICE_COMPUTE        a launch or a kernel failed. After some failures of kernels the driver lets nothing more run
+ *                                  on the device in this process: from then on all calls for it return this
+ *   BITNET_E_DEVICE_SYNC           waiting failed
+ *   BITNET_E_DEVICE                another call of the driver failed; the message names it
+ *   BITNET_E_ARGUMENT              NULL, an address or a function that is not the handle's, sizes beyond it */
+typedef struct bitnet_cuda bitnet_cuda;
+typedef struct bitnet_cuda_module bitnet_cuda_module;
+
+/* Opens cuda:index, the driver's primary context of it. Handles and models of a device share that. */
+BITNET_API bitnet_status bitnet_cuda_open(int32_t index, bitnet_cuda **out_cuda);
+/* Waits for its work and gives back what was allocated with it. Modules loaded with it stay until they are unloaded. */
+BITNET_API void bitnet_cuda_free(bitnet_cuda *cuda);
+
+/* What a device is. 0 where the driver does not tell. */
+typedef struct bitnet_cuda_info {
+    uint32_t struct_size;
+    int32_t index;                         /* cuda:index */
+    int32_t compute_capability[2];         /* major, minor */
+    int32_t n_multiprocessors;
+    int32_t max_threads_per_block;
+    int32_t max_threads_per_multiprocessor;
+    int32_t max_shared_bytes;              /* of a block that asks for more than 48 KiB */
+    int32_t clock_khz;
+    int32_t memory_clock_khz;
+    int32_t memory_bus_bits;
+    int32_t driver_version;                /* of CUDA, that the driver knows: 13000 is 13.0 */
+    uint64_t l2_bytes;
+    uint64_t memory_bytes;                 /* in all */
+    char name[128];                        /* "NVIDIA H100 80GB HBM3" */
+    char uuid[48];                         /* "GPU-8f3b2c1a-..." as nvidia-smi writes it; "" where unknown */
+} bitnet_cuda_info;
+BITNET_API bitnet_status bitnet_cuda_get_info(const bitnet_cuda *cuda, bitnet_cuda_info *out_info);
+
+/* The driver's own handles, for its own functions: the CUcontext, and the CUmodule of the library's kernels. They live as long
+ * as the handle and are not the caller's to destroy. BITNET_E_UNSUPPORTED for a device that is not NVIDIA's (in tests). */
+BITNET_API bitnet_status bitnet_cuda_get_context(const bitnet_cuda *cuda, void **out_context);
+BITNET_API bitnet_status bitnet_cuda_get_module(const bitnet_cuda *cuda, void **out_module);
+
+/* Loads kernels: PTX, a text of n_bytes, which the driver compiles for the device. What its compiler says of a wrong one is in
+ * the message. The module may outlive the handle. */
+BITNET_API bitnet_status bitnet_cuda_load_ptx(bitnet_cuda *cuda, const char *text, size_t n_bytes,
+                                              bitnet_cuda_module **out_module);
+/* Waits for what runs on the device. NULL is nothing. Functions of the module are gone. */
+BITNET_API void bitnet_cuda_module_free(bitnet_cuda_module *module);
+/* The CUfunction of a kernel, by the name that PTX has for it (extern "C" in CUDA C++). BITNET_E_NOT_FOUND. It lives as long
+ * as the module. */
+BITNET_API bitnet_status bitnet_cuda_module_get_function(bitnet_cuda_module *module, const char *name, void **out_function);
+
+typedef struct bitnet_cuda_work {
+    uint32_t struct_size;
+    uint32_t grid[3];      /* blocks; default 1 */
+    uint32_t block[3];     /* threads of a block; default 1 */
+    uint32_t shared_bytes; /* dynamic shared memory of a block */
+    void *function;        /* of bitnet_cuda_module_get_function, its module loaded with this handle */
+    void *const *params;   /* addresses of the kernel's parameters, as cuLaunchKernel takes them; read before the call returns */
+    size_t n_params;       /* checked where the driver tells how many there are (CUDA 12.4) */
+} bitnet_cuda_work;
+BITNET_API void bitnet_cuda_work_init(bitnet_cuda_work *work, uint32_t struct_size);
+/* Begins the work behind what the handle began before; it ends by itself. */
+BITNET_API bitnet_status bitnet_cuda_launch(bitnet_cuda *cuda, const bitnet_cuda_work *work);
+
+/* Memory of the device, by its address, a multiple of 256. n_bytes from 1. */
+BITNET_API bitnet_status bitnet_cuda_allocate(bitnet_cuda *cuda, size_t n_bytes, uint64_t *out_address);
+/* Waits for what runs on the device. */
+BITNET_API bitnet_status bitnet_cuda_release(bitnet_cuda *cuda, uint64_t address);
+/* Both lie within one allocation of the handle. The host's bytes may change once copy_in has returned; copy_out waits for all
+ * work of the handle so far. */
+BITNET_API bitnet_status bitnet_cuda_copy_in(bitnet_cuda *cuda, uint64_t to, const void *from, size_t n_bytes);
+BITNET_API bitnet_status bitnet_cuda_copy_out(bitnet_cuda *cuda, void *to, uint64_t from, size_t n_bytes);
+/* Waits for all that runs on the device, models' work included. */
+BITNET_API bitnet_status bitnet_cuda_synchronize_all(bitnet_cuda *cuda);
+
+typedef struct bitnet_cuda_memory_stats {
+    uint32_t struct_size;
+    uint32_t n_allocations;   /* of this handle */
+    uint64_t total_bytes;     /* of the device */
+    uint64_t free_bytes;      /* for anyone */
+    uint64_t library_bytes;   /* allocated by this library for models, contexts and handles */
+    uint64_t allocated_bytes; /* of this handle */
+} bitnet_cuda_memory_stats;
+BITNET_API bitnet_status bitnet_cuda_get_memory_stats(bitnet_cuda *cuda, bitnet_cuda_memory_stats *out_stats);
+
+/* What this library did on the device, models included, since it was opened or the last reset by anyone. */
+typedef struct bitnet_cuda_performance_stats {
+    uint32_t struct_size;
+    uint64_t n_launches;
+    uint64_t n_copies_in;
+    uint64_t n_copies_out;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t n_waits;    /* of threads of the host */
+    double wait_time_ms; /* that they waited, in all */
+} bitnet_cuda_performance_stats;
+BITNET_API bitnet_status bitnet_cuda_get_performance_stats(const bitnet_cuda *cuda,
+                                                           bitnet_cuda_performance_stats *out_stats);
+BITNET_API bitnet_status bitnet_cuda_reset_performance_stats(bitnet_cuda *cuda);
+
+/* Products on the device, the same bits as bitnet_quantizer_batch_matmul_i2s (section 19) gives on any CPU, whose statuses it
+ * has for what is asked; all are checked before the first is computed. Returns when they are done. */
+BITNET_API bitnet_status bitnet_cuda_batch_matmul_i2s(bitnet_cuda *cuda, const bitnet_i2s_matmul *matmuls,
+                                                      size_t n_matmuls);
+
+/* How a kernel for out (m x n) = activations (m x k) times the transpose of ternary weights (n x k) is best cut into blocks. */
+typedef struct bitnet_cuda_launch_parameters {
+    uint32_t struct_size;
+    uint32_t grid[3];                  /* blocks: of rows of weights; of rows of activations in the other two */
+    uint32_t block[3];
+    uint32_t shared_bytes;             /* for the tiles of three steps along k; 0 where few rows of activations need none */
+    uint32_t tile[3];                  /* of a block: rows of activations, rows of weights, values of k a step */
+    uint32_t blocks_per_multiprocessor;
+    double occupancy;                  /* share of a multiprocessor's threads, by threads and shared memory; 0 .. 1 */
+    double waves;                      /* how often the grid fills the device */
+} bitnet_cuda_launch_parameters;
+/* Pure arithmetic: no device needed; info may be made up, fields that are 0 count as the least of any device. BITNET_E_ARGUMENT
+ * for m, n or k of 0 or beyond 2^32, or k that is no multiple of 128. */
+BITNET_API bitnet_status bitnet_cuda_get_launch_parameters(const bitnet_cuda_info *info, uint64_t m, uint64_t n, uint64_t k,
+                                                           bitnet_cuda_launch_parameters *out_parameters);
+
 /* ---- Inline helpers for C and C++ --------------------------------------------------------------------------------- */
 
 static inline bitnet_model_params bitnet_model_default_params(void) {
@@ -2502,6 +2632,11 @@ static inline bitnet_kernel_run bitnet_kernel_default_run(void) {
     bitnet_kernel_run r;
     bitnet_kernel_run_init(&r, (uint32_t)sizeof r);
     return r;
+}
+static inline bitnet_cuda_work bitnet_cuda_default_work(void) {
+    bitnet_cuda_work w;
+    bitnet_cuda_work_init(&w, (uint32_t)sizeof w);
+    return w;
 }
 static inline bitnet_merge_params bitnet_merge_default_params(void) {
     bitnet_merge_params p;

@@ -25,8 +25,13 @@ CudaDevice::CudaDevice(std::shared_ptr<const cuda::Api> api, cuda::DeviceNumber 
     try {
         module_ = load_module(image.bytes, "the library's kernels");
         for (int i = 0; i < kern::gpu::kKernelCount; ++i) {
-            kernels_[static_cast<size_t>(i)].function = find_function(module_, kern::gpu::kKernels[i].symbol);
-            kernels_[static_cast<size_t>(i)].shared_bytes = kUsualShared;
+            Kernel& kernel = kernels_[static_cast<size_t>(i)];
+            kernel.function = find_function(module_, kern::gpu::kKernels[i].symbol);
+            kernel.shared_bytes = kUsualShared;
+            if (kernel.function != nullptr) continue;
+            throw GpuError(GpuFault::capability, label() + ": the library's kernels lack " +
+                                                     kern::gpu::kKernels[i].symbol +
+                                                     "; the library was not built as one");
         }
     } catch (...) {
         close();
@@ -132,6 +137,10 @@ uint64_t CudaDevice::allocated_bytes() const {
     return sum;
 }
 
+bool CudaDevice::read_uuid(cuda::Uuid* uuid) const noexcept {
+    return api_->cuDeviceGetUuid_v2 != nullptr && api_->cuDeviceGetUuid_v2(uuid, device_) == cuda::ok;
+}
+
 cuda::Module CudaDevice::load_module(const void* image, const char* what) {
     const Use use(*this);
     char log[4096] = "";
@@ -166,9 +175,7 @@ cuda::Function CudaDevice::find_function(cuda::Module module, const char* name) 
     const Use use(*this);
     cuda::Function function = nullptr;
     const cuda::Status status = api_->cuModuleGetFunction(&function, module, name);
-    if (status == cuda::not_found) {
-        throw GpuError(GpuFault::other, label() + ": cuModuleGetFunction: the module has no kernel " + name);
-    }
+    if (status == cuda::not_found) return nullptr;
     check(status, "cuModuleGetFunction");
     return function;
 }

@@ -46,6 +46,8 @@ public:
     CudaCounters counters() const noexcept;
     void reset_counters() noexcept;
 
+    // False where the driver does not tell.
+    bool read_uuid(cuda::Uuid* uuid) const noexcept;
     const cuda::Api& api() const noexcept { return *api_; }
     // The device's; they live as long as it.
     cuda::Context context() const noexcept { return context_; }
@@ -54,7 +56,7 @@ public:
     // PTX (text with a NUL behind), a cubin or a fatbin; the driver's own words are in the message where it takes none of it.
     cuda::Module load_module(const void* image, const char* what);
     void unload_module(cuda::Module module) noexcept;
-    // GpuFault::other where the module has no such function.
+    // Null where the module has no such function.
     cuda::Function find_function(cuda::Module module, const char* name);
     // Ready for a launch with so much dynamic shared memory.
     cuda::Function kernel(kern::gpu::KernelId id, uint32_t shared_bytes);

@@ -19,7 +19,7 @@ enum class GpuFault {
 class GpuError : public Error {
 public:
     GpuError(GpuFault fault, std::string message, uint64_t needed = 0, uint64_t available = 0)
-        : Error(fault == GpuFault::out_of_memory ? ErrorKind::out_of_memory : ErrorKind::device, std::move(message)),
+        : Error(fault == GpuFault::out_of_memory ? ErrorKind::device_memory : ErrorKind::device, std::move(message)),
           fault_(fault), needed_(needed), available_(available) {}
     GpuFault fault() const noexcept { return fault_; }
     uint64_t needed() const noexcept { return needed_; }

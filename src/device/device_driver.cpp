@@ -3,6 +3,8 @@
 
 #include <atomic>
 
+#include "src/device/gpu_device_driver.h"
+
 namespace bitnet {
 namespace {
 
@@ -10,7 +12,10 @@ constinit std::atomic<DeviceDriver*> g_cuda_driver{nullptr};
 
 }  // namespace
 
-DeviceDriver* cuda_driver() noexcept { return g_cuda_driver.load(std::memory_order_acquire); }
+DeviceDriver* cuda_driver() noexcept {
+    if (DeviceDriver* const driver = g_cuda_driver.load(std::memory_order_acquire); driver != nullptr) return driver;
+    return gpu_device_driver().device_count() > 0 ? &gpu_device_driver() : nullptr;
+}
 void set_cuda_driver(DeviceDriver* driver) noexcept { g_cuda_driver.store(driver, std::memory_order_release); }
 
 DeviceFault fault_of(tg::GpuFault fault) noexcept {

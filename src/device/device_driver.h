@@ -1,6 +1,6 @@
-// What a GPU backend gives the engine, and what the engine asks of it. A build with a backend sets its driver once, before
-// any handle is created; a build without has none, and every question is answered "not available". Drivers never throw:
-// what fails comes back as a DeviceResult, and status_of says which status of bitnet.h that is.
+// What a GPU gives the quantiser. The driver is the one over the GPUs of this process (gpu_device_driver.h), or what a test set
+// in its place. Drivers never throw: what fails comes back as a DeviceResult, and status_of says which status of bitnet.h
+// that is.
 #pragma once
 
 #include <cstddef>
@@ -81,11 +81,12 @@ class DeviceDriver {
 public:
     virtual ~DeviceDriver() = default;
     virtual int32_t device_count() = 0;  // 0 where the machine has none
+    virtual bool chosen_by_auto() { return true; }
     // index is below device_count().
     virtual DeviceResult open(int32_t index, std::unique_ptr<Device>* out_device) = 0;
 };
 
-// The CUDA driver of this process, or null. The pointer is borrowed and must outlive every handle that was created with it.
+// Null where there is no GPU. What is set is borrowed and outlives every handle that was created with it.
 DeviceDriver* cuda_driver() noexcept;
 void set_cuda_driver(DeviceDriver* driver) noexcept;
 

@@ -22,11 +22,10 @@ void for_each_runnable(Use&& use) {
 }  // namespace
 
 std::vector<DeviceName> usable_devices() {
-    std::vector<DeviceName> devices;
+    std::vector<DeviceName> devices = {{BITNET_DEVICE_CPU, 0}};
     for (const DeviceName& device : cuda_devices()) {
         if (device_problem(device).empty()) devices.push_back(device);
     }
-    devices.push_back({BITNET_DEVICE_CPU, 0});
     return devices;
 }
 

@@ -9,7 +9,8 @@
 
 namespace bitnet {
 
-// The best first; "auto" is the first one: CUDA's in the driver's order, then the CPU.
+// "auto" is the first one, the CPU: what no GPU has confirmed yet is taken by those who ask for it. CUDA's follow in the
+// driver's order.
 std::vector<DeviceName> usable_devices();
 // Every CUDA device that there is, usable or not; the first where there is none.
 std::vector<DeviceName> cuda_devices();

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "ggml-like/gpu/gpu_driver.h"
 #include "ggml-like/tensor_error.h"
 #include "src/base/error.h"
 #include "src/base/kernel_choice.h"
@@ -46,7 +47,7 @@ GpuError device_error(const DeviceResult& result, bool quantizing, const std::st
 
 DeviceResult open_cuda(int32_t index, std::unique_ptr<Device>* out) {
     DeviceDriver* driver = cuda_driver();
-    if (driver == nullptr) return {DeviceFault::unavailable, "this build has no CUDA backend", 0, 0};
+    if (driver == nullptr) return {DeviceFault::unavailable, tg::gpu_driver().problem(), 0, 0};
     const int32_t count = driver->device_count();
     if (index >= count)
         return {DeviceFault::unavailable, "the driver finds " + std::to_string(count) + " devices", 0, 0};
@@ -75,7 +76,10 @@ void Quantizer::open_device(const QuantizerConfig& config) {
     if (name.kind == BITNET_DEVICE_CPU) return;
     const bool automatic = name.kind == BITNET_DEVICE_AUTO;
     // A machine without any GPU is no failure when the choice is ours.
-    if (automatic && (cuda_driver() == nullptr || cuda_driver()->device_count() <= 0)) return;
+    if (automatic) {
+        DeviceDriver* const driver = cuda_driver();
+        if (driver == nullptr || driver->device_count() <= 0 || !driver->chosen_by_auto()) return;
+    }
     if (automatic) name = {BITNET_DEVICE_CUDA, 0};
     device_name_ = format_device_name(name);
     if (!automatic) target_ = device_name_;

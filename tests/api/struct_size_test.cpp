@@ -77,6 +77,11 @@ const StructRow kStructs[] = {
     STRUCT_ROW(bitnet_convert_info, 96),
     STRUCT_ROW(bitnet_convert_params, 72),
     STRUCT_ROW(bitnet_converted_tensor, 112),
+    STRUCT_ROW(bitnet_cuda_info, 240),
+    STRUCT_ROW(bitnet_cuda_launch_parameters, 64),
+    STRUCT_ROW(bitnet_cuda_memory_stats, 40),
+    STRUCT_ROW(bitnet_cuda_performance_stats, 64),
+    STRUCT_ROW(bitnet_cuda_work, 56),
     STRUCT_ROW(bitnet_device_info, 72),
     STRUCT_ROW(bitnet_device_memory, 40),
     STRUCT_ROW(bitnet_device_stats, 152),
@@ -246,6 +251,7 @@ TEST_CASE("params_init writes the defaults into as many bytes as the caller has"
     check_init(bitnet_synthetic_params_init);
     check_init(bitnet_limits_params_init);
     check_init(bitnet_kernel_run_init);
+    check_init(bitnet_cuda_work_init);
 }
 
 TEST_CASE("the inline helpers give what the functions give") {

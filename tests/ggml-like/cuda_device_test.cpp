@@ -20,10 +20,10 @@ struct Opened {
     tg::CudaDriver driver{test::fake_cuda_options()};
     std::shared_ptr<tg::GpuDevice> device;
 
-    Opened() : fake(test::fresh_fake_cuda(test::kFakeLibcuda)), device(driver.open(0)) {}
+    Opened() : fake(test::fresh_fake_cuda()), device(driver.open(0)) {}
     ~Opened() {
         device.reset();
-        CHECK(test::fake_contexts_here(test::kFakeLibcuda) == 0);
+        CHECK(test::fake_contexts_here() == 0);
         CHECK(fake.all_freed());
     }
     tg::CudaDevice& cuda() { return static_cast<tg::CudaDevice&>(*device); }
@@ -77,7 +77,7 @@ TEST_CASE("no room is an error of its own kind, before any work, with what was a
     Opened opened;
     uint8_t* const most = opened.device->allocate(size_t{60} << 20, "weights");
     const tg::GpuError error = error_of([&] { opened.device->allocate(size_t{5} << 20, "the KV cache"); });
-    CHECK(error.kind() == tg::ErrorKind::out_of_memory);
+    CHECK(error.kind() == tg::ErrorKind::device_memory);
     CHECK(error.fault() == tg::GpuFault::out_of_memory);
     CHECK(error.needed() == size_t{5} << 20);
     CHECK(error.available() == size_t{4} << 20);
@@ -217,7 +217,7 @@ TEST_CASE("a host's own context stays current around every call") {
         opened.device->release(there);
         CHECK_THROWS(opened.device->allocate(size_t{1} << 40, "too much"));
     }
-    CHECK(test::fake_contexts_here(test::kFakeLibcuda) == 1);
+    CHECK(test::fake_contexts_here() == 1);
     tg::cuda::Context popped = nullptr;
     REQUIRE(api.cuCtxPopCurrent_v2(&popped) == tg::cuda::ok);
     CHECK(popped == own);
@@ -304,7 +304,7 @@ TEST_CASE("a kernel that fails breaks its device and nothing else: every later c
 }
 
 TEST_CASE("kernels that do not fit the device or the driver, or lack one, do not open it") {
-    test::FakeCuda& fake = test::fresh_fake_cuda(test::kFakeLibcuda);
+    test::FakeCuda& fake = test::fresh_fake_cuda();
     tg::CudaDriver driver(test::fake_cuda_options());
     const auto error_with = [&](const char* call, int status) {
         fake.failing_call = call;
@@ -312,7 +312,7 @@ TEST_CASE("kernels that do not fit the device or the driver, or lack one, do not
         fake.failing_status = status;
         const tg::GpuError error = error_of([&] { driver.open(0); });
         CHECK(fake.all_freed());
-        CHECK(test::fake_contexts_here(test::kFakeLibcuda) == 0);
+        CHECK(test::fake_contexts_here() == 0);
         return error;
     };
     for (const int status : {200, 209, 218, 221, 222}) {
@@ -329,7 +329,7 @@ TEST_CASE("kernels that do not fit the device or the driver, or lack one, do not
     CHECK(error_with("cuDevicePrimaryCtxRetain", 1).fault() == tg::GpuFault::unavailable);
     CHECK(has(error_with("cuModuleGetFunction", 1), "cuModuleGetFunction: CUDA_ERROR_INVALID_VALUE"));
     fake.missing_kernel = "bitnet_add";
-    CHECK(has(error_with("none", 0), "the module has no kernel bitnet_add"));
+    CHECK(has(error_with("none", 0), "the library's kernels lack bitnet_add"));
     fake.missing_kernel.clear();
     driver.open(0)->memory();
 }

@@ -12,7 +12,7 @@ namespace {
 
 std::string problem_with(const std::function<void(test::FakeCuda&, tg::CudaOptions&)>& change) {
     tg::CudaOptions options = test::fake_cuda_options();
-    change(test::fresh_fake_cuda(test::kFakeLibcuda), options);
+    change(test::fresh_fake_cuda(), options);
     tg::CudaDriver driver(options);
     CHECK(driver.device_count() == 0);
     return driver.problem();
@@ -87,7 +87,7 @@ TEST_CASE("a driver that does not start or finds nothing says so, with what it w
 }
 
 TEST_CASE("devices are described without being opened, and opened once for all who have them") {
-    test::FakeCuda& fake = test::fresh_fake_cuda(test::kFakeLibcuda);
+    test::FakeCuda& fake = test::fresh_fake_cuda();
     fake.devices.resize(2);
     fake.devices[1].name = "Fake GTX 1080";
     fake.devices[1].major = 6;
@@ -132,7 +132,7 @@ TEST_CASE("devices are described without being opened, and opened once for all w
 }
 
 TEST_CASE("compute capability 7.5 is the oldest that opens") {
-    test::FakeCuda& fake = test::fresh_fake_cuda(test::kFakeLibcuda);
+    test::FakeCuda& fake = test::fresh_fake_cuda();
     fake.devices.assign(3, {});
     fake.devices[0].major = fake.devices[1].major = 7;
     fake.devices[1].minor = 5;

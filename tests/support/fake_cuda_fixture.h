@@ -8,10 +8,6 @@
 
 namespace test {
 
-// What the build made: the stand-in, and one that lacks a function.
-inline const std::string kFakeLibcuda = BITNET_FAKE_LIBCUDA;
-inline const std::string kFakeLibcudaOld = BITNET_FAKE_LIBCUDA_OLD;
-
 inline tg::CudaOptions fake_cuda_options() {
     static const unsigned char image[] = "FAKE: the library's kernels";
     tg::CudaOptions options;

@@ -52,9 +52,12 @@ struct FakeCuda {
     }
 };
 
-// The control of the library that was loaded from this path, as new.
-FakeCuda& fresh_fake_cuda(const std::string& path);
+// Paths of what the build made: the stand-in, and one that lacks a function.
+extern const std::string kFakeLibcuda;
+extern const std::string kFakeLibcudaOld;
+// The control of the stand-in, as new.
+FakeCuda& fresh_fake_cuda();
 // Contexts on this thread's stack, which a call leaves as it found it.
-int fake_contexts_here(const std::string& path);
+int fake_contexts_here();
 
 }  // namespace test

@@ -7,18 +7,21 @@ namespace test {
 namespace {
 
 template <typename Function>
-Function function_of(const std::string& path, const char* name) {
+Function function_of_fake(const char* name) {
     std::string problem;
-    void* const library = tg::open_library(path, &problem);
+    void* const library = tg::open_library(kFakeLibcuda, &problem);
     void* const function = library == nullptr ? nullptr : tg::find_function(library, name);
-    if (function == nullptr) throw std::runtime_error(path + ": " + problem + ": no " + name);
+    if (function == nullptr) throw std::runtime_error(kFakeLibcuda + ": " + problem + ": no " + name);
     return reinterpret_cast<Function>(function);
 }
 
 }  // namespace
 
-FakeCuda& fresh_fake_cuda(const std::string& path) { return *function_of<FakeCuda* (*)()>(path, "fake_cuda_fresh")(); }
+const std::string kFakeLibcuda = FAKE_LIBCUDA;
+const std::string kFakeLibcudaOld = FAKE_LIBCUDA_OLD;
 
-int fake_contexts_here(const std::string& path) { return function_of<int (*)()>(path, "fake_cuda_contexts_here")(); }
+FakeCuda& fresh_fake_cuda() { return *function_of_fake<FakeCuda* (*)()>("fake_cuda_fresh")(); }
+
+int fake_contexts_here() { return function_of_fake<int (*)()>("fake_cuda_contexts_here")(); }
 
 }  // namespace test

@@ -69,6 +69,14 @@ class bitnet_merge_report(Structure):
     pass
 
 
+class bitnet_cuda(Structure):
+    pass
+
+
+class bitnet_cuda_module(Structure):
+    pass
+
+
 bitnet_token = c_int32
 bitnet_pos = c_int32
 bitnet_seq_id = c_int32
@@ -636,4 +644,42 @@ class bitnet_kernel_timing(SizedStruct):
     _fields_ = [
         ("struct_size", c_uint32), ("n_runs", c_int32), ("median_us", c_double), ("best_us", c_double),
         ("n_bytes", c_uint64), ("n_ops", c_uint64),
+    ]
+
+
+class bitnet_cuda_info(SizedStruct):
+    _fields_ = [
+        ("struct_size", c_uint32), ("index", c_int32), ("compute_capability", c_int32 * 2),
+        ("n_multiprocessors", c_int32), ("max_threads_per_block", c_int32),
+        ("max_threads_per_multiprocessor", c_int32), ("max_shared_bytes", c_int32), ("clock_khz", c_int32),
+        ("memory_clock_khz", c_int32), ("memory_bus_bits", c_int32), ("driver_version", c_int32),
+        ("l2_bytes", c_uint64), ("memory_bytes", c_uint64), ("name", c_char * 128), ("uuid", c_char * 48),
+    ]
+
+
+class bitnet_cuda_work(SizedStruct):
+    _fields_ = [
+        ("struct_size", c_uint32), ("grid", c_uint32 * 3), ("block", c_uint32 * 3), ("shared_bytes", c_uint32),
+        ("function", c_void_p), ("params", POINTER(c_void_p)), ("n_params", c_size_t),
+    ]
+
+
+class bitnet_cuda_memory_stats(SizedStruct):
+    _fields_ = [
+        ("struct_size", c_uint32), ("n_allocations", c_uint32), ("total_bytes", c_uint64), ("free_bytes", c_uint64),
+        ("library_bytes", c_uint64), ("allocated_bytes", c_uint64),
+    ]
+
+
+class bitnet_cuda_performance_stats(SizedStruct):
+    _fields_ = [
+        ("struct_size", c_uint32), ("n_launches", c_uint64), ("n_copies_in", c_uint64), ("n_copies_out", c_uint64),
+        ("bytes_in", c_uint64), ("bytes_out", c_uint64), ("n_waits", c_uint64), ("wait_time_ms", c_double),
+    ]
+
+
+class bitnet_cuda_launch_parameters(SizedStruct):
+    _fields_ = [
+        ("struct_size", c_uint32), ("grid", c_uint32 * 3), ("block", c_uint32 * 3), ("shared_bytes", c_uint32),
+        ("tile", c_uint32 * 3), ("blocks_per_multiprocessor", c_uint32), ("occupancy", c_double), ("waves", c_double),
     ]

@@ -534,6 +534,55 @@ class KernelTiming(Record):
 
 
 @dataclasses.dataclass(frozen=True)
+class CudaInfo(Record):
+    index: int
+    compute_capability: tuple[int, ...]
+    n_multiprocessors: int
+    max_threads_per_block: int
+    max_threads_per_multiprocessor: int
+    max_shared_bytes: int
+    clock_khz: int
+    memory_clock_khz: int
+    memory_bus_bits: int
+    driver_version: int
+    l2_bytes: int
+    memory_bytes: int
+    name: str
+    uuid: str
+
+
+@dataclasses.dataclass(frozen=True)
+class CudaMemoryStats(Record):
+    n_allocations: int
+    total_bytes: int
+    free_bytes: int
+    library_bytes: int
+    allocated_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class CudaPerformanceStats(Record):
+    n_launches: int
+    n_copies_in: int
+    n_copies_out: int
+    bytes_in: int
+    bytes_out: int
+    n_waits: int
+    wait_time_ms: float
+
+
+@dataclasses.dataclass(frozen=True)
+class CudaLaunchParameters(Record):
+    grid: tuple[int, ...]
+    block: tuple[int, ...]
+    shared_bytes: int
+    tile: tuple[int, ...]
+    blocks_per_multiprocessor: int
+    occupancy: float
+    waves: float
+
+
+@dataclasses.dataclass(frozen=True)
 class ValidationInfo(Record):
     is_valid: bool
     architecture: str

@@ -115,4 +115,20 @@ namespace BitNet.Interop
             Native.bitnet_merge_report_free(pointer);
         }
     }
+
+    public sealed class bitnet_cuda : NativeHandle
+    {
+        protected override void Free(IntPtr pointer)
+        {
+            Native.bitnet_cuda_free(pointer);
+        }
+    }
+
+    public sealed class bitnet_cuda_module : NativeHandle
+    {
+        protected override void Free(IntPtr pointer)
+        {
+            Native.bitnet_cuda_module_free(pointer);
+        }
+    }
 }

@@ -181,5 +181,52 @@ namespace BitNet.Interop
         [DllImport(Library, CallingConvention = Convention)]
         public static extern bitnet_status bitnet_kernel_measure(bitnet_kernel_run* run,
             bitnet_kernel_timing* out_timing);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_open(int index, out bitnet_cuda out_cuda);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern void bitnet_cuda_free(IntPtr cuda);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_get_info(bitnet_cuda cuda, bitnet_cuda_info* out_info);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_get_context(bitnet_cuda cuda, void** out_context);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_get_module(bitnet_cuda cuda, void** out_module);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_load_ptx(bitnet_cuda cuda, byte* text, UIntPtr n_bytes,
+            out bitnet_cuda_module out_module);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern void bitnet_cuda_module_free(IntPtr module);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_module_get_function(bitnet_cuda_module module, byte* name,
+            void** out_function);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern void bitnet_cuda_work_init(bitnet_cuda_work* work, uint struct_size);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_launch(bitnet_cuda cuda, bitnet_cuda_work* work);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_allocate(bitnet_cuda cuda, UIntPtr n_bytes, ulong* out_address);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_release(bitnet_cuda cuda, ulong address);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_copy_in(bitnet_cuda cuda, ulong to, void* from, UIntPtr n_bytes);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_copy_out(bitnet_cuda cuda, void* to, ulong from,
+            UIntPtr n_bytes);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_synchronize_all(bitnet_cuda cuda);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_get_memory_stats(bitnet_cuda cuda,
+            bitnet_cuda_memory_stats* out_stats);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_get_performance_stats(bitnet_cuda cuda,
+            bitnet_cuda_performance_stats* out_stats);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_reset_performance_stats(bitnet_cuda cuda);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_batch_matmul_i2s(bitnet_cuda cuda, bitnet_i2s_matmul* matmuls,
+            UIntPtr n_matmuls);
+        [DllImport(Library, CallingConvention = Convention)]
+        public static extern bitnet_status bitnet_cuda_get_launch_parameters(bitnet_cuda_info* info, ulong m, ulong n,
+            ulong k, bitnet_cuda_launch_parameters* out_parameters);
     }
 }

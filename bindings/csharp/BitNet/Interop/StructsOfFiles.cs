@@ -595,4 +595,73 @@ namespace BitNet.Interop
         public ulong n_bytes;
         public ulong n_ops;
     }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public unsafe struct bitnet_cuda_info
+    {
+        public uint struct_size;
+        public int index;
+        public fixed int compute_capability[2];
+        public int n_multiprocessors;
+        public int max_threads_per_block;
+        public int max_threads_per_multiprocessor;
+        public int max_shared_bytes;
+        public int clock_khz;
+        public int memory_clock_khz;
+        public int memory_bus_bits;
+        public int driver_version;
+        public ulong l2_bytes;
+        public ulong memory_bytes;
+        public fixed byte name[128];
+        public fixed byte uuid[48];
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public unsafe struct bitnet_cuda_work
+    {
+        public uint struct_size;
+        public fixed uint grid[3];
+        public fixed uint block[3];
+        public uint shared_bytes;
+        public void* function;
+        public void** @params;
+        public UIntPtr n_params;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public unsafe struct bitnet_cuda_memory_stats
+    {
+        public uint struct_size;
+        public uint n_allocations;
+        public ulong total_bytes;
+        public ulong free_bytes;
+        public ulong library_bytes;
+        public ulong allocated_bytes;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public unsafe struct bitnet_cuda_performance_stats
+    {
+        public uint struct_size;
+        public ulong n_launches;
+        public ulong n_copies_in;
+        public ulong n_copies_out;
+        public ulong bytes_in;
+        public ulong bytes_out;
+        public ulong n_waits;
+        public double wait_time_ms;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public unsafe struct bitnet_cuda_launch_parameters
+    {
+        public uint struct_size;
+        public fixed uint grid[3];
+        public fixed uint block[3];
+        public uint shared_bytes;
+        public fixed uint tile[3];
+        public uint blocks_per_multiprocessor;
+        public double occupancy;
+        public double waves;
+    }
 }

@@ -502,4 +502,36 @@ extern "C" {
     pub fn bitnet_kernel_get_operation(kernel: *const c_char, index: usize) -> *const c_char;
     pub fn bitnet_kernel_run_init(run: *mut bitnet_kernel_run, struct_size: u32);
     pub fn bitnet_kernel_measure(run: *const bitnet_kernel_run, out_timing: *mut bitnet_kernel_timing) -> bitnet_status;
+    pub fn bitnet_cuda_open(index: i32, out_cuda: *mut *mut bitnet_cuda) -> bitnet_status;
+    pub fn bitnet_cuda_free(cuda: *mut bitnet_cuda);
+    pub fn bitnet_cuda_get_info(cuda: *const bitnet_cuda, out_info: *mut bitnet_cuda_info) -> bitnet_status;
+    pub fn bitnet_cuda_get_context(cuda: *const bitnet_cuda, out_context: *mut *mut c_void) -> bitnet_status;
+    pub fn bitnet_cuda_get_module(cuda: *const bitnet_cuda, out_module: *mut *mut c_void) -> bitnet_status;
+    pub fn bitnet_cuda_load_ptx(
+        cuda: *mut bitnet_cuda, text: *const c_char, n_bytes: usize, out_module: *mut *mut bitnet_cuda_module,
+    ) -> bitnet_status;
+    pub fn bitnet_cuda_module_free(module: *mut bitnet_cuda_module);
+    pub fn bitnet_cuda_module_get_function(
+        module: *mut bitnet_cuda_module, name: *const c_char, out_function: *mut *mut c_void,
+    ) -> bitnet_status;
+    pub fn bitnet_cuda_work_init(work: *mut bitnet_cuda_work, struct_size: u32);
+    pub fn bitnet_cuda_launch(cuda: *mut bitnet_cuda, work: *const bitnet_cuda_work) -> bitnet_status;
+    pub fn bitnet_cuda_allocate(cuda: *mut bitnet_cuda, n_bytes: usize, out_address: *mut u64) -> bitnet_status;
+    pub fn bitnet_cuda_release(cuda: *mut bitnet_cuda, address: u64) -> bitnet_status;
+    pub fn bitnet_cuda_copy_in(cuda: *mut bitnet_cuda, to: u64, from: *const c_void, n_bytes: usize) -> bitnet_status;
+    pub fn bitnet_cuda_copy_out(cuda: *mut bitnet_cuda, to: *mut c_void, from: u64, n_bytes: usize) -> bitnet_status;
+    pub fn bitnet_cuda_synchronize_all(cuda: *mut bitnet_cuda) -> bitnet_status;
+    pub fn bitnet_cuda_get_memory_stats(
+        cuda: *mut bitnet_cuda, out_stats: *mut bitnet_cuda_memory_stats,
+    ) -> bitnet_status;
+    pub fn bitnet_cuda_get_performance_stats(
+        cuda: *const bitnet_cuda, out_stats: *mut bitnet_cuda_performance_stats,
+    ) -> bitnet_status;
+    pub fn bitnet_cuda_reset_performance_stats(cuda: *mut bitnet_cuda) -> bitnet_status;
+    pub fn bitnet_cuda_batch_matmul_i2s(
+        cuda: *mut bitnet_cuda, matmuls: *const bitnet_i2s_matmul, n_matmuls: usize,
+    ) -> bitnet_status;
+    pub fn bitnet_cuda_get_launch_parameters(
+        info: *const bitnet_cuda_info, m: u64, n: u64, k: u64, out_parameters: *mut bitnet_cuda_launch_parameters,
+    ) -> bitnet_status;
 }

@@ -88,6 +88,18 @@ pub struct bitnet_merge_report {
 }
 
 #[repr(C)]
+pub struct bitnet_cuda {
+    _private: [u8; 0],
+    _marker: Opaque,
+}
+
+#[repr(C)]
+pub struct bitnet_cuda_module {
+    _private: [u8; 0],
+    _marker: Opaque,
+}
+
+#[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct bitnet_error_info {
     pub struct_size: u32,

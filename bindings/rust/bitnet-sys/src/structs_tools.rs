@@ -650,3 +650,72 @@ pub struct bitnet_kernel_timing {
     pub n_bytes: u64,
     pub n_ops: u64,
 }
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_cuda_info {
+    pub struct_size: u32,
+    pub index: i32,
+    pub compute_capability: [i32; 2],
+    pub n_multiprocessors: i32,
+    pub max_threads_per_block: i32,
+    pub max_threads_per_multiprocessor: i32,
+    pub max_shared_bytes: i32,
+    pub clock_khz: i32,
+    pub memory_clock_khz: i32,
+    pub memory_bus_bits: i32,
+    pub driver_version: i32,
+    pub l2_bytes: u64,
+    pub memory_bytes: u64,
+    pub name: [c_char; 128],
+    pub uuid: [c_char; 48],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_cuda_work {
+    pub struct_size: u32,
+    pub grid: [u32; 3],
+    pub block: [u32; 3],
+    pub shared_bytes: u32,
+    pub function: *mut c_void,
+    pub params: *mut *mut c_void,
+    pub n_params: usize,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_cuda_memory_stats {
+    pub struct_size: u32,
+    pub n_allocations: u32,
+    pub total_bytes: u64,
+    pub free_bytes: u64,
+    pub library_bytes: u64,
+    pub allocated_bytes: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_cuda_performance_stats {
+    pub struct_size: u32,
+    pub n_launches: u64,
+    pub n_copies_in: u64,
+    pub n_copies_out: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub n_waits: u64,
+    pub wait_time_ms: f64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_cuda_launch_parameters {
+    pub struct_size: u32,
+    pub grid: [u32; 3],
+    pub block: [u32; 3],
+    pub shared_bytes: u32,
+    pub tile: [u32; 3],
+    pub blocks_per_multiprocessor: u32,
+    pub occupancy: f64,
+    pub waves: f64,
+}

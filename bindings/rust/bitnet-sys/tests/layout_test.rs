@@ -192,5 +192,20 @@ fn structs_are_laid_out_as_in_c() {
         abort_user_data,
     );
     rows!(rows, bitnet_kernel_timing: struct_size, n_runs, median_us, best_us, n_bytes, n_ops);
+    rows!(rows, bitnet_cuda_info: 
+        struct_size, index, compute_capability, n_multiprocessors, max_threads_per_block,
+        max_threads_per_multiprocessor, max_shared_bytes, clock_khz, memory_clock_khz, memory_bus_bits, driver_version,
+        l2_bytes, memory_bytes, name, uuid,
+    );
+    rows!(rows, bitnet_cuda_work: struct_size, grid, block, shared_bytes, function, params, n_params);
+    rows!(rows, bitnet_cuda_memory_stats: 
+        struct_size, n_allocations, total_bytes, free_bytes, library_bytes, allocated_bytes,
+    );
+    rows!(rows, bitnet_cuda_performance_stats: 
+        struct_size, n_launches, n_copies_in, n_copies_out, bytes_in, bytes_out, n_waits, wait_time_ms,
+    );
+    rows!(rows, bitnet_cuda_launch_parameters: 
+        struct_size, grid, block, shared_bytes, tile, blocks_per_multiprocessor, occupancy, waves,
+    );
     compare(&rows);
 }
