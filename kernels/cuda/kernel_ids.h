@@ -1,4 +1,4 @@
-// The GPU kernels by number, and the struct each of them takes: one row of kernel_list.inc per kernel.
+// The GPU kernels by number, and the struct each of them takes: one row of gpu_kernel_list.inc per kernel.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@ namespace kern::gpu {
 
 enum class KernelId : uint16_t {
 #define GPU_KERNEL_ROW(name, Args) name,
-#include "kernels/cuda/kernel_list.inc"
+#include "kernels/cuda/gpu_kernel_list.inc"
 #undef GPU_KERNEL_ROW
 };
 
@@ -21,7 +21,7 @@ struct KernelRow {
 
 inline constexpr KernelRow kKernels[] = {
 #define GPU_KERNEL_ROW(name, Args) {"bitnet_" #name, sizeof(Args)},
-#include "kernels/cuda/kernel_list.inc"
+#include "kernels/cuda/gpu_kernel_list.inc"
 #undef GPU_KERNEL_ROW
 };
 inline constexpr int kKernelCount = static_cast<int>(sizeof kKernels / sizeof kKernels[0]);

@@ -20,7 +20,7 @@ using namespace kern::gpu;
 
 const VirtualKernel kVirtualKernels[kKernelCount] = {
 #define GPU_KERNEL_ROW(name, Args) {run<Args, bitnet_##name>, bitnet_##name##_max_threads},
-#include "kernels/cuda/kernel_list.inc"
+#include "kernels/cuda/gpu_kernel_list.inc"
 #undef GPU_KERNEL_ROW
 };
 
