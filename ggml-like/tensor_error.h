@@ -7,7 +7,7 @@
 
 namespace tg {
 
-enum class ErrorKind { shape, out_of_memory, device };
+enum class ErrorKind { shape, out_of_memory, device, device_memory };
 
 class Error : public std::exception {
 public:

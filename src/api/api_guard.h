@@ -21,6 +21,7 @@ inline bitnet_status status_of(tg::ErrorKind kind) {
     switch (kind) {
         case tg::ErrorKind::out_of_memory: return BITNET_E_OUT_OF_MEMORY;
         case tg::ErrorKind::device: return BITNET_E_DEVICE;
+        case tg::ErrorKind::device_memory: return BITNET_E_DEVICE_MEMORY;
         case tg::ErrorKind::shape: return BITNET_E_MODEL_SHAPE;
     }
     return BITNET_E_INTERNAL;
