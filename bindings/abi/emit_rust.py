@@ -21,7 +21,7 @@ RUST = Path(__file__).parents[1] / "rust"
 OPENING = "// {job}\n// Written by bindings/abi/emit_rust.py from bitnet.h; change that program, not this file.\n\n"
 WIDTH = 120
 # Structs of the header's sections up to this one are in structs_run.rs, the others in structs_tools.rs.
-LAST_RUN_SECTION = 16
+LAST_RUN_SECTION = 17
 
 SCALARS = {"int8_t": "i8", "uint8_t": "u8", "int16_t": "i16", "uint16_t": "u16", "int32_t": "i32", "uint32_t": "u32",
            "int64_t": "i64", "uint64_t": "u64", "size_t": "usize", "float": "f32", "double": "f64", "char": "c_char",

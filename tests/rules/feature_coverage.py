@@ -23,7 +23,7 @@ def numbered(letter: str, *ranges: tuple[int, int]) -> list[str]:
 
 # Generation, information, validation, metrics, determinism, receipts, errors, embedding hosts, adapters, guidance; the server;
 # formats, conversion, comparison, downloads.
-NEEDED = (numbered("F", (2, 62), (66, 66), (69, 89), (91, 107)) + [f"F090{part}" for part in "abcdeg"] +
+NEEDED = (numbered("F", (2, 67), (69, 89), (91, 107)) + [f"F090{part}" for part in "abcdeg"] +
           numbered("G", (1, 8), (12, 38), (41, 41), (54, 54), (56, 56), (59, 63), (65, 65), (68, 70), (72, 72), (75, 75)) +
           numbered("M", (1, 2), (4, 10), (21, 21)))
 

@@ -1,4 +1,4 @@
-// Handles, and the structs of sections 1 to 16 of bitnet.h.
+// Handles, and the structs of sections 1 to 17 of bitnet.h.
 // Written by bindings/abi/emit_rust.py from bitnet.h; change that program, not this file.
 
 use super::*;
@@ -454,4 +454,110 @@ pub struct bitnet_adapter_info {
 pub struct bitnet_adapter_use {
     pub adapter: *const bitnet_adapter,
     pub scale: f32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_memory_breakdown {
+    pub struct_size: u32,
+    pub attention_bytes: u64,
+    pub feed_forward_bytes: u64,
+    pub norm_bytes: u64,
+    pub embedding_bytes: u64,
+    pub output_bytes: u64,
+    pub other_bytes: u64,
+    pub total_bytes: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_memory_estimate {
+    pub struct_size: u32,
+    pub n_ctx: i32,
+    pub n_batch: i32,
+    pub n_ubatch: i32,
+    pub n_seq_max: i32,
+    pub n_threads: i32,
+    pub weights_mapped_bytes: u64,
+    pub weights_owned_bytes: u64,
+    pub load_peak_bytes: u64,
+    pub attention_bytes: u64,
+    pub feed_forward_bytes: u64,
+    pub norm_bytes: u64,
+    pub embedding_bytes: u64,
+    pub output_bytes: u64,
+    pub other_bytes: u64,
+    pub kv_bytes: u64,
+    pub scratch_bytes: u64,
+    pub activation_bytes: u64,
+    pub score_bytes: u64,
+    pub batch_bytes: u64,
+    pub graph_bytes: u64,
+    pub logits_bytes: u64,
+    pub extra_output_bytes: u64,
+    pub total_bytes: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_validation_finding {
+    pub struct_size: u32,
+    pub kind: i32,
+    pub severity: i32,
+    pub status: i32,
+    pub tensor: *const c_char,
+    pub message: *const c_char,
+    pub count: u64,
+    pub index: u64,
+    pub offset: u64,
+    pub has_offset: i32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_validation_tensor {
+    pub struct_size: u32,
+    pub name: *const c_char,
+    pub r#type: *const c_char,
+    pub role: *const c_char,
+    pub n_bytes: u64,
+    pub values_checked: i32,
+    pub is_ternary: i32,
+    pub n_values: u64,
+    pub n_zeros: u64,
+    pub n_zero_rows: u64,
+    pub scale: f64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_validation_info {
+    pub struct_size: u32,
+    pub is_valid: i32,
+    pub architecture: *const c_char,
+    pub n_tensors: u64,
+    pub n_errors: u64,
+    pub n_warnings: u64,
+    pub n_notes: u64,
+    pub n_findings: u64,
+    pub n_missing: u64,
+    pub n_wrong_shapes: u64,
+    pub n_ternary_values: u64,
+    pub ternary_zeros: f64,
+    pub seconds: f64,
+    pub stored: *const bitnet_memory_breakdown,
+    pub quantization_accuracy: f64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bitnet_validation_params {
+    pub struct_size: u32,
+    pub check_values: i32,
+    pub n_threads: i32,
+    pub max_findings: u32,
+    pub on_progress: Option<bitnet_progress_callback>,
+    pub progress_user_data: *mut c_void,
+    pub max_tensors: u64,
+    pub tl_tiling: *const c_char,
 }
