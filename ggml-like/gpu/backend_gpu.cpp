@@ -54,6 +54,8 @@ struct GpuStep {
     const int32_t* numbers;                  // StepInputs::numbers() on the device
     float* scores;
     int64_t n_scores;
+    int64_t most_cells;           // that a token of this step sees, or of those that are to be launched alike
+    int64_t most_windowed_cells;
 
     int64_t rows(ValueId id) const {
         return graph.value(id).rows == Rows::tokens ? inputs.n_tokens : inputs.n_outputs;
@@ -115,7 +117,7 @@ void launch_attention(const GpuStep& s) {
     work.cells = s.numbers + places.lists;
     work.begin = s.numbers + (p.windowed ? places.windowed_begin : places.begin);
     work.n_cells = s.numbers + (p.windowed ? places.windowed_count : places.count);
-    work.most_cells = p.windowed ? s.gathered.most_windowed_cells() : s.gathered.most_cells();
+    work.most_cells = p.windowed ? s.most_windowed_cells : s.most_cells;
     work.scores = s.scores;
     work.n_scores = s.n_scores;
     gpu_attention(s.stream, work);
@@ -175,13 +177,31 @@ constexpr bool in_order() {
 }
 static_assert(in_order(), "the table is indexed by OpKind");
 
+// Steps of so few tokens are mostly launches, and come again and again: what is launched for one is recorded and replayed.
+constexpr int64_t kRecordedTokens = 16;
+constexpr size_t kMostRecordings = 8;
+constexpr int64_t kLeastCells = 256;
+
+// All that a launch depends on, beside the numbers that are copied to the device before each step.
+struct RecordingKey {
+    const Graph* graph;
+    const uint8_t* arena;
+    size_t first_node, n_nodes;
+    int64_t n_tokens, n_outputs;
+    int64_t most_cells;
+    const uint8_t* numbers;
+    const uint8_t* external[kExternalSlots];
+
+    bool operator==(const RecordingKey&) const = default;
+};
+
 class GpuBackend final : public Backend {
 public:
     GpuBackend(std::shared_ptr<const GpuWeights> weights, const GpuBackendShape& shape)
         : weights_(std::move(weights)), device_(weights_->device()), stream_(device_->make_stream()),
           scores_(device_, score_floats(shape) * sizeof(float), "attention scores"),
           numbers_(device_, first_input_numbers(shape) * sizeof(int32_t), "a step's inputs"),
-          staging_(device_, kStagingBytes, "saved cells") {}
+          staging_(device_, kStagingBytes, "saved cells"), max_cells_(shape.max_cells) {}
 
     const char* name() const noexcept override { return gpu_device_name(device_->info().index); }
     std::unique_ptr<Buffer> allocate(size_t n_bytes, const char* what) override {
@@ -211,6 +231,10 @@ public:
 private:
     RunResult run_nodes(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
                         Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace);
+    GpuStep step_of(const Graph& graph, const Node& node, const RunInputs& inputs, int64_t most_cells,
+                    int64_t most_windowed_cells);
+    void launch(const GpuStep& step) const;
+    bool replay(const Graph& graph, const Buffer& arena, const RunInputs& inputs, size_t n_nodes);
     void place_values(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs);
     void bring_inputs(const RunInputs& inputs);
     const kern::RopeFrequency* frequencies_of(const Graph& graph, const Node& node);
@@ -237,6 +261,12 @@ private:
     };
     std::vector<Frequencies> frequencies_;
     std::vector<float> traced_;
+    const int64_t max_cells_;
+    struct Recorded {
+        RecordingKey key;
+        std::unique_ptr<GpuRecording> launches;  // null: seen once, not recorded yet
+    };
+    std::vector<Recorded> recorded_;  // the one used longest ago first
 };
 
 // Addresses of all values; external ones get room for the rows of this run.
@@ -303,6 +333,64 @@ TraceRow GpuBackend::trace_row(const Graph& graph, const Node& node, const RunIn
     return row;
 }
 
+GpuStep GpuBackend::step_of(const Graph& graph, const Node& node, const RunInputs& inputs, int64_t most_cells,
+                            int64_t most_windowed_cells) {
+    return {graph,
+            node,
+            inputs,
+            gathered_,
+            *weights_,
+            *stream_,
+            frequencies_of(graph, node),
+            values_.data(),
+            reinterpret_cast<const int32_t*>(numbers_.data()),
+            scores_.floats(),
+            static_cast<int64_t>(scores_.size() / sizeof(float)),
+            most_cells,
+            most_windowed_cells};
+}
+
+void GpuBackend::launch(const GpuStep& step) const {
+    const ValueId counted = step.node.output != kNoValue ? step.node.output : step.node.inputs[0];
+    if (step.rows(counted) != 0) kOps[static_cast<int>(step.node.op)].launch(step);
+}
+
+// Launches a small step as one, recording it when it comes the second time; false: it has to be launched node by node. Grids
+// follow from the cells that a token sees at most, rounded up far enough for the recording to serve as the text grows.
+bool GpuBackend::replay(const Graph& graph, const Buffer& arena, const RunInputs& inputs, size_t n_nodes) {
+    if (inputs.n_tokens > kRecordedTokens || !stream_->can_record()) return false;
+    int64_t most_cells = kLeastCells;
+    while (most_cells < gathered_.most_cells()) most_cells *= 2;
+    RecordingKey key{&graph,           arena.data(), inputs.first_node, n_nodes, inputs.n_tokens,
+                     inputs.n_outputs, most_cells,   numbers_.data(),   {}};
+    for (size_t i = 0; i < kExternalSlots; ++i) key.external[i] = external_[i].data();
+    const auto same = [&](const Recorded& recorded) { return recorded.key == key; };
+    const auto at = std::find_if(recorded_.begin(), recorded_.end(), same);
+    if (at == recorded_.end()) {
+        if (recorded_.size() == kMostRecordings) recorded_.erase(recorded_.begin());
+        recorded_.push_back({key, nullptr});
+        return false;
+    }
+    std::rotate(at, at + 1, recorded_.end());
+    Recorded& recorded = recorded_.back();
+    if (recorded.launches == nullptr) {
+        most_cells = std::min(most_cells, max_cells_);
+        for (size_t i = inputs.first_node; i < n_nodes; ++i) frequencies_of(graph, graph.nodes()[i]);
+        stream_->begin_recording();
+        try {
+            for (size_t i = inputs.first_node; i < n_nodes; ++i) {
+                launch(step_of(graph, graph.nodes()[i], inputs, most_cells, most_cells));
+            }
+            recorded.launches = stream_->end_recording();
+        } catch (...) {
+            stream_->drop_recording();
+            throw;
+        }
+    }
+    stream_->replay(*recorded.launches);
+    return true;
+}
+
 RunResult GpuBackend::run_nodes(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
                                 Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) {
     const size_t n_nodes = std::min(graph.nodes().size(), inputs.n_nodes);
@@ -314,6 +402,9 @@ RunResult GpuBackend::run_nodes(Clock::time_point until, RunCursor& cursor, cons
     place_values(graph, plan, arena, inputs);
     bring_inputs(inputs);
     WorkLog log(work());
+    if (trace == nullptr && !in_pieces && replay(graph, arena, inputs, n_nodes)) {
+        for (; cursor.node < n_nodes; ++cursor.node) log.begin(graph.nodes()[cursor.node].op);
+    }
     for (bool first = true; cursor.node < n_nodes; ++cursor.node, first = false) {
         if (in_pieces && !first && Clock::now() >= until) return RunResult::more;
         if (!first && must_stop()) {
@@ -323,20 +414,7 @@ RunResult GpuBackend::run_nodes(Clock::time_point until, RunCursor& cursor, cons
         const Node& node = graph.nodes()[cursor.node];
         const Clock::time_point begin = Clock::now();
         log.begin(node.op);
-        const GpuStep step{graph,
-                           node,
-                           inputs,
-                           gathered_,
-                           *weights_,
-                           *stream_,
-                           frequencies_of(graph, node),
-                           values_.data(),
-                           reinterpret_cast<const int32_t*>(numbers_.data()),
-                           scores_.floats(),
-                           static_cast<int64_t>(scores_.size() / sizeof(float))};
-        if (step.rows(node.output != kNoValue ? node.output : node.inputs[0]) != 0) {
-            kOps[static_cast<int>(node.op)].launch(step);
-        }
+        launch(step_of(graph, node, inputs, gathered_.most_cells(), gathered_.most_windowed_cells()));
         if (measured || in_pieces) stream_->synchronize();
         if (trace != nullptr) {
             const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();

@@ -16,6 +16,8 @@ using Module = struct ModuleOfDriver*;
 using Function = struct FunctionOfDriver*;
 using Stream = struct StreamOfDriver*;
 using Event = struct EventOfDriver*;
+using Graph = struct GraphOfDriver*;
+using GraphExec = struct GraphExecOfDriver*;
 struct Uuid {
     unsigned char bytes[16];
 };
@@ -40,6 +42,7 @@ enum Status : int {
     device_assert = 710,
     hardware_stack_error = 714,
     launch_failed = 719,
+    capture_unsupported = 900,
     unknown = 999
 };
 enum Attribute : int {
@@ -56,6 +59,7 @@ enum Attribute : int {
 };
 enum FunctionAttribute : int { max_dynamic_shared = 8 };
 enum JitOption : int { error_log_buffer = 5, error_log_buffer_bytes = 6 };
+enum CaptureMode : int { capture_relaxed = 2 };  // others on this thread may go on as they like
 inline constexpr unsigned kStreamNonBlocking = 1;  // does not wait for the default stream
 inline constexpr unsigned kEventNoTiming = 2;
 

@@ -10,6 +10,24 @@ constexpr size_t kPart = 256;  // parts of a half begin at multiples, which the 
 
 cuda::Address address_of(const void* memory) noexcept { return reinterpret_cast<cuda::Address>(memory); }
 
+// What the driver makes of recorded launches: a graph whose nodes it has prepared.
+class CudaRecording final : public GpuRecording {
+public:
+    CudaRecording(CudaDevice& device, cuda::GraphExec exec) : device_(device), exec_(exec) {}
+    ~CudaRecording() override {
+        const cuda::Api& api = device_.api();
+        if (api.cuCtxPushCurrent_v2(device_.context()) != cuda::ok) return;
+        api.cuGraphExecDestroy(exec_);
+        cuda::Context was = nullptr;
+        api.cuCtxPopCurrent_v2(&was);
+    }
+    cuda::GraphExec exec() const noexcept { return exec_; }
+
+private:
+    CudaDevice& device_;
+    cuda::GraphExec exec_;
+};
+
 }  // namespace
 
 CudaStream::CudaStream(CudaDevice& device) : device_(device) {
@@ -143,6 +161,46 @@ void CudaStream::copy_out(void* to, const void* from, size_t n_bytes) {
     halves_[0].busy = halves_[1].busy = false;  // the last copy was behind all others
     n_used_ = 0;
     device_.count_copy_out(n_bytes);
+}
+
+bool CudaStream::can_record() const noexcept {
+    const cuda::Api& api = device_.api();
+    return api.cuStreamBeginCapture_v2 != nullptr && api.cuStreamEndCapture != nullptr &&
+           api.cuGraphInstantiateWithFlags != nullptr && api.cuGraphLaunch != nullptr &&
+           api.cuGraphExecDestroy != nullptr && api.cuGraphDestroy != nullptr;
+}
+
+void CudaStream::begin_recording() {
+    const CudaDevice::Use use(device_);
+    device_.check(device_.api().cuStreamBeginCapture_v2(stream_, cuda::capture_relaxed), "cuStreamBeginCapture");
+}
+
+std::unique_ptr<GpuRecording> CudaStream::end_recording() {
+    const CudaDevice::Use use(device_);
+    const cuda::Api& api = device_.api();
+    cuda::Graph graph = nullptr;
+    device_.check(api.cuStreamEndCapture(stream_, &graph), "cuStreamEndCapture");
+    cuda::GraphExec exec = nullptr;
+    const cuda::Status status = api.cuGraphInstantiateWithFlags(&exec, graph, 0);
+    api.cuGraphDestroy(graph);
+    device_.check(status, "cuGraphInstantiate");
+    return std::make_unique<CudaRecording>(device_, exec);
+}
+
+void CudaStream::drop_recording() noexcept {
+    const cuda::Api& api = device_.api();
+    if (api.cuCtxPushCurrent_v2(device_.context()) != cuda::ok) return;
+    cuda::Graph graph = nullptr;
+    if (api.cuStreamEndCapture(stream_, &graph) == cuda::ok && graph != nullptr) api.cuGraphDestroy(graph);
+    cuda::Context was = nullptr;
+    api.cuCtxPopCurrent_v2(&was);
+}
+
+void CudaStream::replay(const GpuRecording& recording) {
+    const CudaDevice::Use use(device_);
+    device_.check(device_.api().cuGraphLaunch(static_cast<const CudaRecording&>(recording).exec(), stream_), "cuGraphLaunch",
+                  GpuFault::compute);
+    device_.count_launch();
 }
 
 void CudaStream::synchronize() {

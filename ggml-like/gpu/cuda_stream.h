@@ -20,6 +20,11 @@ public:
     void clear(void* to, size_t n_bytes) override;
     void copy_out(void* to, const void* from, size_t n_bytes) override;
     void synchronize() override;
+    bool can_record() const noexcept override;
+    void begin_recording() override;
+    std::unique_ptr<GpuRecording> end_recording() override;
+    void drop_recording() noexcept override;
+    void replay(const GpuRecording& recording) override;
 
     // Any function of any module of the device's context, with the driver's array of pointers to parameters.
     void launch_function(cuda::Function function, const uint32_t grid[3], const uint32_t block[3],

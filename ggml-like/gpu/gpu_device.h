@@ -41,6 +41,12 @@ struct GpuGrid {
     uint32_t shared_bytes = 0;     // dynamic
 };
 
+// Launches that were kept to be run again and again, at the price of one. Belongs to the stream that made it.
+class GpuRecording {
+public:
+    virtual ~GpuRecording() = default;
+};
+
 // Work that runs in order. One thread at a time uses a stream; streams of a device run beside each other.
 class GpuStream {
 public:
@@ -56,6 +62,14 @@ public:
     virtual void copy_out(void* to, const void* from, size_t n_bytes) = 0;
     // Waits for all work so far; what failed in it is thrown here at the latest.
     virtual void synchronize() = 0;
+
+    // From begin_recording to end_recording launches are kept and do not run; nothing else may be asked for in between. After a
+    // failure in between, drop_recording() forgets them. Only where can_record().
+    virtual bool can_record() const noexcept = 0;
+    virtual void begin_recording() = 0;
+    virtual std::unique_ptr<GpuRecording> end_recording() = 0;
+    virtual void drop_recording() noexcept = 0;
+    virtual void replay(const GpuRecording& recording) = 0;
 
     template <class Args>
     void run(kern::gpu::KernelId kernel, const GpuGrid& grid, const Args& args) {

@@ -168,3 +168,27 @@ TEST_CASE("a device whose memory is too small is said so wherever it ends, and k
     }
     CHECK(whole);
 }
+
+TEST_CASE("a step that comes again is launched as one, at any depth, and between steps of other shapes") {
+    test::VirtualDevice& device = test::gpu_of_tests().device(0);
+    const std::string path = test::golden_model("b158-i2s");
+    const test::ModelHandle cpu = test::load_model(path, on("cpu")), gpu = test::load_model(path, on("cuda:0"));
+    const auto tweak = [](bitnet_context_params& params) {
+        params.n_ctx = 700;
+        params.n_seq_max = 2;
+    };
+    const test::ContextHandle a = test::make_context(cpu, tweak), b = test::make_context(gpu, tweak);
+    const uint64_t before = device.counters().n_replays;
+    const auto both = [&](const Tokens& tokens, bitnet_seq_id seq) {
+        test::decode(a, tokens, seq);
+        test::decode(b, tokens, seq);
+        CHECK(test::same_bits(test::copy_logits(a, cpu), test::copy_logits(b, gpu)));
+    };
+    for (bitnet_token token = 1; token < 6; ++token) both({token}, 0);
+    CHECK(device.counters().n_replays == before + 4);
+    both(Tokens(250, 7), 0);  // from here on a token sees more cells than the recorded steps were made for
+    for (bitnet_token token = 1; token < 6; ++token) both({token}, 0);
+    for (bitnet_token token = 1; token < 4; ++token) both({token, 3}, 1);
+    for (bitnet_token token = 1; token < 4; ++token) both({token}, token % 2);
+    CHECK(device.counters().n_replays >= before + 11);
+}

@@ -35,9 +35,18 @@ struct FunctionOfDriver {
 struct ModuleOfDriver {
     std::map<std::string, FunctionOfDriver> functions;
 };
+struct GraphOfDriver {
+    std::vector<std::function<void()>> work;
+};
+struct GraphExecOfDriver {
+    std::vector<std::function<void()>> work;
+};
 struct StreamOfDriver {
     std::deque<std::function<void()>> work;
     uint64_t n_done = 0;
+    std::unique_ptr<GraphOfDriver> captured;  // while work goes there
+
+    bool refuses() const { return captured != nullptr; }  // what a capture cannot hold
 };
 struct EventOfDriver {
     StreamOfDriver* stream = nullptr;
@@ -298,10 +307,15 @@ FAKE_CALL(cuLaunchKernel, Function function, unsigned grid_x, unsigned grid_y, u
         const auto* bytes = static_cast<const uint8_t*>(params[i]);
         launch.args.insert(launch.args.end(), bytes, bytes + function->param_bytes[i]);
     }
-    stream->work.push_back([launch] {
+    auto run = [launch] {
         g_state.control.launches.push_back(launch);
         if (g_state.control.on_launch) g_state.control.on_launch(launch);
-    });
+    };
+    if (stream->captured != nullptr) {
+        stream->captured->work.push_back(run);
+    } else {
+        stream->work.push_back(run);
+    }
     return ok;
 }
 
@@ -342,6 +356,7 @@ FAKE_CALL(cuMemFreeHost, void* address) {
 }
 FAKE_CALL(cuMemcpyHtoDAsync_v2, Address to, const void* from, size_t n_bytes, Stream stream) {
     ENTER();
+    if (stream->refuses()) return capture_unsupported;
     if (!inside(to, n_bytes)) return invalid_value;
     g_state.control.copied_at_once = std::max(g_state.control.copied_at_once, n_bytes);
     stream->work.push_back([=] { std::memcpy(memory_at(to), from, n_bytes); });
@@ -349,6 +364,7 @@ FAKE_CALL(cuMemcpyHtoDAsync_v2, Address to, const void* from, size_t n_bytes, St
 }
 FAKE_CALL(cuMemcpyDtoHAsync_v2, void* to, Address from, size_t n_bytes, Stream stream) {
     ENTER();
+    if (stream->refuses()) return capture_unsupported;
     if (!inside(from, n_bytes)) return invalid_value;
     g_state.control.copied_at_once = std::max(g_state.control.copied_at_once, n_bytes);
     stream->work.push_back([=] { std::memcpy(to, memory_at(from), n_bytes); });
@@ -356,12 +372,14 @@ FAKE_CALL(cuMemcpyDtoHAsync_v2, void* to, Address from, size_t n_bytes, Stream s
 }
 FAKE_CALL(cuMemcpyDtoDAsync_v2, Address to, Address from, size_t n_bytes, Stream stream) {
     ENTER();
+    if (stream->refuses()) return capture_unsupported;
     if (!inside(to, n_bytes) || !inside(from, n_bytes)) return invalid_value;
     stream->work.push_back([=] { std::memmove(memory_at(to), memory_at(from), n_bytes); });
     return ok;
 }
 FAKE_CALL(cuMemsetD8Async, Address to, unsigned char value, size_t n_bytes, Stream stream) {
     ENTER();
+    if (stream->refuses()) return capture_unsupported;
     if (!inside(to, n_bytes)) return invalid_value;
     stream->work.push_back([=] { std::memset(memory_at(to), value, n_bytes); });
     return ok;
@@ -377,6 +395,7 @@ FAKE_CALL(cuStreamCreate, Stream* stream, unsigned flags) {
 }
 FAKE_CALL(cuStreamSynchronize, Stream stream) {
     ENTER();
+    if (stream->refuses()) return capture_unsupported;
     run_all(*stream);
     return static_cast<Status>(g_state.control.broken_by);
 }
@@ -386,6 +405,45 @@ FAKE_CALL(cuStreamDestroy_v2, Stream stream) {
     g_state.streams.erase(stream);
     --g_state.control.n_streams;
     delete stream;
+    return ok;
+}
+FAKE_CALL(cuStreamBeginCapture_v2, Stream stream, CaptureMode mode) {
+    ENTER();
+    if (mode != capture_relaxed || stream->captured != nullptr) return invalid_value;
+    stream->captured = std::make_unique<GraphOfDriver>();
+    return ok;
+}
+FAKE_CALL(cuStreamEndCapture, Stream stream, Graph* graph) {
+    ENTER(Where::even_broken);
+    if (stream->captured == nullptr) return invalid_value;
+    *graph = stream->captured.release();
+    ++g_state.control.n_graphs;
+    return ok;
+}
+FAKE_CALL(cuGraphInstantiateWithFlags, GraphExec* exec, Graph graph, unsigned long long flags) {
+    ENTER();
+    if (flags != 0) return invalid_value;
+    *exec = new GraphExecOfDriver{graph->work};
+    ++g_state.control.n_graphs;
+    return ok;
+}
+FAKE_CALL(cuGraphLaunch, GraphExec exec, Stream stream) {
+    ENTER();
+    if (stream->refuses()) return capture_unsupported;
+    for (const auto& piece : exec->work) stream->work.push_back(piece);
+    return ok;
+}
+FAKE_CALL(cuGraphExecDestroy, GraphExec exec) {
+    ENTER(Where::even_broken);
+    for (StreamOfDriver* stream : g_state.streams) run_all(*stream);  // a driver keeps what still runs
+    --g_state.control.n_graphs;
+    delete exec;
+    return ok;
+}
+FAKE_CALL(cuGraphDestroy, Graph graph) {
+    ENTER(Where::even_broken);
+    --g_state.control.n_graphs;
+    delete graph;
     return ok;
 }
 #if !defined(FAKE_CUDA_WITHOUT_EVENTS)
@@ -398,6 +456,7 @@ FAKE_CALL(cuEventCreate, Event* event, unsigned) {
 #endif
 FAKE_CALL(cuEventRecord, Event event, Stream stream) {
     ENTER();
+    if (stream->refuses()) return capture_unsupported;
     event->stream = stream;
     event->at = stream->n_done + stream->work.size();
     return ok;

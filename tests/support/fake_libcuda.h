@@ -44,11 +44,12 @@ struct FakeCuda {
     std::vector<FakeLaunch> launches;
     int broken_by = 0;  // a status that breaks the context: all fails with it
     std::map<uintptr_t, size_t> blocks;
-    int n_pinned = 0, n_streams = 0, n_events = 0, n_modules = 0, n_contexts = 0;
+    int n_pinned = 0, n_streams = 0, n_events = 0, n_modules = 0, n_contexts = 0, n_graphs = 0;
     size_t copied_at_once = 0;  // the longest copy between host and device
 
     bool all_freed() const {
-        return blocks.empty() && n_pinned == 0 && n_streams == 0 && n_events == 0 && n_modules == 0 && n_contexts == 0;
+        return blocks.empty() && n_pinned == 0 && n_streams == 0 && n_events == 0 && n_modules == 0 && n_contexts == 0 &&
+               n_graphs == 0;
     }
 };
 

@@ -160,8 +160,25 @@ public:
     void clear(void* to, size_t n_bytes) override;
     void copy_out(void* to, const void* from, size_t n_bytes) override;
     void synchronize() override;
+    bool can_record() const noexcept override { return true; }
+    void begin_recording() override;
+    std::unique_ptr<tg::GpuRecording> end_recording() override;
+    void drop_recording() noexcept override { recorded_.reset(); }
+    void replay(const tg::GpuRecording& recording) override;
 
 private:
+    struct Launch {
+        kern::gpu::KernelId kernel;
+        tg::GpuGrid grid;
+        std::vector<std::byte> args;
+    };
+    struct Recording final : tg::GpuRecording {
+        const Stream* stream = nullptr;
+        std::vector<Launch> launches;
+    };
+    void require_no_recording(FaultPoint point) {
+        if (recorded_ != nullptr) device_.fail(point, "launches are being recorded");
+    }
     // Of the stream, by the thread that calls.
     class Use {
     public:
@@ -175,6 +192,7 @@ private:
     };
 
     Device& device_;
+    std::unique_ptr<Recording> recorded_;  // while it is being made
     std::atomic<bool> busy_ = false;
 };
 
@@ -298,6 +316,11 @@ void Stream::launch(kern::gpu::KernelId kernel, const tg::GpuGrid& grid, const v
         refuse(std::to_string(grid.shared_bytes) + " bytes of shared memory, more than " +
                std::to_string(info().max_shared_bytes));
     }
+    if (recorded_ != nullptr) {
+        const auto* bytes = static_cast<const std::byte*>(args);
+        recorded_->launches.push_back({kernel, grid, {bytes, bytes + n_args}});
+        return;
+    }
     uint64_t number = 0;
     device_.pass(FaultPoint::launch, [&](VirtualCounters& counters) {
         number = counters.n_launches++;
@@ -308,8 +331,30 @@ void Stream::launch(kern::gpu::KernelId kernel, const tg::GpuGrid& grid, const v
     run_grid(row.run, static_cast<const void*>(copy), grid, number % 2 == 0 ? GridOrder::forward : GridOrder::backward);
 }
 
+void Stream::begin_recording() {
+    const Use use(*this);
+    require_no_recording(FaultPoint::launch);
+    recorded_ = std::make_unique<Recording>();
+    recorded_->stream = this;
+}
+
+std::unique_ptr<tg::GpuRecording> Stream::end_recording() {
+    const Use use(*this);
+    if (recorded_ == nullptr) device_.fail(FaultPoint::launch, "nothing is being recorded");
+    return std::move(recorded_);
+}
+
+void Stream::replay(const tg::GpuRecording& recording) {
+    require_no_recording(FaultPoint::launch);
+    const auto& kept = static_cast<const Recording&>(recording);
+    if (kept.stream != this) device_.fail(FaultPoint::launch, "the recording is another stream's");
+    for (const Launch& each : kept.launches) launch(each.kernel, each.grid, each.args.data(), each.args.size());
+    device_.count([](VirtualCounters& counters) { ++counters.n_replays; });
+}
+
 void Stream::copy_in(void* to, const void* from, size_t n_bytes) {
     const Use use(*this);
+    require_no_recording(FaultPoint::copy_in);
     device_.check_range(FaultPoint::copy_in, to, n_bytes);
     device_.pass(FaultPoint::copy_in, [&](VirtualCounters& counters) {
         ++counters.n_copies_in;
@@ -320,6 +365,7 @@ void Stream::copy_in(void* to, const void* from, size_t n_bytes) {
 
 void Stream::copy_within(void* to, const void* from, size_t n_bytes) {
     const Use use(*this);
+    require_no_recording(FaultPoint::copy_within);
     device_.check_range(FaultPoint::copy_within, to, n_bytes);
     device_.check_range(FaultPoint::copy_within, from, n_bytes);
     const auto a = reinterpret_cast<uintptr_t>(to);
@@ -331,6 +377,7 @@ void Stream::copy_within(void* to, const void* from, size_t n_bytes) {
 
 void Stream::clear(void* to, size_t n_bytes) {
     const Use use(*this);
+    require_no_recording(FaultPoint::clear);
     device_.check_range(FaultPoint::clear, to, n_bytes);
     device_.pass(FaultPoint::clear, [&](VirtualCounters& counters) { counters.n_bytes_cleared += n_bytes; });
     if (n_bytes > 0) std::memset(to, 0, n_bytes);
@@ -338,6 +385,7 @@ void Stream::clear(void* to, size_t n_bytes) {
 
 void Stream::copy_out(void* to, const void* from, size_t n_bytes) {
     const Use use(*this);
+    require_no_recording(FaultPoint::copy_out);
     device_.check_range(FaultPoint::copy_out, from, n_bytes);
     device_.pass(FaultPoint::copy_out, [&](VirtualCounters& counters) {
         ++counters.n_copies_out;
@@ -348,6 +396,7 @@ void Stream::copy_out(void* to, const void* from, size_t n_bytes) {
 
 void Stream::synchronize() {
     const Use use(*this);
+    require_no_recording(FaultPoint::synchronize);
     device_.pass(FaultPoint::synchronize, [](VirtualCounters& counters) { ++counters.n_synchronizes; });
 }
 

@@ -58,6 +58,7 @@ struct VirtualCounters {
     uint64_t n_bytes_within = 0;
     uint64_t n_bytes_cleared = 0;
     uint64_t n_synchronizes = 0;
+    uint64_t n_replays = 0;
 };
 
 class VirtualDevice : public tg::GpuDevice {
