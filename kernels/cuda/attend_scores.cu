@@ -9,7 +9,7 @@
 namespace kern::gpu {
 namespace {
 
-constexpr int kThreads = 128;
+constexpr int kScoreThreads = 128;
 constexpr int kHalfCells = 128;  // that a block of F16 keys scores at a time
 constexpr int kCodeCells = 32;
 // Chunks of sixteen numbers whose loads fly together.
@@ -88,7 +88,7 @@ GPU_FUNCTION void all_half_scores(const GpuAttendArgs& args, float* q) {
     const int width = (args.head_dim + kLanes - 1) / kLanes * kLanes;
     for (int i = 0; i < block.n_queries(); ++i) {
         const float* from = args.q + block.row(args, i) * args.head_dim;
-        for (int d = static_cast<int>(threadIdx.x); d < width; d += kThreads) {
+        for (int d = static_cast<int>(threadIdx.x); d < width; d += kScoreThreads) {
             q[i * width + d] = d < args.head_dim ? from[d] : 0.0f;
         }
     }
@@ -191,7 +191,7 @@ GPU_FUNCTION void all_code_scores(const GpuAttendArgs& args, uint8_t* shared) {
     const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
     const CodedQueries coded{reinterpret_cast<int8_t*>(shared),
                              reinterpret_cast<float*>(shared + n_queries * args.head_dim), n_blocks};
-    for (int i = warp; i < n_queries * n_blocks; i += kThreads / kWarp) {
+    for (int i = warp; i < n_queries * n_blocks; i += kScoreThreads / kWarp) {
         const int query = i / n_blocks, d = (i - query * n_blocks) * kWarp + lane;
         const float x = args.q[block.row(args, query) * args.head_dim + d];
         const float factor = warp_i8_factor(x);

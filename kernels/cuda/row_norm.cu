@@ -7,7 +7,7 @@
 namespace kern::gpu {
 namespace {
 
-constexpr int kPiece = 4096;  // squares in shared memory at a time
+constexpr int kSquares = 4096;  // squares in shared memory at a time
 
 GPU_FUNCTION float norm_factor(float squares, int64_t n, float eps) {
     const float mean = canonical_nan(squares) / static_cast<float>(n);
@@ -23,15 +23,15 @@ GPU_FUNCTION float normed(float x, float factor, const float* weight, int64_t i)
 
 // A block a part of `part` numbers.
 GPU_KERNEL(rms_norm_row, NormArgs, 512) {
-    __shared__ float squares[kPiece];
+    __shared__ float squares[kSquares];
     __shared__ float shared_factor;
     const int tid = static_cast<int>(threadIdx.x), n_threads = static_cast<int>(blockDim.x);
     for (int64_t row = blockIdx.x; row < args.n_parts; row += gridDim.x) {
         const float* x = args.x + row * args.part;
         float* out = args.out + row * args.part;
         float sum = 0.0f;
-        for (int64_t begin = 0; begin < args.part; begin += kPiece) {
-            const int n = static_cast<int>(args.part - begin < kPiece ? args.part - begin : kPiece);
+        for (int64_t begin = 0; begin < args.part; begin += kSquares) {
+            const int n = static_cast<int>(args.part - begin < kSquares ? args.part - begin : kSquares);
 #pragma unroll 8
             for (int i = tid; i < n; i += n_threads) {
                 const float v = x[begin + i];
