@@ -1,7 +1,7 @@
 """What nvcc makes of the GPU kernels, on a machine without a GPU: gpu_code_test.py [NVCC]
 
 All kernels compile, for the oldest architecture that is served and for the one they are tuned for; none keeps registers in
-memory; they are those of kernel_list.inc; no multiplication and addition became one operation, nothing is approximate; and the
+memory; they are those of gpu_kernel_list.inc; no multiplication and addition became one operation, nothing is approximate; and the
 kernels that read weights do so in the instructions that they were written for. Where cuobjdump and nvdisasm are installed too, the machine
 code is looked at besides. Skipped (77) without nvcc: scripts/install-nvcc.
 """
@@ -63,7 +63,7 @@ class GpuCode(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.folder = tempfile.TemporaryDirectory()
         cls.compiled = {architecture: Compiled(NVCC, Path(cls.folder.name), architecture) for architecture in ARCHITECTURES}
-        rows = (KERNELS / "kernel_list.inc").read_text(encoding="utf-8")
+        rows = (KERNELS / "gpu_kernel_list.inc").read_text(encoding="utf-8")
         cls.names = {f"bitnet_{name}" for name in re.findall(r"^GPU_KERNEL_ROW\((\w+),", rows, re.MULTILINE)}
 
     @classmethod
