@@ -37,20 +37,20 @@ uint32_t threads_for_rows(const GpuStream& stream, int64_t n_rows, int64_t lanes
     return threads;
 }
 
-// Up to this many columns the vector kernels are used: their weights are read once whatever the number.
-constexpr int64_t kI2sVecCols = 8;
+// Up to this many columns the vector kernels are used. For each column they read as many bytes of activations from shared
+// memory as there are weights, and four columns take about as long as the weights take to come from memory.
+constexpr int64_t kI2sVecCols = 4;
 
 struct I2sVec {
     int64_t cols;
     int64_t rows;  // of the eight lanes that share a row
     KernelId kernel;
 };
-constexpr I2sVec kI2sVec[] = {{1, 1, KernelId::i2s_vec_1},
-                              {2, 1, KernelId::i2s_vec_2},
-                              {4, 2, KernelId::i2s_vec_4},
-                              {kI2sVecCols, 2, KernelId::i2s_vec_8}};
+constexpr I2sVec kI2sVec[] = {
+    {1, 1, KernelId::i2s_vec_1}, {2, 1, KernelId::i2s_vec_2}, {kI2sVecCols, 2, KernelId::i2s_vec_4}};
 
 // The block shapes of i2s_mma.cu.
+constexpr int64_t kSlimRows = 16, kSlimCols = 8;
 constexpr int64_t kDeepRows = 32, kDeepCols = 32, kWideRows = 128, kWideCols = 64;
 
 void i2s_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, int64_t n_cols, float* out) {
@@ -67,6 +67,10 @@ void i2s_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, i
         const int64_t lanes = 8;
         const uint32_t threads = threads_for_rows(stream, weight.n_rows, lanes / shape->rows);
         stream.run(shape->kernel, {blocks_for(weight.n_rows, threads / lanes * shape->rows), 1, 1, threads, 0}, args);
+        return;
+    }
+    if (n_cols <= kSlimCols) {
+        stream.run(KernelId::i2s_mma_slim, {blocks_for(weight.n_rows, kSlimRows), 1, 1, 256, 0}, args);
         return;
     }
     const GpuGrid wide = {blocks_for(weight.n_rows, kWideRows), blocks_for(n_cols, kWideCols), 1, 128, 0};

@@ -2,6 +2,7 @@
 // in its sixteen lanes. Two threads share a row; each has eight neighbouring lanes, sixteen bytes of F16 a load, and
 // eight sums a column. The order of each sum is fixed, so a row cannot be cut into more pieces than lanes, and tensor
 // cores cannot help; the vocabulary matrix has rows enough.
+#include "kernels/cuda/gpu_lanes.h"
 #include "kernels/cuda/mat_output.h"
 #include "kernels/cuda/weight_readers.h"
 
@@ -17,8 +18,8 @@ GPU_FUNCTION void add_eight(const float (&weights)[8], const float (&x)[8], floa
 template <class Type, int cols>
 GPU_FUNCTION void add_aligned(const DenseArgs& args, int64_t row, int half, const float* const (&x)[cols],
                               float (&sums)[cols][8]) {
-    constexpr int kUnderWay = cols == 1 && Type::kPlain ? 8 : 4;  // loads of weights before the first is used
-#pragma unroll kUnderWay
+    // Turns whose loads may be under way together.
+#pragma unroll(cols == 1 && Type::kPlain ? 8 : 4)
     for (int64_t i = 8 * half; i < args.k; i += 16) {
         float weights[8];
         read_eight(Type{}, args.weights, row * args.k + i, weights);
@@ -74,7 +75,7 @@ GPU_FUNCTION void dense_mat(const DenseArgs& args) {
     for (int c = 0; c < cols; ++c) {
         float(&lane)[8] = sums[c];
 #pragma unroll
-        for (int i = 0; i < 8; ++i) lane[i] = lane[i] + __shfl_xor_sync(~0u, lane[i], 1);
+        for (int i = 0; i < 8; ++i) lane[i] = lane[i] + __shfl_xor_sync(kWholeWarp, lane[i], 1);
 #pragma unroll
         for (int i = 0; i < 4; ++i) lane[i] = lane[i] + lane[i + 4];
         lane[0] = (lane[0] + lane[2]) + (lane[1] + lane[3]);

@@ -1,8 +1,9 @@
 // I2_S times many columns on the tensor cores for int8 (mma.sync m16n8k32). A step is 256 weights of a row, 64 bytes: lane
 // t of the four that share a row holds 16 of them, four words whose shifted and masked bits are the operand of every
 // field without going through shared memory. Which weights meet in one instruction is free, as integers add up in any
-// order: the activations are staged so that they lie as the codes do. Two shapes of a block:
-//   deep  32 rows x 32 columns; four warps take a quarter of the steps each: few columns, many blocks
+// order: the activations are staged so that they lie as the codes do. Three shapes of a block:
+//   slim  16 rows x 8 columns; eight warps take every eighth step each, so that a short row is under way at once
+//   deep  32 rows x 32 columns; four warps take every fourth step each: few columns, many blocks
 //   wide  128 rows x 64 columns: codes are unpacked once for 64 columns, activations read once for 128 rows
 #include "kernels/cuda/mat_output.h"
 
@@ -22,18 +23,20 @@ GPU_FUNCTION int mma_source_of(int piece) {
 
 template <int warps_m, int warps_k, int tiles_m, int tiles_n>
 GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
-    constexpr int kThreads = 32 * warps_m * warps_k;
+    constexpr int kBlockThreads = 32 * warps_m * warps_k;
     constexpr int kRows = 16 * tiles_m;  // of a warp
     constexpr int kCols = 8 * tiles_n;
     constexpr int kPieces = warps_k * kCols * kStepActs / 16;
-    constexpr int kPiecesEach = kPieces / kThreads;
-    constexpr int kColsAtOnce = kThreads / 16;  // 16 threads stage a column's step
-    constexpr int kPiecesOfStep = kCols / kColsAtOnce;
-    static_assert(kPieces % kThreads == 0 && kCols % kColsAtOnce == 0);
+    constexpr int kPiecesEach = kPieces / kBlockThreads;
+    // Sixteen threads stage a column's step; all of them as many columns of a step, or the columns of as many steps.
+    constexpr int kColsAtOnce = kBlockThreads / 16;
+    constexpr int kTurnsOfStep = kColsAtOnce < kCols ? kCols / kColsAtOnce : 1;
+    constexpr int kStepsAtOnce = kColsAtOnce < kCols ? 1 : kColsAtOnce / kCols;
+    static_assert(kTurnsOfStep * kColsAtOnce == kStepsAtOnce * kCols && warps_k % kStepsAtOnce == 0);
     constexpr int kSums = tiles_m * tiles_n * 4;
     constexpr int kStagedBytes = warps_k * kCols * kStepActsApart;
     static_assert(kStagedBytes <= 48 * 1024 && (warps_k - 1) * warps_m * 32 * kSums * 4 <= kStagedBytes);
-    __shared__ __align__(16) uint8_t staged[kStagedBytes];
+    __align__(16) __shared__ uint8_t staged[kStagedBytes];
 
     const int thread = static_cast<int>(threadIdx.x);
     const int warp_m = thread / 32 % warps_m;
@@ -60,18 +63,19 @@ GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
         }
         codes_from += warps_k * kStepBytes;
     };
-    const int64_t staged_col = first_col + thread / 16;
-    const uint8_t* acts_from =
-        args.acts + staged_col * args.column_bytes + kActHeaderBytes + mma_source_of(thread % 16);
+    const int64_t staged_col = first_col + thread / 16 % kCols;
+    const int staged_step = thread / 16 / kCols;
+    const uint8_t* acts_from = args.acts + staged_col * args.column_bytes + kActHeaderBytes + staged_step * kStepActs +
+                               mma_source_of(thread % 16);
     const int cols_left =
         static_cast<int>(args.output.n_cols - staged_col < kCols ? args.output.n_cols - staged_col : kCols);
     const auto load_acts = [&](int64_t step, Bytes16(&pieces)[kPiecesEach]) {
 #pragma unroll
         for (int i = 0; i < kPiecesEach; ++i) {
-            const int col = kColsAtOnce * (i % kPiecesOfStep);
-            const int of_warp = i / kPiecesOfStep;
+            const int col = kColsAtOnce * (i % kTurnsOfStep);
+            const int of_warp = i / kTurnsOfStep * kStepsAtOnce;
             // A column is padded to whole steps.
-            const bool there = col < cols_left && (step + of_warp) * kStepActs < k;
+            const bool there = col < cols_left && (step + of_warp + staged_step) * kStepActs < k;
             pieces[i] = there ? load16(acts_from + col * args.column_bytes + of_warp * kStepActs) : no_bytes16();
         }
         acts_from += warps_k * kStepActs;
@@ -87,7 +91,7 @@ GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
         __syncthreads();  // nobody reads the step before any more
 #pragma unroll
         for (int i = 0; i < kPiecesEach; ++i) {
-            const int piece = thread + i * kThreads;
+            const int piece = thread + i * kBlockThreads;
             store16(staged + piece / 16 * kStepActsApart + piece % 16 * 16, pieces[i]);
         }
         __syncthreads();
@@ -165,6 +169,7 @@ GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
 
 }  // namespace
 
+GPU_KERNEL(i2s_mma_slim, I2sArgs, 256) { i2s_mma<1, 8, 1, 1>(args); }
 GPU_KERNEL(i2s_mma_deep, I2sArgs, 256) { i2s_mma<2, 4, 1, 4>(args); }
 GPU_KERNEL(i2s_mma_wide, I2sArgs, 128) { i2s_mma<4, 1, 2, 8>(args); }
 

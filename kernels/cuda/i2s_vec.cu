@@ -1,7 +1,8 @@
-// I2_S times up to eight columns of int8 activations, in the file's own layout: bound by the codes' memory, which is read
+// I2_S times up to four columns of int8 activations, in the file's own layout: bound by the codes' memory, which is read
 // once, 16 bytes a lane, 128 bytes of a row by the eight lanes that share it, several such loads under way before the
 // first is used. The four bytes at p of a block are, shifted and masked, the codes of weights p.., 32 + p.., 64 + p..
 // and 96 + p.., so __dp4a multiplies them with four neighbouring activations. Sums are exact integers in any order.
+#include "kernels/cuda/gpu_lanes.h"
 #include "kernels/cuda/mat_output.h"
 
 namespace kern::gpu {
@@ -22,7 +23,7 @@ GPU_FUNCTION int64_t source_of(int piece) {
 template <int cols, int rows, int steps>
 GPU_FUNCTION void i2s_vec(const I2sArgs& args) {
     constexpr int kColumnBytes = steps * kStepWeights;
-    __shared__ __align__(16) uint8_t staged[cols * kColumnBytes];
+    __align__(16) __shared__ uint8_t staged[cols * kColumnBytes];
     const int lane = static_cast<int>(threadIdx.x % kRowLanes);
     const int64_t groups = blockDim.x / kRowLanes;
     const int64_t first = static_cast<int64_t>(blockIdx.x) * groups * rows + threadIdx.x / kRowLanes;
@@ -76,7 +77,7 @@ GPU_FUNCTION void i2s_vec(const I2sArgs& args) {
 #pragma unroll
         for (int r = 0; r < rows; ++r) {
             for (int apart = kRowLanes / 2; apart > 0; apart /= 2) {
-                sums[r][c] += __shfl_xor_sync(~0u, sums[r][c], apart);
+                sums[r][c] += __shfl_xor_sync(kWholeWarp, sums[r][c], apart);
             }
             const int64_t row = first + r * groups;
             if (lane == 0 && row < args.output.n_rows && c < args.output.n_cols) {
@@ -93,6 +94,5 @@ GPU_FUNCTION void i2s_vec(const I2sArgs& args) {
 GPU_KERNEL(i2s_vec_1, I2sArgs, 256) { i2s_vec<1, 1, 8>(args); }
 GPU_KERNEL(i2s_vec_2, I2sArgs, 256) { i2s_vec<2, 1, 8>(args); }
 GPU_KERNEL(i2s_vec_4, I2sArgs, 256) { i2s_vec<4, 2, 4>(args); }
-GPU_KERNEL(i2s_vec_8, I2sArgs, 256) { i2s_vec<8, 2, 4>(args); }
 
 }  // namespace kern::gpu

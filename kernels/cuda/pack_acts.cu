@@ -1,32 +1,20 @@
 // Floats become columns of the format "i8" (kernels/cpu/act_i8.h), one block a column: the largest magnitude first, then
 // a warp quantises 256 values at a time and adds up what they became.
+#include "kernels/cuda/gpu_lanes.h"
 #include "kernels/cuda/kernel_args.h"
-#include "kernels/cuda/wide_loads.h"
-#include "kernels/exp_coefficients.h"
 
 namespace kern::gpu {
 namespace {
 
 constexpr int kQuantizeWarps = 32;  // at most, of a block
 
-GPU_FUNCTION float greater_of(float a, float b) { return a > b ? a : b; }
-
 GPU_FUNCTION float magnitude_of(uint32_t bits) { return float_from_bits(bits & 0x7fffffffu); }
 
-// The steps of vec_quantize_i8 (kernels/cpu/vec_generic.h).
-GPU_FUNCTION int quantize(float value, float scale) {
-    const float scaled = value * scale;
-    const float number = scaled == scaled ? scaled : 0.0f;
-    const float above = number > -127.0f ? number : -127.0f;
-    const float limited = above < 127.0f ? above : 127.0f;
-    return static_cast<int>((limited + exp_coefficients::kRound) - exp_coefficients::kRound);
-}
-
-// Four numbers as four bytes of q; adds them to sum.
+// Four numbers as four bytes of q, by the steps of vec_quantize_i8 (kernels/cpu/vec_generic.h); adds them to sum.
 GPU_FUNCTION uint32_t quantize_four(Bytes16 four, float scale, int& sum) {
     uint32_t packed = 0;
     for (int i = 0; i < 4; ++i) {
-        const int q = quantize(float_from_bits(four.word[i]), scale);
+        const int q = whole_code(float_from_bits(four.word[i]), scale, -127.0f, 127.0f);
         sum += q;
         packed |= (static_cast<uint32_t>(q) & 255u) << (8 * i);
     }
@@ -48,12 +36,12 @@ GPU_KERNEL(pack_acts, PackActsArgs, 1024) {
     float largest = 0.0f;  // a NaN never wins
     for (int64_t i = 4 * static_cast<int64_t>(threadIdx.x); i < args.k; i += 4 * static_cast<int64_t>(blockDim.x)) {
         const Bytes16 four = load16(x + 4 * i);
-        for (int j = 0; j < 4; ++j) largest = greater_of(magnitude_of(four.word[j]), largest);
+        for (int j = 0; j < 4; ++j) largest = larger(magnitude_of(four.word[j]), largest);
     }
-    for (int apart = 16; apart > 0; apart /= 2) largest = greater_of(__shfl_xor_sync(~0u, largest, apart), largest);
+    largest = warp_max(largest);
     if (lane == 0) warp_largest[warp] = largest;
     __syncthreads();
-    for (int i = 0; i < n_warps; ++i) largest = greater_of(warp_largest[i], largest);
+    for (int i = 0; i < n_warps; ++i) largest = larger(warp_largest[i], largest);
     const float scale = 127.0f / (largest > 1e-5f ? largest : 1e-5f);
 
     int total = 0;  // of this warp's blocks of 256
@@ -65,7 +53,7 @@ GPU_KERNEL(pack_acts, PackActsArgs, 1024) {
             const Bytes16 four = i < args.k ? load16(x + 4 * i) : no_bytes16();
             *reinterpret_cast<uint32_t*>(q + i) = quantize_four(four, scale, sum);
         }
-        for (int apart = 16; apart > 0; apart /= 2) sum += __shfl_xor_sync(~0u, sum, apart);
+        for (int apart = 16; apart > 0; apart /= 2) sum += __shfl_xor_sync(kWholeWarp, sum, apart);
         if (lane == 0) reinterpret_cast<int32_t*>(column + args.sums_offset)[begin / 256] = sum;
         total += sum;
     }

@@ -1,18 +1,17 @@
 // TQ2_0 (and TQ1_0, which lies as TQ2_0) times int8 activations. Sixteen lanes share a row and each is one lane of the
 // CPU's sum: it has the blocks b = lane, lane + 16, ... of 256 weights, an exact integer each, times the block's scale,
 // added in rising order; the lanes are added in the fixed tree.
+#include "kernels/cuda/gpu_lanes.h"
 #include "kernels/cuda/mat_output.h"
 
 namespace kern::gpu {
 namespace {
 
-constexpr int kSumLanes = 16;
-
 // Columns blockIdx.y * cols and following.
 template <int cols>
 GPU_FUNCTION void tq_mat(const TqArgs& args) {
-    const int lane = static_cast<int>(threadIdx.x % kSumLanes);
-    const int64_t row = static_cast<int64_t>(blockIdx.x) * (blockDim.x / kSumLanes) + threadIdx.x / kSumLanes;
+    const int lane = static_cast<int>(threadIdx.x % kLanes);
+    const int64_t row = static_cast<int64_t>(blockIdx.x) * (blockDim.x / kLanes) + threadIdx.x / kLanes;
     const int64_t first_col = static_cast<int64_t>(blockIdx.y) * cols;
     const uint8_t* columns[cols];
 #pragma unroll
@@ -22,7 +21,7 @@ GPU_FUNCTION void tq_mat(const TqArgs& args) {
     }
     float sums[cols] = {};
     const int64_t n_blocks = row < args.output.n_rows ? args.n_blocks : 0;
-    for (int64_t b = lane; b < n_blocks; b += kSumLanes) {
+    for (int64_t b = lane; b < n_blocks; b += kLanes) {
         const int64_t block = row * args.n_blocks + b;
         Bytes16 codes[4];
 #pragma unroll
@@ -52,12 +51,10 @@ GPU_FUNCTION void tq_mat(const TqArgs& args) {
     }
 #pragma unroll
     for (int c = 0; c < cols; ++c) {
-        for (int apart = kSumLanes / 2; apart > 0; apart /= 2) {
-            sums[c] = sums[c] + __shfl_xor_sync(~0u, sums[c], apart);
-        }
+        const float sum = lanes_tree(sums[c]);
         if (lane == 0 && row < args.output.n_rows && first_col + c < args.output.n_cols) {
             const float scale = 1.0f / act_scale_of(columns[c]);
-            store_product(args.output, row, first_col + c, sums[c] * scale);
+            store_product(args.output, row, first_col + c, sum * scale);
         }
     }
 }

@@ -60,10 +60,10 @@ class Options(unittest.TestCase):
         self.assertEqual(count, 16)
 
     def test_what_is_not_there_is_refused_or_named(self):
-        code, printed = self.configure("-DBITNET_CUDA=ON")
+        code, printed = self.configure("-DBITNET_CUDA=ON", "-DBITNET_NVCC=/nowhere/nvcc")
         self.assertNotEqual(code, 0)
-        self.assertIn("BITNET_CUDA: this version has no CUDA backend yet", printed)
-        code, printed = self.configure("-DBITNET_CUDA=OFF", "-DBITNET_WINGS=ON")
+        self.assertIn("BITNET_CUDA: nvcc not found.", printed)
+        code, printed = self.configure("-DBITNET_CUDA=OFF", "-UBITNET_NVCC", "-DBITNET_WINGS=ON")
         self.assertEqual(code, 0, printed)
         self.assertIn("BITNET_WINGS: there is no such option", " ".join(printed.split()))
         self.configure("-UBITNET_WINGS")

@@ -1,6 +1,5 @@
-// Every GPU kernel as C++ for the CPU that plays the grid: one include a file of kernels/cuda, and the table of them all.
-#include "kernels/cuda/elementwise.cu"
-#include "kernels/cuda/grid_lang.h"
+// Every GPU kernel as C++ for the CPU that plays the grid, and the table of them all.
+#include "kernels/cuda/all_kernels.cu"
 #include "kernels/cuda/kernel_ids.h"
 #include "tests/support/virtual_gpu.h"
 

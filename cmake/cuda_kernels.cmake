@@ -1,0 +1,42 @@
+# The GPU kernels (kernels/cuda) as one fatbin inside bitnet_tensor: machine code for every architecture that is served,
+# PTX for those still to come. nvcc is all that is needed, no CUDA library and no driver: those are found at run time.
+# Included where BITNET_CUDA is ON, after bitnet_tensor exists.
+set(BITNET_CUDA_ARCHITECTURES 75 80 86 89 90 100 CACHE STRING "Compute capabilities that the GPU kernels are compiled for")
+mark_as_advanced(BITNET_CUDA_ARCHITECTURES)
+
+find_program(BITNET_NVCC NAMES "$ENV{CUDACXX}" nvcc HINTS $ENV{CUDA_PATH}/bin /usr/local/cuda/bin
+    ${PROJECT_SOURCE_DIR}/build/nvcc/nvidia/cu13/bin DOC "The CUDA compiler")
+mark_as_advanced(BITNET_NVCC)
+if(NOT EXISTS "${BITNET_NVCC}")
+    message(FATAL_ERROR "BITNET_CUDA: nvcc not found. Install the CUDA toolkit, 12.8 or later "
+        "(https://developer.nvidia.com/cuda-downloads), or its compiler alone: scripts/install-nvcc. Name it with "
+        "-DBITNET_NVCC=/path/to/nvcc where it lies elsewhere, or configure with -DBITNET_CUDA=OFF")
+endif()
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    message(FATAL_ERROR "BITNET_CUDA: only Linux is supported; configure with -DBITNET_CUDA=OFF")
+endif()
+
+# One rounding an operation, as on the CPU: the results are the same bits.
+set(cuda_flags -std=c++20 -I${PROJECT_SOURCE_DIR} -fmad=false -ftz=false -prec-div=true -prec-sqrt=true)
+set(cuda_targets)
+foreach(architecture IN LISTS BITNET_CUDA_ARCHITECTURES)
+    list(APPEND cuda_targets -gencode arch=compute_${architecture},code=sm_${architecture})
+endforeach()
+# What has tensor cores for int8 as the kernels use them; a driver makes code of it for what comes after the list.
+list(APPEND cuda_targets -gencode arch=compute_80,code=compute_80)
+
+set(cuda_fatbin ${PROJECT_BINARY_DIR}/cuda/kernels.fatbin)
+file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/* ${PROJECT_SOURCE_DIR}/kernels/*.h
+    ${PROJECT_SOURCE_DIR}/kernels/*.inc)
+add_custom_command(OUTPUT ${cuda_fatbin}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/cuda
+    COMMAND ${BITNET_NVCC} -fatbin ${cuda_flags} ${cuda_targets} -ccbin ${CMAKE_CXX_COMPILER} --threads 0
+        -o ${cuda_fatbin} ${PROJECT_SOURCE_DIR}/kernels/cuda/all_kernels.cu
+    DEPENDS ${cuda_sources} VERBATIM COMMENT "Compiling the GPU kernels: ${BITNET_CUDA_ARCHITECTURES}")
+add_custom_target(bitnet_cuda_kernels DEPENDS ${cuda_fatbin})
+add_dependencies(bitnet_tensor bitnet_cuda_kernels)
+
+target_compile_definitions(bitnet_tensor PUBLIC BITNET_CUDA)
+# The compiler reports headers it reads, but not what its assembler copies.
+set_source_files_properties(${PROJECT_SOURCE_DIR}/ggml-like/gpu/cuda_image.cpp PROPERTIES
+    COMPILE_DEFINITIONS BITNET_CUDA_FATBIN="${cuda_fatbin}" OBJECT_DEPENDS ${cuda_fatbin})
