@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 #include <string>
@@ -95,6 +96,13 @@ GPU_KERNEL(uneven, Numbers, 256) {
     if (threadIdx.x % 32 == 31) counts[warp] = sum;
     __syncthreads();
     args.out[threadIdx.x] = counts[threadIdx.x % 8];
+}
+
+// Each thread reads its neighbour's number with no barrier between.
+GPU_KERNEL(races, Numbers, 64) {
+    int32_t* shared = gpu_dynamic_shared<int32_t>();
+    shared[threadIdx.x] = static_cast<int32_t>(threadIdx.x);
+    args.out[64 * blockIdx.x + threadIdx.x] = shared[(threadIdx.x + 64 - static_cast<unsigned>(args.n)) % 64];
 }
 
 GPU_KERNEL(one_returns, Numbers, 64) {
@@ -257,6 +265,23 @@ TEST_CASE("dp4a multiplies signed bytes and wraps around") {
     CHECK(__dp4a(0x01ff7f80, 0x02ff7f80, 10) == 2 + 1 + 127 * 127 + 128 * 128 + 10);
     CHECK(__dp4a(0x7f7f7f7f, -0x7f7f7f7f - 1, 0) == 127 * (-128 + 3 * -128));
     CHECK(__dp4a(1, 1, 0x7fffffff) == -0x7fffffff - 1);
+}
+
+TEST_CASE("a barrier that is missing shows in one of two blocks") {
+    for (const GridOrder order : kOrders) {
+        for (const int32_t to_neighbour : {1, 63}) {
+            std::vector<int32_t> out(128);
+            run_grid(bitnet_races, Numbers{nullptr, out.data(), to_neighbour},
+                     {.x = 2, .threads = 64, .shared_bytes = 256}, order);
+            size_t n_wrong[2] = {};
+            for (size_t i = 0; i < 128; ++i) {
+                const auto expected = static_cast<int32_t>((i + 64 - static_cast<size_t>(to_neighbour)) % 64);
+                if (out[i] != expected) ++n_wrong[i / 64];
+            }
+            CHECK(std::min(n_wrong[0], n_wrong[1]) == 1);
+            CHECK(std::max(n_wrong[0], n_wrong[1]) == 63);
+        }
+    }
 }
 
 TEST_CASE("threads that part are named") {

@@ -14,14 +14,14 @@
 #endif
 #endif
 
-#if defined(FIBERS_UNDER_ASAN)
+#if defined(TEST_ADDRESS_SANITIZER)
 extern "C" {
 void __sanitizer_start_switch_fiber(void** fake_stack_save, const void* bottom, size_t size);
 void __sanitizer_finish_switch_fiber(void* fake_stack_save, const void** bottom_old, size_t* size_old);
 void __asan_unpoison_memory_region(void const volatile* address, size_t size);
 }
 #endif
-#if defined(FIBERS_UNDER_TSAN)
+#if defined(TEST_THREAD_SANITIZER)
 extern "C" {
 void* __tsan_get_current_fiber(void);
 void* __tsan_create_fiber(unsigned flags);
@@ -66,7 +66,7 @@ asm(".text\n.p2align 4\n.globl " FIBER_SYMBOL "\n" FIBER_SYMBOL
 namespace test {
 namespace {
 
-#if defined(FIBERS_UNDER_ASAN) || defined(FIBERS_UNDER_TSAN)
+#if defined(TEST_ADDRESS_SANITIZER) || defined(TEST_THREAD_SANITIZER)
 constexpr size_t kStackBytes = size_t{256} << 10;
 #else
 constexpr size_t kStackBytes = size_t{64} << 10;
@@ -85,7 +85,7 @@ Fiber::Fiber() {
 #elif !defined(FIBERS_BY_ASSEMBLY)
     system_ = new ucontext_t;
 #endif
-#if defined(FIBERS_UNDER_TSAN)
+#if defined(TEST_THREAD_SANITIZER)
     race_state_ = __tsan_get_current_fiber();
 #endif
 }
@@ -114,7 +114,7 @@ Fiber::Fiber(void (*body)(), size_t number) : body_(body) {
     void** frame = reinterpret_cast<void**>(top) - 20;
     constexpr int kReturn = 11;  // x30
 #endif
-#if defined(FIBERS_UNDER_ASAN) || defined(FIBERS_UNDER_TSAN)
+#if defined(TEST_ADDRESS_SANITIZER) || defined(TEST_THREAD_SANITIZER)
     body = &Fiber::begin;
 #endif
     frame[kReturn] = reinterpret_cast<void*>(body);
@@ -129,7 +129,7 @@ Fiber::Fiber(void (*body)(), size_t number) : body_(body) {
     makecontext(context, &Fiber::begin, 0);
 #endif
 #endif
-#if defined(FIBERS_UNDER_TSAN)
+#if defined(TEST_THREAD_SANITIZER)
     race_state_ = __tsan_create_fiber(0);
 #endif
 }
@@ -142,13 +142,13 @@ Fiber::~Fiber() {
     delete static_cast<ucontext_t*>(system_);
 #endif
     if (memory_ != nullptr) {
-#if defined(FIBERS_UNDER_ASAN)
+#if defined(TEST_ADDRESS_SANITIZER)
         __asan_unpoison_memory_region(stack_bottom_, kStackBytes);  // frames that never returned
 #endif
         munmap(memory_, memory_bytes_);
     }
 #endif
-#if defined(FIBERS_UNDER_TSAN)
+#if defined(TEST_THREAD_SANITIZER)
     if (body_ != nullptr) __tsan_destroy_fiber(race_state_);
 #endif
 }
@@ -161,10 +161,10 @@ void Fiber::begin() {
 void Fiber::switch_told(Fiber& other) {
     leaving = this;
     entering = &other;
-#if defined(FIBERS_UNDER_ASAN)
+#if defined(TEST_ADDRESS_SANITIZER)
     __sanitizer_start_switch_fiber(&fake_stack_, other.stack_bottom_, other.stack_bytes_);
 #endif
-#if defined(FIBERS_UNDER_TSAN)
+#if defined(TEST_THREAD_SANITIZER)
     __tsan_switch_to_fiber(other.race_state_, 0);
 #endif
 #if defined(_WIN32)
@@ -178,7 +178,7 @@ void Fiber::switch_told(Fiber& other) {
 }
 
 void Fiber::arrived() {
-#if defined(FIBERS_UNDER_ASAN)
+#if defined(TEST_ADDRESS_SANITIZER)
     const void* bottom = nullptr;
     size_t bytes = 0;
     __sanitizer_finish_switch_fiber(fake_stack_, &bottom, &bytes);

@@ -4,20 +4,7 @@
 
 #include <cstddef>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FIBERS_UNDER_ASAN 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define FIBERS_UNDER_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define FIBERS_UNDER_ASAN 1
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define FIBERS_UNDER_TSAN 1
-#endif
+#include "tests/support/sanitized.h"
 
 #if !defined(_WIN32) && (defined(__x86_64__) || defined(__aarch64__))
 #define FIBERS_BY_ASSEMBLY 1
@@ -40,7 +27,7 @@ public:
 
     // From this fiber, which runs, to another, which waits or has not begun.
     void switch_to(Fiber& other) {
-#if defined(FIBERS_BY_ASSEMBLY) && !defined(FIBERS_UNDER_ASAN) && !defined(FIBERS_UNDER_TSAN)
+#if defined(FIBERS_BY_ASSEMBLY) && !defined(TEST_ADDRESS_SANITIZER) && !defined(TEST_THREAD_SANITIZER)
         bitnet_test_switch_stack(&stack_pointer_, other.stack_pointer_);
 #else
         switch_told(other);

@@ -13,15 +13,9 @@
 #include <utility>
 
 #include "tests/support/fiber_grid.h"
+#include "tests/support/sanitized.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define VIRTUAL_GPU_GUARDS_POISONED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define VIRTUAL_GPU_GUARDS_POISONED 1
-#endif
-#endif
-#if defined(VIRTUAL_GPU_GUARDS_POISONED)
+#if defined(TEST_ADDRESS_SANITIZER)
 extern "C" {
 void __asan_poison_memory_region(void const volatile* address, size_t size);
 void __asan_unpoison_memory_region(void const volatile* address, size_t size);
@@ -83,7 +77,7 @@ public:
 
 private:
     void guard([[maybe_unused]] bool on) const {
-#if defined(VIRTUAL_GPU_GUARDS_POISONED)
+#if defined(TEST_ADDRESS_SANITIZER)
         (on ? __asan_poison_memory_region : __asan_unpoison_memory_region)(memory_, kGuardBytes);
         (on ? __asan_poison_memory_region : __asan_unpoison_memory_region)(address() + n_bytes_, kGuardBytes);
 #endif

@@ -1,7 +1,9 @@
 // Every GPU kernel as C++ for the CPU that plays the grid, and the table of them all.
+#include "tests/support/virtual_gpu.h"
+
+// Behind the standard library's headers, which would not like CUDA's words.
 #include "kernels/cuda/all_kernels.cu"
 #include "kernels/cuda/kernel_ids.h"
-#include "tests/support/virtual_gpu.h"
 
 namespace test {
 namespace {
