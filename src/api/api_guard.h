@@ -43,7 +43,7 @@ bitnet_status api_call(const char* operation, const CallSubject& subject, Body&&
         const bitnet_status status = status_of(fault_of(error.fault()), false);
         try {
             Error told(status, error.message());
-            if (error.needed() != 0) told = std::move(told).with_numbers(error.needed(), error.available());
+            if (error.needed() != 0) std::move(told).with_numbers(error.needed(), error.available());
             set_last_error(told, operation, subject);
         } catch (...) {
             set_last_error(status, bitnet_status_text(status), operation, subject);
