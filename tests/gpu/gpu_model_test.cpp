@@ -107,7 +107,7 @@ TEST_CASE("what a device cannot do is said before anything is done") {
     };
     CHECK(status(on("cuda:2")) == "BITNET_E_DEVICE_NOT_AVAILABLE");
     CHECK(test::last_error().find("cuda:2") != std::string::npos);
-    CHECK(status([](bitnet_model_params& p) { p.device = "cuda:0", p.kernel = "scalar"; }) == "BITNET_E_CONFIG");
+    CHECK(status([](bitnet_model_params& p) { p.device = "cuda:1", p.kernel = "scalar"; }) == "BITNET_E_CONFIG");
     CHECK(status([](bitnet_model_params& p) { p.device = "cuda:0", p.quantization = "tl1"; }) == "BITNET_E_CONFIG");
     CHECK(status([](bitnet_model_params& p) { p.device = "cuda:0", p.quantization = "auto"; }) == "BITNET_OK");
     const test::ModelHandle model = test::load_model(path, on("cuda:0"));
