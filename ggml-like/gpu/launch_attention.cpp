@@ -55,10 +55,10 @@ void launch_scores(GpuStream& stream, GpuAttendArgs args, int64_t most_cells) {
     args.tile_tokens =
         static_cast<int32_t>(args.n_tokens < kManyTokens ? 1 : std::max<int64_t>(1, queries / args.block_heads));
     args.wide = is_wide(args.k) ? 1 : 0;
-    GpuGrid grid{.y = blocks_y(args), .z = blocks_z(args), .threads = 128};
+    GpuGrid grid{.y = blocks_y(args), .z = blocks_z(args), .threads = halves ? 128u : 256u};
     const int64_t others = int64_t{grid.y} * grid.z;
-    const int64_t enough = divide_up(16 * std::max(stream.info().n_multiprocessors, 1), others);
-    grid.x = static_cast<uint32_t>(std::clamp<int64_t>(divide_up(most_cells, halves ? 128 : 32), 1, enough));
+    const int64_t enough = divide_up(4 * std::max(stream.info().n_multiprocessors, 1), others);
+    grid.x = static_cast<uint32_t>(std::clamp<int64_t>(divide_up(most_cells, halves ? 128 : 64), 1, enough));
     grid.shared_bytes = static_cast<uint32_t>(args.block_heads * args.tile_tokens * query_bytes);
     stream.run(halves                        ? KernelId::attend_scores_f16
                : args.k.type == KvType::q8_0 ? KernelId::attend_scores_q8

@@ -9,22 +9,59 @@
 namespace kern::gpu {
 namespace {
 
-constexpr int kScoreThreads = 128;
-constexpr int kHalfCells = 128;  // that a block of F16 keys scores at a time
-constexpr int kCodeCells = 32;
+constexpr int kHalfThreads = 128;
+constexpr int kHalfCells = 128;  // that a block scores at a time
+constexpr int kCodeThreads = 256;
+constexpr int kCodeCells = 64;
 // Chunks of sixteen numbers whose loads fly together.
 template <bool wide>
 constexpr int kAhead = wide ? 4 : 1;
 
-GPU_FUNCTION int64_t cell_row(const GpuAttendArgs& args, const AttendBlock& block, int64_t place) {
-    return (block.kv_head * args.n_cells_all + args.cells[place]) * args.k.head_bytes;
+// The cells of a run, by their places in the list from the run's first one on, and the queries that see them.
+struct Run {
+    const Query* queries;
+    const int32_t* cells;
+    const uint8_t* rows;  // the KV head's keys
+    int64_t row_bytes;
+    int n_places;
+    int first_query;
+    int end_query;
+    float scale;
+
+    // A place behind the last one gets that one's row: a score that nobody sees.
+    GPU_MEMBER const uint8_t* row(int place) const {
+        return rows + cells[place < n_places ? place : n_places - 1] * row_bytes;
+    }
+    GPU_MEMBER void store(int i, int place, float dot) const {
+        const Query& query = queries[i];
+        if (place >= query.begin && place < query.end) query.scores[place - query.begin] = dot * scale;
+    }
+};
+
+// body(run) for each run of the block, with the queries in the block's memory.
+template <class Body>
+GPU_FUNCTION void for_each_run(const GpuAttendArgs& args, const AttendBlock& block, Body body) {
+    __shared__ Query queries[kAttendQueries];
+    const uint8_t* rows = args.k.base + block.kv_head * args.n_cells_all * args.k.head_bytes;
+    for (AttendRun run = next_run(args, block, {}); run.n_tokens > 0; run = next_run(args, block, run)) {
+        const int i = static_cast<int>(threadIdx.x);
+        if (i < block.n_queries()) queries[i] = query_of(args, block, run, i);
+        __syncthreads();
+        const int first = run.token * block.n_heads;
+        body(Run{queries, args.cells + run.low, rows, args.k.head_bytes, run.n_places(), first,
+                 first + run.n_tokens * block.n_heads, args.scale});
+        __syncthreads();
+    }
 }
 
-// Query i's score for the cell at a place of the list, if its token sees that.
-GPU_FUNCTION void store_score(const GpuAttendArgs& args, const AttendBlock& block, int i, int64_t place, float dot) {
-    const int64_t token = block.first_token + i / block.n_heads;
-    const int64_t j = place - args.begin[token];
-    if (j >= 0 && j < args.n_cells[token]) args.scores[block.row(args, i) * args.scores_stride + j] = dot * args.scale;
+// Whether any run reaches the cells of this block. Grids are made for more cells than texts have at first, and a block
+// without work should not prepare its queries.
+GPU_FUNCTION bool has_work(const GpuAttendArgs& args, const AttendBlock& block, int block_cells) {
+    const int64_t begin = static_cast<int64_t>(blockIdx.x) * block_cells;
+    for (AttendRun run = next_run(args, block, {}); run.n_tokens > 0; run = next_run(args, block, run)) {
+        if (begin < run.n_places()) return true;
+    }
+    return false;
 }
 
 // v16_tree over lanes of which this thread has eight and the one beside it the others.
@@ -33,16 +70,17 @@ GPU_FUNCTION float tree_of_eight(const float (&s)[8]) {
 }
 
 template <bool wide, int queries>
-GPU_FUNCTION void score_halves(const GpuAttendArgs& args, const AttendBlock& block, const uint8_t* (&rows)[2],
-                               const float* q, int width, int first, int64_t place, int64_t high) {
+GPU_FUNCTION void score_halves(const Run& run, const uint8_t* (&rows)[2], const float* q, int head_dim, int width,
+                               int first, int place) {
     const int half = static_cast<int>(threadIdx.x % 2);
     float sums[queries][2][8] = {};
+#pragma unroll 1
     for (int begin = 8 * half; begin < width; begin += 16 * kAhead<wide>) {
         Bytes16 keys[kAhead<wide>][2];
 #pragma unroll
         for (int a = 0; a < kAhead<wide>; ++a) {
 #pragma unroll
-            for (int c = 0; c < 2; ++c) keys[a][c] = load_halves<wide>(rows[c], begin + 16 * a, args.head_dim);
+            for (int c = 0; c < 2; ++c) keys[a][c] = load_halves<wide>(rows[c], begin + 16 * a, head_dim);
         }
 #pragma unroll
         for (int a = 0; a < kAhead<wide>; ++a) {
@@ -68,7 +106,6 @@ GPU_FUNCTION void score_halves(const GpuAttendArgs& args, const AttendBlock& blo
         }
     }
     // Thread 0 of the two ends the first cell, thread 1 the second: each gives the other its lanes of that one's.
-    const int64_t mine = place + 16 * half;
 #pragma unroll
     for (int j = 0; j < queries; ++j) {
         float s[8];
@@ -78,39 +115,37 @@ GPU_FUNCTION void score_halves(const GpuAttendArgs& args, const AttendBlock& blo
             const float given = half == 0 ? sums[j][1][i] : sums[j][0][i];
             s[i] = kept + __shfl_xor_sync(kWholeWarp, given, 1);
         }
-        if (mine < high) store_score(args, block, first + j, mine, tree_of_eight(s));
+        run.store(first + j, place + 16 * half, tree_of_eight(s));
     }
 }
 
 template <bool wide>
 GPU_FUNCTION void all_half_scores(const GpuAttendArgs& args, float* q) {
     const AttendBlock block(args);
+    if (!has_work(args, block, kHalfCells)) return;
     const int width = (args.head_dim + kLanes - 1) / kLanes * kLanes;
     for (int i = 0; i < block.n_queries(); ++i) {
         const float* from = args.q + block.row(args, i) * args.head_dim;
-        for (int d = static_cast<int>(threadIdx.x); d < width; d += kScoreThreads) {
+        for (int d = static_cast<int>(threadIdx.x); d < width; d += kHalfThreads) {
             q[i * width + d] = d < args.head_dim ? from[d] : 0.0f;
         }
     }
     __syncthreads();
     const int in_block = static_cast<int>(threadIdx.x / kWarp) * kWarp + static_cast<int>(threadIdx.x % kWarp / 2);
-    for (AttendRun run = next_run(args, block, {}); run.n_tokens > 0; run = next_run(args, block, run)) {
-        const int64_t step = static_cast<int64_t>(gridDim.x) * kHalfCells;
-        for (int64_t at = run.low + static_cast<int64_t>(blockIdx.x) * kHalfCells; at < run.high; at += step) {
-            const int64_t place = at + in_block;
-            const uint8_t* rows[2];
-#pragma unroll
-            for (int c = 0; c < 2; ++c) {
-                const int64_t there = place + 16 * c < run.high ? place + 16 * c : run.high - 1;  // again: not stored
-                rows[c] = args.k.base + cell_row(args, block, there);
-            }
-            int i = run.token * block.n_heads;
-            const int end = i + run.n_tokens * block.n_heads;
-            for (; i + 4 <= end; i += 4) score_halves<wide, 4>(args, block, rows, q, width, i, place, run.high);
-            for (; i + 2 <= end; i += 2) score_halves<wide, 2>(args, block, rows, q, width, i, place, run.high);
-            if (i < end) score_halves<wide, 1>(args, block, rows, q, width, i, place, run.high);
+    for_each_run(args, block, [&](const Run& run) {
+        const int step = static_cast<int>(gridDim.x) * kHalfCells;
+#pragma unroll 1
+        for (int at = static_cast<int>(blockIdx.x) * kHalfCells; at < run.n_places; at += step) {
+            const int place = at + in_block, end = run.end_query;
+            const uint8_t* rows[2] = {run.row(place), run.row(place + 16)};
+            int i = run.first_query;
+#pragma unroll 1
+            for (; i + 4 <= end; i += 4) score_halves<wide, 4>(run, rows, q, args.head_dim, width, i, place);
+#pragma unroll 1
+            for (; i + 2 <= end; i += 2) score_halves<wide, 2>(run, rows, q, args.head_dim, width, i, place);
+            if (i < end) score_halves<wide, 1>(run, rows, q, args.head_dim, width, i, place);
         }
-    }
+    });
 }
 
 // The codes of block b of a cell's keys, in the order of their numbers, and their scale.
@@ -120,7 +155,7 @@ struct KeyBlock {
 };
 
 template <bool four_bits, bool wide>
-GPU_FUNCTION KeyBlock load_key_block(const GpuAttendArgs& args, const uint8_t* row, int b) {
+GPU_FUNCTION KeyBlock load_key_block(const uint8_t* row, int n_blocks, int b) {
     KeyBlock block;
     if constexpr (four_bits) {
 #pragma unroll
@@ -140,7 +175,7 @@ GPU_FUNCTION KeyBlock load_key_block(const GpuAttendArgs& args, const uint8_t* r
             block.word[2 * i + 1] = codes.word[1];
         }
     }
-    block.scale = half_to_float(reinterpret_cast<const uint16_t*>(row + args.k.scales_at)[b]);
+    block.scale = half_to_float(reinterpret_cast<const uint16_t*>(row + n_blocks * (four_bits ? 16 : 32))[b]);
     return block;
 }
 
@@ -152,19 +187,18 @@ struct CodedQueries {
 };
 
 template <bool four_bits, bool wide, int queries>
-GPU_FUNCTION void score_codes(const GpuAttendArgs& args, const AttendBlock& block, const uint8_t* row,
-                              const CodedQueries& coded, int first, int64_t place, int64_t high) {
+GPU_FUNCTION void score_codes(const Run& run, const uint8_t* row, const CodedQueries& coded, int first, int place) {
     const int lane = static_cast<int>(threadIdx.x % kWarp), mine = lane % 4;
     float sums[queries] = {};
+#pragma unroll 1
     for (int begin = 0; begin < coded.n_blocks; begin += 4) {
         const int b = begin + mine;
-        const bool there = b < coded.n_blocks;  // no block: its +0 changes no sum, which is never -0
-        const KeyBlock keys = load_key_block<four_bits, wide>(args, row, there ? b : 0);
+        const int at = b < coded.n_blocks ? b : 0;
+        const KeyBlock keys = load_key_block<four_bits, wide>(row, coded.n_blocks, at);
 #pragma unroll
         for (int j = 0; j < queries; ++j) {
-            const int at = there ? b : 0;
             const auto* codes =
-                reinterpret_cast<const Bytes16*>(coded.codes + (first + j) * args.head_dim + kWarp * at);
+                reinterpret_cast<const Bytes16*>(coded.codes + ((first + j) * coded.n_blocks + at) * kWarp);
             const Bytes16 low = codes[0], high16 = codes[1];
             int dot = 0;
 #pragma unroll
@@ -173,25 +207,27 @@ GPU_FUNCTION void score_codes(const GpuAttendArgs& args, const AttendBlock& bloc
                 dot = __dp4a(static_cast<int>(keys.word[4 + w]), static_cast<int>(high16.word[w]), dot);
             }
             const float scale = coded.scales[(first + j) * coded.n_blocks + at] * keys.scale;
-            const float term = there ? static_cast<float>(dot) * scale : 0.0f;
+            // Behind the last block +0, which changes no sum: none is ever -0.
+            const float term = b < coded.n_blocks ? static_cast<float>(dot) * scale : 0.0f;
 #pragma unroll
             for (int i = 0; i < 4; ++i) sums[j] = sums[j] + __shfl_sync(kWholeWarp, term, lane - mine + i);
         }
     }
 #pragma unroll
     for (int j = 0; j < queries; ++j) {
-        if (j % 4 == mine && place < high) store_score(args, block, first + j, place, sums[j]);
+        if (j % 4 == mine) run.store(first + j, place, sums[j]);
     }
 }
 
 template <bool four_bits, bool wide>
 GPU_FUNCTION void all_code_scores(const GpuAttendArgs& args, uint8_t* shared) {
     const AttendBlock block(args);
+    if (!has_work(args, block, kCodeCells)) return;
     const int n_blocks = args.head_dim / kWarp, n_queries = block.n_queries();
     const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
     const CodedQueries coded{reinterpret_cast<int8_t*>(shared),
                              reinterpret_cast<float*>(shared + n_queries * args.head_dim), n_blocks};
-    for (int i = warp; i < n_queries * n_blocks; i += kScoreThreads / kWarp) {
+    for (int i = warp; i < n_queries * n_blocks; i += kCodeThreads / kWarp) {
         const int query = i / n_blocks, d = (i - query * n_blocks) * kWarp + lane;
         const float x = args.q[block.row(args, query) * args.head_dim + d];
         const float factor = warp_i8_factor(x);
@@ -199,20 +235,19 @@ GPU_FUNCTION void all_code_scores(const GpuAttendArgs& args, uint8_t* shared) {
         if (lane == 0) coded.scales[i] = 1.0f / factor;
     }
     __syncthreads();
-    for (AttendRun run = next_run(args, block, {}); run.n_tokens > 0; run = next_run(args, block, run)) {
-        const int64_t step = static_cast<int64_t>(gridDim.x) * kCodeCells;
-        for (int64_t at = run.low + static_cast<int64_t>(blockIdx.x) * kCodeCells; at < run.high; at += step) {
-            const int64_t place = at + threadIdx.x / 4;
-            const int64_t there = place < run.high ? place : run.high - 1;  // again: not stored
-            const uint8_t* row = args.k.base + cell_row(args, block, there);
-            int i = run.token * block.n_heads;
-            const int end = i + run.n_tokens * block.n_heads;
-            for (; i + 4 <= end; i += 4) {
-                score_codes<four_bits, wide, 4>(args, block, row, coded, i, place, run.high);
-            }
-            for (; i < end; ++i) score_codes<four_bits, wide, 1>(args, block, row, coded, i, place, run.high);
+    for_each_run(args, block, [&](const Run& run) {
+        const int step = static_cast<int>(gridDim.x) * kCodeCells;
+#pragma unroll 1
+        for (int at = static_cast<int>(blockIdx.x) * kCodeCells; at < run.n_places; at += step) {
+            const int place = at + static_cast<int>(threadIdx.x / 4), end = run.end_query;
+            const uint8_t* row = run.row(place);
+            int i = run.first_query;
+#pragma unroll 1
+            for (; i + 4 <= end; i += 4) score_codes<four_bits, wide, 4>(run, row, coded, i, place);
+#pragma unroll 1
+            for (; i < end; ++i) score_codes<four_bits, wide, 1>(run, row, coded, i, place);
         }
-    }
+    });
 }
 
 }  // namespace
@@ -227,7 +262,7 @@ GPU_KERNEL(attend_scores_f16, GpuAttendArgs, 128) {
 }
 
 // Dynamic memory: queries * (head_dim bytes and a float for each 32 of them).
-GPU_KERNEL(attend_scores_q8, GpuAttendArgs, 128) {
+GPU_KERNEL(attend_scores_q8, GpuAttendArgs, 256) {
     if (args.wide) {
         all_code_scores<false, true>(args, gpu_dynamic_shared<uint8_t>());
     } else {
@@ -235,7 +270,7 @@ GPU_KERNEL(attend_scores_q8, GpuAttendArgs, 128) {
     }
 }
 
-GPU_KERNEL(attend_scores_q4, GpuAttendArgs, 128) {
+GPU_KERNEL(attend_scores_q4, GpuAttendArgs, 256) {
     if (args.wide) {
         all_code_scores<true, true>(args, gpu_dynamic_shared<uint8_t>());
     } else {

@@ -43,6 +43,8 @@ struct AttendRun {
     int n_tokens = 0;
     int64_t low = 0;
     int64_t high = 0;
+
+    GPU_MEMBER int n_places() const { return static_cast<int>(high - low); }
 };
 
 // The run that follows `run`; n_tokens is 0 behind the last one.
@@ -59,6 +61,26 @@ GPU_FUNCTION AttendRun next_run(const GpuAttendArgs& args, const AttendBlock& bl
         next = {from, t - from + 1, low, high};
     }
     return next;
+}
+
+// A query of the block: its row of scores, and the places of the list that it sees, counted from the run's first one:
+// [begin, end), empty where its token is not in the run.
+struct alignas(16) Query {
+    float* scores;
+    float* out;
+    int begin;
+    int end;
+    float largest;  // of the scores
+};
+static_assert(sizeof(Query) == 32);
+
+GPU_FUNCTION Query query_of(const GpuAttendArgs& args, const AttendBlock& block, const AttendRun& run, int i) {
+    const int token = i / block.n_heads;
+    const bool in_run = token >= run.token && token < run.token + run.n_tokens;
+    const int64_t at = block.first_token + token;
+    const int64_t row = at * args.n_head + block.first_head + (i - token * block.n_heads);
+    const int begin = in_run ? static_cast<int>(args.begin[at] - run.low) : 0, n = in_run ? args.n_cells[at] : 0;
+    return {args.scores + row * args.scores_stride, args.out + row * args.head_dim, begin, begin + n, 0.0f};
 }
 
 // Eight halves of a row from number d on, zeros behind the head's last; d is a multiple of 8.

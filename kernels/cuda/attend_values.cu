@@ -15,17 +15,6 @@ namespace {
 constexpr int kSlice = 32;  // dimensions: a thread each
 constexpr int kItems = 4;   // eight values each, that a thread produces of a tile
 
-// A query of the block: its row of scores, and the places of the list that it sees, counted from the run's first one:
-// [begin, end), empty where its token is not in the run.
-struct alignas(16) Query {
-    const float* scores;
-    float* out;
-    int begin;
-    int end;
-    float largest;
-};
-static_assert(sizeof(Query) == 32);
-
 // What a block's threads share (AttendShape::shared_bytes); tiles are double.
 template <class S>
 struct Shared {
@@ -42,7 +31,8 @@ struct Shared {
         weights = values + 2 * S::cells * slices * kSlice;
         maxima = weights + 2 * S::cells * n;
     }
-    GPU_MEMBER int width() const { return n_slices * kSlice; }
+    // Known where one warp adds for all: its loads then need no arithmetic for their addresses.
+    GPU_MEMBER int width() const { return S::groups > 1 ? kSlice : n_slices * kSlice; }
     GPU_MEMBER float* value_tile(int t) const { return values + (t & 1) * S::cells * width(); }
     GPU_MEMBER float* weight_tile(int t) const { return weights + (t & 1) * S::cells * n_queries; }
 };
@@ -52,15 +42,7 @@ template <class S>
 GPU_FUNCTION void begin_run(const GpuAttendArgs& args, const AttendBlock& block, const AttendRun& run,
                             const Shared<S>& shared) {
     const int n_queries = shared.n_queries, tid = static_cast<int>(threadIdx.x);
-    if (tid < n_queries) {
-        const int token = tid / block.n_heads;
-        const bool in_run = token >= run.token && token < run.token + run.n_tokens;
-        const int64_t row = block.row(args, tid);
-        const int begin = in_run ? static_cast<int>(args.begin[block.first_token + token] - run.low) : 0;
-        const int n = in_run ? args.n_cells[block.first_token + token] : 0;
-        shared.queries[tid] =
-            Query{args.scores + row * args.scores_stride, args.out + row * args.head_dim, begin, begin + n, 0.0f};
-    }
+    if (tid < n_queries) shared.queries[tid] = query_of(args, block, run, tid);
     __syncthreads();
     const int n_warps = static_cast<int>(blockDim.x / kWarp), lane = tid % kWarp;
     const int parts = n_warps > n_queries ? n_warps / n_queries : 1;  // warps for a query
@@ -131,12 +113,12 @@ struct Producer {
     float scores[S::queries];
 
     GPU_MEMBER Producer(const GpuAttendArgs& a, const Shared<S>& s, const AttendBlock& block, const AttendRun& run,
-                          int t, int n)
+                        int t, int n)
         : args(a), shared(s), thread(t), n_threads(n) {
         const int chunks = shared.width() / 8;  // divides n_threads
         list = args.cells + run.low;
         rows = args.v.base + block.kv_head * args.n_cells_all * args.v.head_bytes;
-        n_places = static_cast<int>(run.high - run.low);
+        n_places = run.n_places();
         first_cell = thread / chunks;
         step = n_threads / chunks;
         in_row = (thread - first_cell * chunks) * 8;
@@ -237,7 +219,7 @@ struct Adder {
 
     GPU_MEMBER void add_values(const float* values, const float* weights) {
         const float* v = values + in_row;
-#pragma unroll(S::queries == 1 ? 8 : 2)
+#pragma unroll(8 / S::queries)
         for (int c = 0; c < S::cells; c += 4) {
             Floats4 e[S::queries];
             float value[4];
@@ -302,7 +284,7 @@ GPU_FUNCTION void attend_values(const GpuAttendArgs& args) {
         begin_run(args, block, run, shared);
         Producer<S> make(args, shared, block, run, producer - group * n_producers, n_producers);
         Adder<S> adder(shared, adds ? first_query : 0, in_row);
-        const int n_places = static_cast<int>(run.high - run.low), n_tiles = (n_places + S::cells - 1) / S::cells;
+        const int n_places = run.n_places(), n_tiles = (n_places + S::cells - 1) / S::cells;
         // Tile t belongs to group t mod groups. When t is put into shared memory, its makers go on with the values of
         // t + groups, whose cells they know by then, and with the cells of t + 2 * groups.
         if (group >= 0) {
@@ -337,7 +319,7 @@ GPU_FUNCTION void attend_values(const GpuAttendArgs& args) {
 
 }  // namespace
 
-GPU_KERNEL(attend_values_1, GpuAttendArgs, 288) { attend_values<AttendOne>(args); }
+GPU_KERNEL(attend_values_1, GpuAttendArgs, 384) { attend_values<AttendOne>(args); }
 
 GPU_KERNEL(attend_values_4, GpuAttendArgs, 512) { attend_values<AttendFour>(args); }
 

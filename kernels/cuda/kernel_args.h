@@ -15,7 +15,7 @@ struct BinaryArgs {
     int64_t n;
 };
 
-// Rows of floats, the cache and attention: row_norm.cu, rope_turn.cu, rows.cu, kv_cells.cu, attend.cu.
+// Rows of floats, the cache and attention: row_norm.cu, rope_turn.cu, rows.cu, kv_cells.cu, attend_scores.cu, attend_values.cu.
 
 // Each part of `part` numbers by itself; weight: [part] or null. out may be x.
 struct NormArgs {

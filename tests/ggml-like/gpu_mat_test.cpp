@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ggml-like/gpu/gpu_ops.h"
@@ -12,8 +13,8 @@
 #include "kernels/f16_bits.h"
 #include "kernels/ternary_dialects.h"
 #include "tests/support/float_bits.h"
+#include "tests/support/gpu_arrays.h"
 #include "tests/support/kernel_cases.h"
-#include "tests/support/virtual_gpu.h"
 
 namespace {
 
@@ -24,39 +25,10 @@ constexpr QuantType kDense[] = {QuantType::f32,  QuantType::f16,       QuantType
                                 QuantType::q4_0, QuantType::q4_1,      QuantType::q6_k, QuantType::q1_0,
                                 QuantType::q2_0, QuantType::q2_0_g128, QuantType::iq2_s};
 
-// A device, and memory on it that goes away with it.
-class Gpu {
+// Also loads matrices, and wants to hear of no problem in the end.
+class Gpu : public test::GpuFixture {
 public:
-    Gpu() : stream_(driver_.device(0).make_stream()) {}
-    ~Gpu() {
-        for (uint8_t* block : blocks_) driver_.device(0).release(block);
-        stream_.reset();
-        CHECK(driver_.device(0).take_problems() == "");
-    }
-    Gpu(const Gpu&) = delete;
-    Gpu& operator=(const Gpu&) = delete;
-
-    tg::GpuStream& stream() { return *stream_; }
-
-    template <class T>
-    T* allocate(size_t n) {
-        blocks_.push_back(driver_.device(0).allocate(n * sizeof(T), "test"));
-        return reinterpret_cast<T*>(blocks_.back());
-    }
-
-    template <class T>
-    T* copy_of(const std::vector<T>& values) {
-        T* address = allocate<T>(values.size());
-        if (!values.empty()) stream_->copy_in(address, values.data(), values.size() * sizeof(T));
-        return address;
-    }
-
-    template <class T>
-    std::vector<T> values_of(const T* address, size_t n) {
-        std::vector<T> values(n);
-        stream_->copy_out(values.data(), address, n * sizeof(T));
-        return values;
-    }
+    ~Gpu() { CHECK(release() == ""); }
 
     // As a backend loads it: in pieces of rows, each plane's part a copy.
     tg::GpuWeight load(const test::Matrix& matrix) {
@@ -66,7 +38,7 @@ public:
         weight.n_rows = matrix.n_rows;
         weight.tensor_scale = matrix.scale;
         const kern::gpu::WeightPlanes planes = kern::gpu::weight_planes(matrix.type, matrix.k, matrix.n_rows);
-        uint8_t* data = allocate<uint8_t>(static_cast<size_t>(planes.bytes));
+        uint8_t* data = room<uint8_t>(static_cast<size_t>(planes.bytes));
         const int64_t cut = matrix.n_rows / 3;
         for (const auto& [begin, end] : {std::pair{int64_t{0}, cut}, std::pair{cut, matrix.n_rows}}) {
             std::vector<uint8_t> scratch(
@@ -77,17 +49,12 @@ public:
                                                       scratch.data(), pieces);
             for (int i = 0; i < n; ++i) {
                 REQUIRE(pieces[i].offset + pieces[i].n_bytes <= planes.bytes);
-                stream_->copy_in(data + pieces[i].offset, pieces[i].from, static_cast<size_t>(pieces[i].n_bytes));
+                stream->copy_in(data + pieces[i].offset, pieces[i].from, static_cast<size_t>(pieces[i].n_bytes));
             }
         }
         weight.data = data;
         return weight;
     }
-
-private:
-    test::VirtualGpu driver_;
-    std::unique_ptr<tg::GpuStream> stream_;
-    std::vector<uint8_t*> blocks_;
 };
 
 struct Shape {
@@ -134,17 +101,17 @@ void check_product(const test::Matrix& m, const std::vector<float>& x, int64_t c
     Gpu gpu;
     tg::GpuWeight weight = gpu.load(m);
     weight.out_scale = scaled ? 0.37f : 1.0f;
-    if (scaled) weight.row_scales = gpu.copy_of(scales);
-    const void* acts = gpu.copy_of(x);
+    if (scaled) weight.row_scales = gpu.put(scales);
+    const void* acts = gpu.put(x);
     if (kern::quant_type_info(m.type).ternary) {
-        uint8_t* packed = gpu.allocate<uint8_t>(kern::act_bytes(m.k, cols));
-        tg::gpu_pack_acts(gpu.stream(), static_cast<const float*>(acts), m.k, cols, packed);
+        uint8_t* packed = gpu.room<uint8_t>(kern::act_bytes(m.k, cols));
+        tg::gpu_pack_acts(*gpu.stream, static_cast<const float*>(acts), m.k, cols, packed);
         acts = packed;
     }
     const size_t n = static_cast<size_t>(m.n_rows * cols);
-    float* out = gpu.allocate<float>(n);
-    tg::gpu_mul_mat(gpu.stream(), weight, acts, m.k, cols, out);
-    check_same(expected_product(m, x, cols, scales, weight.out_scale), gpu.values_of(out, n));
+    float* out = gpu.room<float>(n);
+    tg::gpu_mul_mat(*gpu.stream, weight, acts, m.k, cols, out);
+    check_same(expected_product(m, x, cols, scales, weight.out_scale), gpu.get(out, n));
 }
 
 }  // namespace
@@ -164,9 +131,9 @@ TEST_CASE("activations packed on a GPU are the CPU's bytes, padding and hostile 
             test::OffsetBytes expected(n, 0);
             kern::act_i8_scalar.pack(x.data(), k, k, cols, 0, cols, expected.data());
             Gpu gpu;
-            uint8_t* acts = gpu.allocate<uint8_t>(n);
-            tg::gpu_pack_acts(gpu.stream(), gpu.copy_of(x), k, cols, acts);
-            const std::vector<uint8_t> actual = gpu.values_of(acts, n);
+            uint8_t* acts = gpu.room<uint8_t>(n);
+            tg::gpu_pack_acts(*gpu.stream, gpu.put(x), k, cols, acts);
+            const std::vector<uint8_t> actual = gpu.get(acts, n);
             CHECK(test::difference(std::vector<uint8_t>(expected.data(), expected.data() + n), actual) == "");
         }
     }
@@ -182,10 +149,10 @@ TEST_CASE("a zero column and numbers on the border between two codes are packed 
     test::OffsetBytes expected(kern::act_bytes(k, 3), 0);
     kern::act_i8_scalar.pack(x.data(), k, k, 3, 0, 3, expected.data());
     Gpu gpu;
-    uint8_t* acts = gpu.allocate<uint8_t>(expected.size());
-    tg::gpu_pack_acts(gpu.stream(), gpu.copy_of(x), k, 3, acts);
+    uint8_t* acts = gpu.room<uint8_t>(expected.size());
+    tg::gpu_pack_acts(*gpu.stream, gpu.put(x), k, 3, acts);
     CHECK(test::difference(std::vector<uint8_t>(expected.data(), expected.data() + expected.size()),
-                           gpu.values_of(acts, expected.size())) == "");
+                           gpu.get(acts, expected.size())) == "");
 }
 
 TEST_CASE("I2_S products of one to eight columns are the CPU's bits") {
@@ -307,11 +274,11 @@ TEST_CASE("embedding rows are the CPU's decoded rows, scaled as there") {
             }
             Gpu gpu;
             tg::GpuWeight table = gpu.load(m);
-            if (scaled) table.row_scales = gpu.copy_of(scales);
-            float* out = gpu.allocate<float>(expected.size());
-            tg::gpu_get_rows(gpu.stream(), table, width, gpu.copy_of(tokens), static_cast<int64_t>(tokens.size()),
-                             factor, out);
-            check_same(expected, gpu.values_of(out, expected.size()));
+            if (scaled) table.row_scales = gpu.put(scales);
+            float* out = gpu.room<float>(expected.size());
+            tg::gpu_get_rows(*gpu.stream, table, width, gpu.put(tokens), static_cast<int64_t>(tokens.size()), factor,
+                             out);
+            check_same(expected, gpu.get(out, expected.size()));
         }
     }
 }
@@ -327,9 +294,9 @@ TEST_CASE("plain embedding rows keep every bit, NaNs included, at any width") {
         kern::quant_type_info(type).decode(m.bytes.data() + 2 * kern::quant_row_bytes(type, k), 1.0f, k,
                                            expected.data());
         Gpu gpu;
-        float* out = gpu.allocate<float>(expected.size());
-        tg::gpu_get_rows(gpu.stream(), gpu.load(m), k, gpu.copy_of(std::vector<int32_t>{2}), 1, 1.0f, out);
-        CHECK(test::difference(expected, gpu.values_of(out, expected.size())) == "");
+        float* out = gpu.room<float>(expected.size());
+        tg::gpu_get_rows(*gpu.stream, gpu.load(m), k, gpu.put(std::vector<int32_t>{2}), 1, 1.0f, out);
+        CHECK(test::difference(expected, gpu.get(out, expected.size())) == "");
     }
 }
 

@@ -106,7 +106,8 @@ TEST_CASE("a GPU's table of angles has the bits of rope_angle") {
     const std::vector<int32_t> positions = {0, 1, 2, 17, 4095, 131071, 2147483647};
     for (const int64_t n_pairs : {1, 20, 64}) {
         std::vector<kern::RopeFrequency> frequencies;
-        for (int64_t i = 0; i < n_pairs; ++i) frequencies.push_back(kern::rope_frequency(i, 2 * n_pairs, 500000.0, 1.0));
+        for (int64_t i = 0; i < n_pairs; ++i)
+            frequencies.push_back(kern::rope_frequency(i, 2 * n_pairs, 500000.0, 1.0));
         frequencies.back() = {1e30, 0.0};  // has no angle
         std::vector<float> expected;
         for (const int32_t position : positions) {
@@ -229,7 +230,8 @@ TEST_CASE("rows are picked and padded on a GPU with every bit kept") {
         const std::vector<int32_t> rows = {4, 0, 4, 5};
         const int64_t wider = width + 7;
         std::vector<float> picked, padded(static_cast<size_t>(kRows * wider), 0.0f);
-        for (const int32_t row : rows) picked.insert(picked.end(), x.begin() + row * width, x.begin() + (row + 1) * width);
+        for (const int32_t row : rows)
+            picked.insert(picked.end(), x.begin() + row * width, x.begin() + (row + 1) * width);
         for (int64_t row = 0; row < kRows; ++row) {
             std::copy_n(x.begin() + row * width, width, padded.begin() + row * wider);
         }
