@@ -78,12 +78,17 @@ std::optional<HostMemory> memory_of(DeviceName name) {
     return HostMemory{memory.total, memory.free, 0};
 }
 
-nlohmann::ordered_json memory_json(DeviceName name) {
-    std::optional<HostMemory> memory;
+// Nothing for a GPU that is full, or does not open.
+std::optional<HostMemory> memory_if_known(DeviceName name) {
     try {
-        memory = memory_of(name);
-    } catch (const tg::Error&) {  // a GPU that is full, or does not open: not known
+        return memory_of(name);
+    } catch (const tg::Error&) {
+        return std::nullopt;
     }
+}
+
+nlohmann::ordered_json memory_json(DeviceName name) {
+    const std::optional<HostMemory> memory = memory_if_known(name);
     if (!memory) return nullptr;
     nlohmann::ordered_json json = {{"total", memory->total_bytes},
                                    {"free", memory->free_bytes},
