@@ -190,8 +190,9 @@ struct Adder {
     }
     GPU_MEMBER const Query& query(int j) const { return shared.queries[j < n ? first + j : first]; }
 
-    // All weights of a tile whose first cell is at place low. Lane l adds the places j of the query's list with j mod 16 = l.
-    GPU_MEMBER void add_weights(const float* weights, int low) {
+    // All weights of a tile. A lane adds every sixteenth place of the run; in the query's own list that is every sixteenth
+    // place too, of a lane some steps further round. The tree pairs lanes by their distance, so it gives the same bits.
+    GPU_MEMBER void add_weights(const float* weights) {
         const int lane = static_cast<int>(threadIdx.x % kLanes),
                   second = static_cast<int>(threadIdx.x % kWarp / kLanes);
 #pragma unroll
@@ -199,9 +200,8 @@ struct Adder {
             const int j = S::queries == 1 ? 0 : 2 * k + second;
             if (j < n) {
                 const float* row = weights + (first + j) * S::cells;
-                const int begin = (lane - (low - query(j).begin)) & (kLanes - 1);
 #pragma unroll
-                for (int c = 0; c < S::cells; c += kLanes) weight_sums[k] = weight_sums[k] + row[begin + c];
+                for (int c = 0; c < S::cells; c += kLanes) weight_sums[k] = weight_sums[k] + row[lane + c];
             }
         }
     }
@@ -308,7 +308,7 @@ GPU_FUNCTION void attend_values(const GpuAttendArgs& args) {
                 } else {
                     adder.add_seen_values(values, weights, low);
                 }
-                adder.add_weights(weights, low);
+                adder.add_weights(weights);
             }
             __syncthreads();
         }
