@@ -16,6 +16,13 @@ if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
     message(FATAL_ERROR "BITNET_CUDA: only Linux is supported; configure with -DBITNET_CUDA=OFF")
 endif()
 
+# A driver runs code of its own major version of CUDA and of older ones.
+execute_process(COMMAND ${BITNET_NVCC} --version OUTPUT_VARIABLE nvcc_version COMMAND_ERROR_IS_FATAL ANY)
+if(NOT nvcc_version MATCHES "release ([0-9]+)\\.")
+    message(FATAL_ERROR "BITNET_CUDA: ${BITNET_NVCC} --version says no release; name another nvcc with -DBITNET_NVCC=")
+endif()
+set(cuda_version ${CMAKE_MATCH_1}000)
+
 # One rounding an operation, as on the CPU: the results are the same bits.
 set(cuda_flags -std=c++20 -I${PROJECT_SOURCE_DIR} -fmad=false -ftz=false -prec-div=true -prec-sqrt=true)
 set(cuda_targets)
@@ -39,4 +46,4 @@ add_dependencies(bitnet_tensor bitnet_cuda_kernels)
 target_compile_definitions(bitnet_tensor PUBLIC BITNET_CUDA)
 # The compiler reports headers it reads, but not what its assembler copies.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/ggml-like/gpu/cuda_image.cpp PROPERTIES
-    COMPILE_DEFINITIONS BITNET_CUDA_FATBIN="${cuda_fatbin}" OBJECT_DEPENDS ${cuda_fatbin})
+    COMPILE_DEFINITIONS "BITNET_CUDA_FATBIN=\"${cuda_fatbin}\";BITNET_CUDA_VERSION=${cuda_version}" OBJECT_DEPENDS ${cuda_fatbin})

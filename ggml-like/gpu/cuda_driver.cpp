@@ -65,7 +65,7 @@ void CudaDriver::find() {
             problem_ = "this library was built without CUDA";
             return;
         }
-        api_ = cuda::load_api(options_.library, options_.needed_version, &problem_);
+        api_ = cuda::load_api(options_.library, options_.image.needed_version, &problem_);
         if (api_ == nullptr) return;
         int count = 0;
         if (const cuda::Status status = api_->cuDeviceGetCount(&count); status != cuda::ok) {

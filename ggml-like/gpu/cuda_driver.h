@@ -13,7 +13,6 @@ namespace tg {
 struct CudaOptions {
     CudaImage image;                           // the kernels; none: there are no devices
     std::string library = cuda::kLibraryName;  // a path, for tests
-    int needed_version = 12000;                // of CUDA, that the driver must know
 };
 
 // Kernels are written for this compute capability and later ones.

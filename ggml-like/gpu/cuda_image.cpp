@@ -29,7 +29,7 @@ namespace tg {
 
 CudaImage cuda_image() noexcept {
 #if defined(BITNET_CUDA_FATBIN)
-    return {tg_cuda_fatbin_begin, static_cast<size_t>(tg_cuda_fatbin_end - tg_cuda_fatbin_begin)};
+    return {tg_cuda_fatbin_begin, static_cast<size_t>(tg_cuda_fatbin_end - tg_cuda_fatbin_begin), BITNET_CUDA_VERSION};
 #else
     return {};
 #endif

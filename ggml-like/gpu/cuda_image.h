@@ -8,6 +8,7 @@ namespace tg {
 struct CudaImage {
     const unsigned char* bytes = nullptr;
     size_t n_bytes = 0;
+    int needed_version = 12000;  // of CUDA, that a driver must know to run it: 13000 is 13.0
 };
 
 // Empty where the library was built without kernels (BITNET_CUDA=OFF).

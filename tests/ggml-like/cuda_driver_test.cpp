@@ -56,7 +56,7 @@ TEST_CASE("without kernels, a library, its functions or a new enough version the
           test::kFakeLibcudaOld + " has no function cuEventCreate; install NVIDIA's driver again");
     CHECK(problem_with([](Fake& f, Options&) { f.version = 11040; }) ==
           "NVIDIA's driver knows CUDA 11.4, this build needs 12.0 or newer; update the driver");
-    CHECK(problem_with([](Fake&, Options& o) { o.needed_version = 13000; }) ==
+    CHECK(problem_with([](Fake&, Options& o) { o.image.needed_version = 13000; }) ==
           "NVIDIA's driver knows CUDA 12.4, this build needs 13.0 or newer; update the driver");
 }
 
