@@ -124,14 +124,19 @@ void load_sequence(KvCache& cache, bitnet_seq_id id, uint64_t fingerprint, const
             .with_numbers(n_tokens, static_cast<uint64_t>(n_room));
     }
     cache.release(old);
-    // Positions make room for cells: nothing may fail any more, so nothing is allocated.
+    // Positions make room for cells: nothing of ours may fail any more, so nothing is allocated.
     std::vector<int32_t>& cells = positions;
     for (size_t i = 0; i < cells.size(); ++i) cells[i] = cache.append(id, positions[i], tokens[i]);
-    for (const tg::KvLayer& layer : cache.layers()) {
-        for (const tg::CellRows& rows : kv_rows(cache, layer)) {
-            cache.backend().write_cells(rows, cells.data(), cells.size(), from);
-            from += cells.size() * static_cast<size_t>(rows.n_heads * rows.head_bytes);
+    try {
+        for (const tg::KvLayer& layer : cache.layers()) {
+            for (const tg::CellRows& rows : kv_rows(cache, layer)) {
+                cache.backend().write_cells(rows, cells.data(), cells.size(), from);
+                from += cells.size() * static_cast<size_t>(rows.n_heads * rows.head_bytes);
+            }
         }
+    } catch (...) {
+        cache.truncate(id, n_base);  // a device failed: nobody may go on from what it holds
+        throw;
     }
 }
 

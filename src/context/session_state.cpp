@@ -167,11 +167,16 @@ void load_session(KvCache& cache, uint64_t fingerprint, const uint8_t* data, siz
     if (n_cells == 0) return;
     std::vector<int32_t> cells(n_cells);
     std::iota(cells.begin(), cells.end(), 0);
-    for (const tg::KvLayer& layer : cache.layers()) {
-        for (const tg::CellRows& rows : kv_rows(cache, layer)) {
-            cache.backend().write_cells(rows, cells.data(), cells.size(), from);
-            from += cells.size() * static_cast<size_t>(rows.n_heads * rows.head_bytes);
+    try {
+        for (const tg::KvLayer& layer : cache.layers()) {
+            for (const tg::CellRows& rows : kv_rows(cache, layer)) {
+                cache.backend().write_cells(rows, cells.data(), cells.size(), from);
+                from += cells.size() * static_cast<size_t>(rows.n_heads * rows.head_bytes);
+            }
         }
+    } catch (...) {  // a device failed: nobody may go on from what it holds
+        for (bitnet_seq_id id = 0; id < cache.n_seq(); ++id) cache.truncate(id, 0);
+        throw;
     }
 }
 

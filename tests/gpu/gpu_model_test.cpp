@@ -140,6 +140,47 @@ TEST_CASE("a device that fails leaves the sequences as they were, and its memory
     CHECK(device.counters().used_bytes == before);
 }
 
+TEST_CASE("a state that a device fails to take leaves nothing that looks like one") {
+    test::VirtualDevice& device = test::gpu_of_tests().device(0);
+    const test::ModelHandle model = test::load_model(test::golden_model("b158-i2s"), on("cuda:0"));
+    const test::ContextHandle context = test::make_context(model, [](bitnet_context_params& params) {
+        small(params);
+        params.n_seq_max = 2;
+    });
+    test::decode(context, {1, 2, 3});
+    const std::vector<uint8_t> state = save(context, 0);
+    size_t size = 0;
+    bitnet_context_save_session_to_memory(context.get(), nullptr, 0, &size);
+    std::vector<uint8_t> session(size);
+    test::must(bitnet_context_save_session_to_memory(context.get(), session.data(), size, &size));
+    device.set_fault({.at = test::FaultPoint::copy_in, .after = 3});
+    CHECK(test::name_of(bitnet_sequence_load(context.get(), 1, state.data(), state.size())) == "BITNET_E_DEVICE");
+    CHECK(bitnet_sequence_get_end(context.get(), 1) == 0);
+    CHECK(bitnet_sequence_get_end(context.get(), 0) == 3);
+    device.set_fault({.at = test::FaultPoint::copy_in, .after = 3});
+    CHECK(test::name_of(bitnet_context_load_session_from_memory(context.get(), session.data(), size)) == "BITNET_E_DEVICE");
+    CHECK(bitnet_sequence_get_end(context.get(), 0) == 0);
+    device.clear_fault();
+    test::must(bitnet_context_load_session_from_memory(context.get(), session.data(), size));
+    CHECK(bitnet_sequence_get_end(context.get(), 0) == 3);
+}
+
+TEST_CASE("a device that computes wrongly is found while a model loads, by the sums of its own rows") {
+    test::VirtualDevice& device = test::gpu_of_tests().device(0);
+    const uint64_t before = device.counters().used_bytes;
+    for (const char* name : {"b158-i2s", "b158-tq2", "llama-f16"}) {
+        CAPTURE(std::string(name));
+        const bitnet_model_params params = test::model_params(on("cuda:0"));
+        bitnet_model* model = nullptr;
+        device.set_wrong(true);
+        CHECK(test::name_of(bitnet_model_load(test::golden_model(name).c_str(), &params, &model)) == "BITNET_E_DEVICE_COMPUTE");
+        device.set_wrong(false);
+        CHECK(model == nullptr);
+        CHECK(test::last_error().find("gives other sums than the CPU") != std::string::npos);
+        CHECK(device.counters().used_bytes == before);
+    }
+}
+
 TEST_CASE("a device whose memory is too small is said so wherever it ends, and keeps nothing") {
     const std::string path = test::golden_model("b158-i2s");
     test::VirtualDevice& device = test::gpu_of_tests().device(0);

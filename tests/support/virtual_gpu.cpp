@@ -108,6 +108,8 @@ public:
         fault_ = fault;
         lost_ = false;
     }
+    void set_wrong(bool on) override { wrong_ = on; }
+    bool wrong() const { return wrong_; }
     void clear_fault() override {
         const std::lock_guard lock(mutex_);
         fault_.reset();
@@ -142,6 +144,7 @@ private:
     std::map<uintptr_t, Block> blocks_;
     VirtualCounters counters_;
     std::optional<VirtualFault> fault_;
+    std::atomic<bool> wrong_ = false;
     bool lost_ = false;
     std::string problems_;
 };
@@ -391,7 +394,9 @@ void Stream::copy_out(void* to, const void* from, size_t n_bytes) {
         ++counters.n_copies_out;
         counters.n_bytes_out += n_bytes;
     });
-    if (n_bytes > 0) std::memcpy(to, from, n_bytes);
+    if (n_bytes == 0) return;
+    std::memcpy(to, from, n_bytes);
+    if (device_.wrong()) *static_cast<uint8_t*>(to) ^= 1;
 }
 
 void Stream::synchronize() {

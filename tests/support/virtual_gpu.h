@@ -67,6 +67,8 @@ public:
     // Takes the place of a fault that has not happened.
     virtual void set_fault(const VirtualFault& fault) = 0;
     virtual void clear_fault() = 0;
+    // While it is on, whatever is read back from the device has its first bit wrong.
+    virtual void set_wrong(bool on) = 0;
     // Bytes written behind a block, blocks released twice, and now also blocks and streams that are left; empty where all is
     // well. Asking clears the list.
     virtual std::string take_problems() = 0;
