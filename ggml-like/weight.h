@@ -9,6 +9,8 @@
 
 namespace tg {
 
+struct GpuWeight;
+
 struct Weight {
     std::string name;
     kern::QuantType type = kern::QuantType::f32;
@@ -21,6 +23,7 @@ struct Weight {
     const uint8_t* file_data = nullptr;  // as stored, or a dialect repacked; null once only the packed copy is kept
     const void* data = nullptr;                   // what the kernel reads: file_data or the packed copy
     const kern::MulMatKernel* kernel = nullptr;
+    const GpuWeight* gpu = nullptr;               // the same on a device, made and owned by GpuWeights; null: not there
 
     bool present() const { return k != 0; }
     // Input width as the bytes and the kernel have it: rows of I2_S are whole blocks, filled up with weights 0.

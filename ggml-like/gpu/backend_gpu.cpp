@@ -67,7 +67,7 @@ struct GpuStep {
 };
 
 void launch_get_rows(const GpuStep& s) {
-    gpu_get_rows(s.stream, s.weights.find(*s.params().weight), s.width(s.node.output), s.numbers + s.gathered.places().tokens,
+    gpu_get_rows(s.stream, on_gpu(*s.params().weight), s.width(s.node.output), s.numbers + s.gathered.places().tokens,
                  s.inputs.n_tokens, s.params().factor, s.floats(s.node.output));
 }
 
@@ -87,7 +87,7 @@ void launch_pack_acts(const GpuStep& s) {
 }
 
 void launch_mul_mat(const GpuStep& s) {
-    gpu_mul_mat(s.stream, s.weights.find(*s.params().weight), s.values[s.in(0)], s.width(s.in(0)), s.rows(s.in(0)),
+    gpu_mul_mat(s.stream, on_gpu(*s.params().weight), s.values[s.in(0)], s.width(s.in(0)), s.rows(s.in(0)),
                 s.floats(s.node.output));
 }
 
@@ -141,8 +141,39 @@ void launch_pad(const GpuStep& s) {
             s.floats(s.node.output));
 }
 
-void launch_lora(const GpuStep&) {
-    throw Error(ErrorKind::device, "adapters do not run on a GPU in this version; use device=cpu");
+// Calls use(segment, pair, factor, at) for all pairs of the node's slot; `at` is where a pair's inner products begin in a row.
+template <class Use>
+void for_lora_pairs(const GpuStep& s, const Use& use) {
+    const bool of_tokens = s.graph.value(s.node.output).rows == Rows::tokens;
+    const LoraSegments& segments = of_tokens ? s.inputs.lora_tokens : s.inputs.lora_outputs;
+    for (int64_t i = 0; i < segments.n; ++i) {
+        const LoraSegment& segment = segments.items[i];
+        int64_t at = 0;
+        for (int64_t u = 0; u < segment.n_uses; ++u) {
+            const LoraPair& pair = segment.uses[u].pairs[s.params().lora_slot];
+            if (!pair.a.present()) continue;
+            use(segment, pair, static_cast<float>(static_cast<double>(segment.uses[u].scale) * pair.factor), at);
+            at += pair.a.n_rows;
+        }
+    }
+}
+
+void launch_lora_down(const GpuStep& s) {
+    const int64_t x_width = s.width(s.in(0)), width = s.width(s.node.output);
+    float* const out = s.floats(s.node.output);
+    s.stream.clear(out, static_cast<size_t>(s.rows(s.node.output) * width) * sizeof(float));
+    for_lora_pairs(s, [&](const LoraSegment& segment, const LoraPair& pair, float factor, int64_t at) {
+        gpu_mul_mat(s.stream, on_gpu(pair.a), s.floats(s.in(0)) + segment.begin * x_width, x_width,
+                    segment.end - segment.begin, out + segment.begin * width + at, {width, factor, false});
+    });
+}
+
+void launch_lora_up(const GpuStep& s) {
+    const int64_t down_width = s.width(s.in(1)), width = s.width(s.node.output);
+    for_lora_pairs(s, [&](const LoraSegment& segment, const LoraPair& pair, float, int64_t at) {
+        gpu_mul_mat(s.stream, on_gpu(pair.b), s.floats(s.in(1)) + segment.begin * down_width + at, down_width,
+                    segment.end - segment.begin, s.floats(s.node.output) + segment.begin * width, {width, 1.0f, true});
+    });
 }
 
 struct GpuOpRow {
@@ -164,8 +195,8 @@ constexpr GpuOpRow kOps[kOpCount] = {
     {OpKind::silu_mul, launch_binary<gpu_silu_mul>},
     {OpKind::gelu_mul, launch_binary<gpu_gelu_mul>},
     {OpKind::pick_rows, launch_pick_rows},
-    {OpKind::lora_down, launch_lora},
-    {OpKind::lora_up, launch_lora},
+    {OpKind::lora_down, launch_lora_down},
+    {OpKind::lora_up, launch_lora_up},
     {OpKind::pad, launch_pad},
 };
 
@@ -359,6 +390,7 @@ void GpuBackend::launch(const GpuStep& step) const {
 // follow from the cells that a token sees at most, rounded up far enough for the recording to serve as the text grows.
 bool GpuBackend::replay(const Graph& graph, const Buffer& arena, const RunInputs& inputs, size_t n_nodes) {
     if (inputs.n_tokens > kRecordedTokens || !stream_->can_record()) return false;
+    if (inputs.lora_tokens.n != 0 || inputs.lora_outputs.n != 0) return false;  // adapters come and go
     int64_t most_cells = kLeastCells;
     while (most_cells < gathered_.most_cells()) most_cells *= 2;
     RecordingKey key{&graph,           arena.data(), inputs.first_node, n_nodes, inputs.n_tokens,
@@ -424,7 +456,8 @@ RunResult GpuBackend::run_nodes(Clock::time_point until, RunCursor& cursor, cons
     log.resume(OpKind::add);  // nodes that were launched one after the other end when they end: the wait is nobody's
     copy_external(graph, inputs, n_nodes);
     stream_->synchronize();
-    return RunResult::done;
+    // The time went by here, behind the last question.
+    return !in_pieces && must_stop() ? RunResult::stopped : RunResult::done;
 }
 
 // In pieces that fit the staging memory, so that a state which fits the context never fails for want of memory.

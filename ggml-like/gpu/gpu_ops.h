@@ -31,9 +31,15 @@ void gpu_rms_norm(GpuStream& stream, const float* x, const float* weight, float 
                   int64_t part, float* out);
 // The format "i8" of kernels/cpu/act_i8.h: kern::act_bytes(k, n_cols) bytes, 64-byte aligned.
 void gpu_pack_acts(GpuStream& stream, const float* x, int64_t k, int64_t n_cols, void* acts);
+// Where products go that are no value of their own.
+struct GpuProductPlace {
+    int64_t out_stride = 0;  // between columns; 0: n_rows
+    float factor = 1.0f;     // multiplies them
+    bool adds = false;       // to what is there
+};
 // out[n_cols][n_rows] = W x. acts: what gpu_pack_acts made for ternary types, else floats [n_cols][act_stride].
 void gpu_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, int64_t act_stride, int64_t n_cols,
-                 float* out);
+                 float* out, const GpuProductPlace& place = {});
 // Turns n_head heads of head_dim numbers in each row in place; table as gpu_rope_table made it.
 void gpu_rope(GpuStream& stream, float* x, const float* table, int64_t n_tokens, int64_t n_head, int64_t head_dim,
               int64_t n_dims, bool halves);

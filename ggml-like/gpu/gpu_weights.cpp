@@ -58,6 +58,11 @@ uint64_t gpu_weight_bytes(const Weight& weight) {
     return static_cast<uint64_t>(kern::gpu::weight_planes(weight.type, weight.padded_k(), weight.n_rows).bytes);
 }
 
+const GpuWeight& on_gpu(const Weight& weight) {
+    if (weight.gpu == nullptr) throw Error(ErrorKind::device, "'" + weight.name + "' is on no GPU");
+    return *weight.gpu;
+}
+
 GpuWeights::GpuWeights(std::shared_ptr<GpuDevice> device) : device_(std::move(device)), stream_(device_->make_stream()) {}
 
 const GpuMemoryBlock& GpuWeights::keep(size_t n_bytes, const char* what) {
@@ -96,7 +101,7 @@ void GpuWeights::upload_matrix(const Weight& weight, uint8_t* to) {
     stream_->synchronize();
 }
 
-void GpuWeights::add(const Weight& weight) {
+void GpuWeights::add(Weight& weight) {
     GpuWeight on_device;
     on_device.type = weight.type;
     on_device.k = weight.padded_k();
@@ -110,17 +115,12 @@ void GpuWeights::add(const Weight& weight) {
     if (weight.row_scales != nullptr) {
         on_device.row_scales = upload_floats(weight.row_scales, static_cast<size_t>(weight.n_rows), "row scales");
     }
-    weights_[&weight] = on_device;
+    weights_.push_back(on_device);
+    weight.gpu = &weights_.back();
 }
 
 void GpuWeights::add_floats(const float* values, size_t n, const char* what) {
     if (n != 0) floats_[values] = upload_floats(values, n, what);
-}
-
-const GpuWeight& GpuWeights::find(const Weight& weight) const {
-    const auto at = weights_.find(&weight);
-    if (at == weights_.end()) throw Error(ErrorKind::device, "'" + weight.name + "' is not on " + gpu_device_name(device_->info().index));
-    return at->second;
 }
 
 const float* GpuWeights::find_floats(const float* values) const {
@@ -131,7 +131,7 @@ const float* GpuWeights::find_floats(const float* values) const {
 }
 
 void GpuWeights::multiply(const Weight& weight, const float* x, int64_t n_cols, float* out) {
-    const GpuWeight& matrix = find(weight);
+    const GpuWeight& matrix = on_gpu(weight);
     const size_t n_x = static_cast<size_t>(matrix.k * n_cols) * sizeof(float);
     const size_t n_out = static_cast<size_t>(matrix.n_rows * n_cols) * sizeof(float);
     const bool integers = kern::quant_type_info(weight.type).ternary;

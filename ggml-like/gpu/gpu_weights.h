@@ -1,8 +1,9 @@
-// The values of a model on one device: its matrices in the layout of the device's kernels, its vectors as they are. Made
+// The values of a model or an adapter on one device: its matrices in the layout of the device's kernels, its vectors as they are. Made
 // once while the model loads, then shared by all contexts over it and never changed.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -36,17 +37,19 @@ private:
 // "cuda:0"; static storage.
 const char* gpu_device_name(int32_t index);
 
+// Throws tg::Error(device) for a weight that is on none.
+const GpuWeight& on_gpu(const Weight& weight);
+
 class GpuWeights {
 public:
     // Throws tg::Error as all here do: out_of_memory or device.
     explicit GpuWeights(std::shared_ptr<GpuDevice> device);
 
-    // Packs and uploads a weight whose file_data is there. It is known by its address, which must not change.
-    void add(const Weight& weight);
+    // Packs and uploads a weight whose file_data is there, and sets weight.gpu.
+    void add(Weight& weight);
     // A vector, known by the address of its values.
     void add_floats(const float* values, size_t n, const char* what);
 
-    const GpuWeight& find(const Weight& weight) const;
     // Null for null.
     const float* find_floats(const float* values) const;
     // out[n_cols][n_rows] of x[n_cols][padded_k], for checks.
@@ -63,7 +66,7 @@ private:
     std::shared_ptr<GpuDevice> device_;
     std::unique_ptr<GpuStream> stream_;  // for uploads and checks
     std::vector<GpuMemoryBlock> blocks_;
-    std::unordered_map<const Weight*, GpuWeight> weights_;
+    std::deque<GpuWeight> weights_;  // addresses stay
     std::unordered_map<const float*, const float*> floats_;
     uint64_t bytes_ = 0;
 };

@@ -25,8 +25,9 @@ kern::gpu::PlaneAddresses planes_of(const GpuWeight& weight) {
     return addresses;
 }
 
-kern::gpu::MatOutput output_of(const GpuWeight& weight, int64_t n_cols, float* out) {
-    return {out, weight.row_scales, weight.n_rows, n_cols, weight.out_scale};
+kern::gpu::MatOutput output_of(const GpuWeight& weight, int64_t n_cols, float* out, const GpuProductPlace& place) {
+    return {out,    place.out_stride != 0 ? place.out_stride : weight.n_rows, weight.row_scales, weight.n_rows,
+            n_cols, weight.out_scale, place.factor, place.adds ? 1 : 0};
 }
 
 // Threads of a block in which `lanes` of them share a row: the largest of 256, 128 and 64 that leaves at least two blocks
@@ -53,14 +54,15 @@ constexpr I2sVec kI2sVec[] = {
 constexpr int64_t kSlimRows = 16, kSlimCols = 8;
 constexpr int64_t kDeepRows = 32, kDeepCols = 32, kWideRows = 128, kWideCols = 64;
 
-void i2s_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, int64_t n_cols, float* out) {
+void i2s_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, int64_t n_cols, float* out,
+                 const GpuProductPlace& place) {
     kern::gpu::I2sArgs args = {};
     args.codes = weight.data;
     args.acts = static_cast<const uint8_t*>(acts);
     args.row_bytes = weight.k / kern::kI2sBlock * kern::kI2sBlockBytes;
     args.column_bytes = kern::act_column_bytes(weight.k);
     args.tensor_scale = weight.tensor_scale;
-    args.output = output_of(weight, n_cols, out);
+    args.output = output_of(weight, n_cols, out, place);
     if (n_cols <= kI2sVecCols) {
         const I2sVec* shape = kI2sVec;
         while (shape->cols < n_cols) ++shape;
@@ -82,7 +84,8 @@ void i2s_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, i
     }
 }
 
-void tq_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, int64_t n_cols, float* out) {
+void tq_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, int64_t n_cols, float* out,
+                const GpuProductPlace& place) {
     const kern::gpu::PlaneAddresses planes = planes_of(weight);
     kern::gpu::TqArgs args = {};
     args.codes = planes.plane[0];
@@ -91,7 +94,7 @@ void tq_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, in
     args.n_blocks = weight.k / kern::kTqBlock;
     args.column_bytes = kern::act_column_bytes(weight.k);
     args.sums_offset = kern::act_sums_offset(weight.k);
-    args.output = output_of(weight, n_cols, out);
+    args.output = output_of(weight, n_cols, out, place);
     const uint32_t cols = n_cols == 1 ? 1 : 4;
     const int64_t lanes = 16;
     const uint32_t threads = threads_for_rows(stream, weight.n_rows * blocks_for(n_cols, cols), lanes);
@@ -118,7 +121,7 @@ constexpr DenseRow kDense[] = {
 };
 
 void dense_mul_mat(GpuStream& stream, const GpuWeight& weight, const float* x, int64_t act_stride, int64_t n_cols,
-                   float* out) {
+                   float* out, const GpuProductPlace& place) {
     const DenseRow* row = kDense;
     while (row->type != weight.type) ++row;
     kern::gpu::DenseArgs args = {};
@@ -126,7 +129,7 @@ void dense_mul_mat(GpuStream& stream, const GpuWeight& weight, const float* x, i
     args.x = x;
     args.act_stride = act_stride;
     args.k = weight.k;
-    args.output = output_of(weight, n_cols, out);
+    args.output = output_of(weight, n_cols, out, place);
     const uint32_t cols = n_cols == 1 ? 1 : 4;
     const int64_t lanes = 2;
     const uint32_t threads = threads_for_rows(stream, weight.n_rows * blocks_for(n_cols, cols), lanes);
@@ -149,12 +152,12 @@ void gpu_pack_acts(GpuStream& stream, const float* x, int64_t k, int64_t n_cols,
 }
 
 void gpu_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, int64_t act_stride, int64_t n_cols,
-                 float* out) {
+                 float* out, const GpuProductPlace& place) {
     switch (weight.type) {
-        case QuantType::i2_s: return i2s_mul_mat(stream, weight, acts, n_cols, out);
+        case QuantType::i2_s: return i2s_mul_mat(stream, weight, acts, n_cols, out, place);
         case QuantType::tq1_0:
-        case QuantType::tq2_0: return tq_mul_mat(stream, weight, acts, n_cols, out);
-        default: return dense_mul_mat(stream, weight, static_cast<const float*>(acts), act_stride, n_cols, out);
+        case QuantType::tq2_0: return tq_mul_mat(stream, weight, acts, n_cols, out, place);
+        default: return dense_mul_mat(stream, weight, static_cast<const float*>(acts), act_stride, n_cols, out, place);
     }
 }
 

@@ -62,7 +62,8 @@ GPU_FUNCTION void dense_mat(const DenseArgs& args) {
     float sums[cols][8] = {};
     if (row < args.output.n_rows) {
         if constexpr (Type::kPlain) {
-            if (args.k % 8 == 0 && args.act_stride % 4 == 0) {
+            const bool aligned = reinterpret_cast<uintptr_t>(args.x) % 16 == 0;  // not where a column is a part of another
+            if (args.k % 8 == 0 && args.act_stride % 4 == 0 && aligned) {
                 add_aligned<Type, cols>(args, row, half, x, sums);
             } else {
                 add_unaligned<Type, cols>(args, row, half, x, sums);

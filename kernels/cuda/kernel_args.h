@@ -153,11 +153,14 @@ struct PackActsArgs {
 
 // What every product does with its sums.
 struct MatOutput {
-    float* out;               // [n_cols][n_rows]
+    float* out;  // column c, row r at out[c * out_stride + r]
+    int64_t out_stride;
     const float* row_scales;  // or null
     int64_t n_rows;
     int64_t n_cols;
     float out_scale;
+    float factor;  // what a finished product is multiplied with
+    int32_t adds;  // 1: to what is there
 };
 
 struct I2sArgs {

@@ -6,11 +6,15 @@
 
 namespace kern::gpu {
 
-// The row's scale, then the matrix's, one multiplication each as on the CPU (ggml-like/ops/mul_mat.cpp).
+// The row's scale, then the matrix's, one multiplication each as on the CPU (ggml-like/ops/mul_mat.cpp); then what adapters do
+// with a product (ops/lora.cpp).
 GPU_FUNCTION void store_product(const MatOutput& output, int64_t row, int64_t col, float value) {
     if (output.row_scales != nullptr) value = value * output.row_scales[row];
     if (output.out_scale != 1.0f) value = value * output.out_scale;
-    output.out[col * output.n_rows + row] = canonical_nan(value);
+    value = canonical_nan(value);
+    if (output.factor != 1.0f) value = canonical_nan(value * output.factor);
+    float* const to = output.out + col * output.out_stride + row;
+    *to = output.adds != 0 ? canonical_nan(*to + value) : value;
 }
 
 constexpr int kActHeaderBytes = 64;

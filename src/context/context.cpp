@@ -32,11 +32,6 @@ MemoryCharge charged(uint64_t n_bytes, const ContextConfig& config) {
 std::unique_ptr<tg::Backend> make_backend(const Model& model, const ContextConfig& config) {
     const kern::VecKernels& vec = *model.kernels.vec;
     if (model.gpu != nullptr) {
-        if (config.max_lora_rank > 0) {
-            throw Error(BITNET_E_DEVICE_CAPABILITY, std::string("adapters do not run on ") + model.device() +
-                                                        " in this version; leave max_lora_rank 0 or load the model with device=cpu")
-                .with_subject("max_lora_rank");
-        }
         return tg::make_gpu_backend(model.gpu, gpu_shape(model, config));
     }
     const int64_t group = model.hparams.n_head / model.hparams.n_head_kv;

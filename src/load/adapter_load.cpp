@@ -40,6 +40,7 @@ public:
         find_matrices();
         find_pairs();
         copy_data();
+        if (model_.gpu != nullptr) place_on_gpu();
     }
 
 private:
@@ -202,6 +203,12 @@ private:
             to += tg::align_up(tensor.n_bytes);
         }
         out_.fingerprint = hash;
+    }
+
+    void place_on_gpu() {
+        out_.gpu = std::make_unique<tg::GpuWeights>(model_.gpu->device());
+        for (const Half& half : halves_) out_.gpu->add(*half.weight);
+        out_.charge.resize(n_bytes_ + out_.gpu->bytes(), memory_limit_, "the adapter", "free models, contexts and adapters");
     }
 
     static void check_finite(const GgufTensor& tensor, const uint8_t* data) {

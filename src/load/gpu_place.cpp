@@ -40,7 +40,7 @@ void GpuPlacer::norms() {
     }
 }
 
-void GpuPlacer::matrix(const tg::Weight& weight) {
+void GpuPlacer::matrix(tg::Weight& weight) {
     if (!kern::gpu::gpu_has_type(weight.type)) {
         throw Error(BITNET_E_DEVICE_CAPABILITY, "'" + weight.name + "' is " + kern::quant_type_info(weight.type).name +
                                                     ", which " + model_.device() + " does not multiply; use device=cpu")

@@ -23,7 +23,7 @@ public:
     void norms();
     // For a weight whose file_data is there. Throws BITNET_E_DEVICE_CAPABILITY for a type that no kernel there multiplies, and
     // BITNET_E_DEVICE_COMPUTE where the device gives other sums than the scalar kernel; each type and width is checked once.
-    void matrix(const tg::Weight& weight);
+    void matrix(tg::Weight& weight);
 
 private:
     void check(const tg::Weight& weight);

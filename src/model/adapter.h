@@ -34,6 +34,7 @@ struct Adapter {
     std::shared_ptr<const Model> model;  // whose shapes were checked: it fits no other
     std::vector<tg::LoraPair> pairs;     // per slot
     tg::Arena data;
+    std::unique_ptr<tg::GpuWeights> gpu;  // where the model is on a device
     MemoryCharge charge;  // of data
     std::string name;   // general.name
     std::string label;  // the name or the file, fit for messages
