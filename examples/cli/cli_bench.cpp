@@ -11,6 +11,7 @@ using Json = nlohmann::ordered_json;
 
 Json measure_limits(const BenchOptions& options, int32_t n_threads) {
     if (options.limit_ms == 0) return nullptr;
+    if (options.device.rfind("cuda", 0) == 0) return nullptr;  // those of the CPU would say nothing
     bitnet_limits_params params = bitnet_limits_default_params();
     const std::string level = level_of_kernel(options.kernel);
     params.n_threads = n_threads;

@@ -1,5 +1,8 @@
 // Puts them in the driver's place before any test runs, and lets models go there that tests/api loads without naming a device.
+// BITNET_TEST_DEVICE=cuda:0 leaves the driver in its place and lets them go to a real device (scripts/gpu-check).
 #include "tests/gpu/gpu_of_tests.h"
+
+#include <cstdlib>
 
 #include "ggml-like/gpu/gpu_driver.h"
 #include "tests/support/api_fixture.h"
@@ -16,6 +19,10 @@ VirtualGpu& gpu_of_tests() {
 namespace {
 
 const bool g_installed = [] {
+    if (const char* device = std::getenv("BITNET_TEST_DEVICE"); device != nullptr && *device != '\0') {
+        test::device_of_tests() = device;
+        return true;
+    }
     tg::set_gpu_driver(&test::gpu_of_tests());
     test::device_of_tests() = "cuda:0";
     return true;
