@@ -21,5 +21,5 @@ for seeds in "$here/seeds/$name" "$data/gguf/fuzz-seeds" "$data/gguf/stubs"; do
         folders+=("$seeds")
     fi
 done
-exec "$program" -runs=20000 -max_total_time=15 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+exec "$program" -runs=20000 -max_total_time=10 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="$corpus/../$name-" "$@" "${folders[@]}"
