@@ -27,7 +27,8 @@ template <typename Check>
 void for_all(Check&& check) {
     for (const Row& device : kDevices) {
         CAPTURE(device.name);
-        for (const auto& [n, k] : kShapes) {
+        for (const auto& shape : kShapes) {  // Clang 14 gives lambdas no names of a binding
+            const int64_t n = shape[0], k = shape[1];
             CAPTURE(n);
             for (const int64_t m : kTokens) {
                 CAPTURE(m);
