@@ -313,8 +313,8 @@ typedef struct bitnet_model_params {
     uint64_t max_tensors;       /* refuse with BITNET_E_SECURITY_TENSOR_COUNT above this many; 0: no limit but the reader's */
     int32_t sha256;             /* 1: compute bitnet_model_get_sha256 during the load; 0 (default): when it is asked for.
                                  * A model from a bitnet_reader has one only with 1, its bytes are gone afterwards */
-    const char *device;         /* where to compute, see section 18: NULL, "auto", "cpu"; BITNET_E_DEVICE_NOT_AVAILABLE for a
-                                 * device that this library or machine does not have */
+    const char *device;         /* where to compute, see section 18: NULL, "auto", "cpu", "cuda:0"; BITNET_E_DEVICE_NOT_AVAILABLE
+                                 * for a device that this library or machine does not have */
     int32_t validate;           /* 1: look for everything that bitnet_model_validate_file finds before loading, and refuse with
                                  * BITNET_E_VALIDATION where there is an error; 2: or a warning; 0 (default): neither */
     const char *tokenizer_path; /* the model's tokenizer is this file or folder (see bitnet_tokenizer_load), whatever the model
@@ -343,8 +343,8 @@ BITNET_API void bitnet_model_params_init(bitnet_model_params *params, uint32_t s
  * path     UTF-8 path of a GGUF file, or of the first part of a split one (name-00001-of-00005.gguf).
  * params   NULL for the defaults; read only during the call.
  * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO, any of the -300s, -400s and -1200s, BITNET_E_OUT_OF_MEMORY,
- *          BITNET_E_DEVICE_NOT_AVAILABLE, BITNET_E_DEVICE_CAPABILITY, BITNET_E_CANCELLED, BITNET_E_CONFIG. *out_model is
- *          NULL after a failure.
+ *          BITNET_E_DEVICE_NOT_AVAILABLE, BITNET_E_DEVICE_CAPABILITY, BITNET_E_DEVICE_MEMORY, BITNET_E_DEVICE_COMPUTE where a
+ *          device gives other sums than the CPU, BITNET_E_CANCELLED, BITNET_E_CONFIG. *out_model is NULL after a failure.
  * Blocks. The file must not be changed while the model lives. */
 BITNET_API bitnet_status bitnet_model_load(const char *path, const bitnet_model_params *params,
                                            bitnet_model **out_model);
@@ -719,7 +719,8 @@ BITNET_API bitnet_status bitnet_sequence_save_delta(const bitnet_context *contex
                                                     size_t *out_size);
 /* Replaces the sequence by a saved one. A delta replaces what the sequence holds from its from_pos on; before that it must
  * hold the same tokens. BITNET_E_STATE when the data is damaged, of another model or goes on from other tokens,
- * BITNET_E_KV_FULL when it does not fit; the sequence is then as before. Data may come from anyone. */
+ * BITNET_E_KV_FULL when it does not fit; the sequence is then as before. One of the -800s where a GPU fails to take it: the
+ * sequence then holds what lies before from_pos, or nothing. Data may come from anyone. */
 BITNET_API bitnet_status bitnet_sequence_load(bitnet_context *context, bitnet_seq_id seq_id, const void *data,
                                               size_t size);
 
@@ -734,7 +735,7 @@ BITNET_API bitnet_status bitnet_context_save_session(const bitnet_context *conte
  * read into memory first. It may come from anyone.
  * Returns  BITNET_E_FILE_NOT_FOUND, BITNET_E_IO; BITNET_E_STATE when it is damaged, was saved with another model or has
  *          a sequence outside this context; BITNET_E_KV_FULL when it holds more tokens than n_ctx; BITNET_E_CANCELLED.
- *          After a failure the sequences are as before. */
+ *          After a failure the sequences are as before; where a GPU failed to take them (one of the -800s) they are empty. */
 BITNET_API bitnet_status bitnet_context_load_session(bitnet_context *context, const char *path,
                                                      bitnet_progress_callback on_progress, void *user_data);
 /* The same to and from memory. Sizes as bitnet_sequence_save. */
@@ -1003,7 +1004,7 @@ typedef struct bitnet_generation_result {
     size_t n_tokens;
     const char *model_name;   /* general.name, or ""; lives as long as the generation, like the next two */
     const char *quantization; /* as bitnet_model_info */
-    const char *device;       /* "cpu" */
+    const char *device;       /* "cpu", "cuda:0" */
     uint64_t seed;            /* repeats the text */
     uint64_t prompt_tokens;   /* reused ones included */
     uint64_t reused_tokens;   /* that the sequence held already */
@@ -1555,7 +1556,7 @@ BITNET_API const char *bitnet_model_get_feature(const bitnet_model *model, size_
 typedef struct bitnet_model_config {
     uint32_t struct_size;
     int32_t max_seq_len;          /* n_ctx of a context that does not say its own */
-    const char *device;           /* "cpu" */
+    const char *device;           /* "cpu", "cuda:0" */
     const char *dtype;            /* what values are between operations: "f32" */
     const char *activation_dtype; /* what ternary matrices are multiplied with: "i8"; "" where there are none */
     const char *activation;       /* of the feed-forward part: "relu2", "silu", "gelu"; "" after vocab_only, as the next one */
@@ -1583,7 +1584,7 @@ enum {
 typedef struct bitnet_performance_metrics {
     uint32_t struct_size;
     uint32_t present;                 /* BITNET_METRIC_HAS_... */
-    const char *backend_type;         /* "cpu"; static storage */
+    const char *backend_type;         /* "cpu", "cuda:0"; static storage */
     uint64_t n_inferences;            /* generations that came to their end, whatever the reason */
     uint64_t tokens_generated;        /* drawn by generations, or with bitnet_sampler_sample_context */
     double tokens_per_second;         /* tokens_generated over total_latency_us; 0 where there is no time */
@@ -1616,7 +1617,7 @@ typedef struct bitnet_device_stats {
     uint32_t struct_size;
     int32_t is_gpu_effective;        /* 1: gpu_efficiency is above 0.8 */
     const char *device_type;         /* the matrix kernel that computes: "i2s_avx2"; static storage */
-    const char *target_device;       /* "cpu"; static storage */
+    const char *target_device;       /* "cpu", "cuda:0"; static storage */
     uint64_t total_operations;
     uint64_t quantization_operations; /* of them: activations to integers */
     uint64_t matmul_operations;       /* of them: matrix products */

@@ -1,6 +1,6 @@
 // A GPU as the tensor layer sees it: memory, streams of work, kernels by number. Implemented over NVIDIA's driver
 // (cuda_device.cpp) and, in tests, by a CPU that plays the grid (tests/support/virtual_gpu.h). All that fails throws
-// tg::Error, out_of_memory or device, with a sentence that names the call and the device.
+// tg::Error, over the driver GpuError (gpu_error.h), with a sentence that names the call and the device.
 #pragma once
 
 #include <cstddef>

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstring>
 
-#define KERN_HOST_DEVICE
 #define GPU_FUNCTION static inline
 #define GPU_KERNEL(name, Args, max_threads)                                                                            \
     [[maybe_unused]] static constexpr unsigned bitnet_##name##_max_threads = max_threads;                              \

@@ -14,18 +14,17 @@ PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed
     const bool in_place = placer.usable_in_place(tensor, arm_order);
     const bool looked_up = placed.weight == &model.weights.token_embd;  // row by row, in the file's layout
     PlannedWeight weight;
+    if (!in_place) weight.copy_bytes = TensorPlacer::copy_bytes(tensor);
+    weight.passing_bytes = placer.passing_bytes(tensor);
     if (model.gpu_index >= 0) {  // all of it goes there, nothing stays
         weight.packed_bytes = tg::gpu_weight_bytes(*placed.weight);
         // Whether rows share their scale is seen when they are read.
-        if (kern::dialect_has_row_scales(tensor.type)) weight.packed_bytes += static_cast<uint64_t>(tensor.n_rows()) * sizeof(float);
-        if (!in_place) weight.copy_bytes = TensorPlacer::copy_bytes(tensor);
-        weight.passing_bytes = placer.passing_bytes(tensor);
+        const bool has_scales = kern::dialect_has_row_scales(tensor.type);
+        if (has_scales) weight.packed_bytes += static_cast<uint64_t>(tensor.n_rows()) * sizeof(float);
         return weight;
     }
     weight.keeps_copy = !packs || looked_up;
     if (packs) weight.packed_bytes = kernel.packed_bytes(tensor.n_rows(), placed.weight->padded_k());
-    if (!in_place) weight.copy_bytes = TensorPlacer::copy_bytes(tensor);
-    weight.passing_bytes = placer.passing_bytes(tensor);
     if (in_place && weight.keeps_copy) weight.mapped_bytes = tensor.n_bytes;
     return weight;
 }
