@@ -242,7 +242,7 @@ inline void for_float_rows(const Queries& all, const Cells& cells, KvType type, 
 }
 
 // Sixteen quantised keys as a tile, in which lanes are cells: no sum crosses lanes, and however many queries read it, the
-// cells are turned once. The cache keeps its rows: a tile there would save the turning, a quarter of what four queries cost.
+// cells are turned once. The cache keeps rows: cells may lie anywhere, and states and devices want them one by one.
 struct KeyTile {
     static constexpr int64_t kCells = 16;
     static constexpr int64_t kBlocks = kMaxQuantizedHead / kKvBlock;
