@@ -28,9 +28,10 @@ void gpu_get_rows(GpuStream& stream, const GpuWeight& table, int64_t width, cons
 // (cos, sin) of n_pairs angles a token: out[n_tokens][2 * n_pairs].
 void gpu_rope_table(GpuStream& stream, const int32_t* positions, int64_t n_tokens, const kern::RopeFrequency* frequencies,
                     int64_t n_pairs, float* out);
-// Each part of a row by itself; width is a multiple of part. weight: [part] or null.
+// Each part of a row by itself; width is a multiple of part. weight: [part] or null. added: null, or rows that the result is
+// added to.
 void gpu_rms_norm(GpuStream& stream, const float* x, const float* weight, float eps, int64_t n_rows, int64_t width,
-                  int64_t part, float* out);
+                  int64_t part, float* out, const float* added = nullptr);
 // The format "i8" of kernels/cpu/act_i8.h: kern::act_bytes(k, n_cols) bytes, 64-byte aligned.
 void gpu_pack_acts(GpuStream& stream, const float* x, int64_t k, int64_t n_cols, void* acts);
 // The same of x normed as gpu_rms_norm does with whole rows; the floats themselves only where normed is not null.

@@ -31,6 +31,33 @@ void launch_norm_pack(const GpuStep& s) {
                   goes_between(s.graph, s.node.output) ? nullptr : s.floats(s.node.output), s.values[nodes[1].output]);
 }
 
+// The node behind the first adds its output, which nobody else reads, to another row. A sum of two numbers is the same bits both
+// ways round.
+bool fits_sum(const Graph& graph, const Node* nodes) {
+    const ValueId first = nodes[0].output;
+    return (nodes[1].inputs[0] == first) != (nodes[1].inputs[1] == first) && goes_between(graph, first);
+}
+
+const float* other_row(const GpuStep& s) {
+    const Node& add = (&s.node)[1];
+    return s.floats(add.inputs[0] == s.node.output ? add.inputs[1] : add.inputs[0]);
+}
+
+bool fits_added_norm(const Graph& graph, const Node* nodes) {
+    return nodes[0].params.head_dim == 0 && fits_sum(graph, nodes);
+}
+
+void launch_added_norm(const GpuStep& s) {
+    const int64_t width = s.width(s.in(0));
+    gpu_rms_norm(s.stream, s.floats(s.in(0)), s.weights.find_floats(s.params().norm_weight), s.params().eps,
+                 s.rows(s.in(0)), width, width, s.floats((&s.node)[1].output), other_row(s));
+}
+
+void launch_added_product(const GpuStep& s) {
+    gpu_mul_mat(s.stream, on_gpu(*s.params().weight), s.values[s.in(0)], s.width(s.in(0)), s.rows(s.in(0)),
+                s.floats((&s.node)[1].output), {0, 1.0f, other_row(s)});
+}
+
 template <int n>
 bool fits_products(const Graph&, const Node* nodes) {
     return std::all_of(nodes + 1, nodes + n, [&](const Node& node) { return same_matrices(nodes[0], node); });
@@ -60,19 +87,6 @@ void launch_gated(const GpuStep& s) {
     const Node* const nodes = &s.node;
     gpu_gated_mul_mat(s.stream, on_gpu(*nodes[0].params.weight), on_gpu(*nodes[1].params.weight), op, s.values[s.in(0)],
                       s.rows(s.in(0)), s.floats(nodes[2].output));
-}
-
-// A residual row and a product, in either order: a sum of two numbers is the same bits both ways.
-bool fits_added_product(const Graph& graph, const Node* nodes) {
-    const ValueId product = nodes[0].output;
-    return (nodes[1].inputs[0] == product) != (nodes[1].inputs[1] == product) && goes_between(graph, product);
-}
-
-void launch_added_product(const GpuStep& s) {
-    const Node& add = (&s.node)[1];
-    const ValueId other = add.inputs[0] == s.node.output ? add.inputs[1] : add.inputs[0];
-    gpu_mul_mat(s.stream, on_gpu(*s.params().weight), s.values[s.in(0)], s.width(s.in(0)), s.rows(s.in(0)),
-                s.floats(add.output), {0, 1.0f, s.floats(other)});
 }
 
 // The rotated keys are read by the cache's rows alone, so memory keeps them as they were.
@@ -121,7 +135,8 @@ constexpr Pattern kPatterns[] = {
     {3, {OpKind::mul_mat, OpKind::mul_mat, OpKind::gelu_mul}, fits_gated, has_few_columns, launch_gated<GateOp::gelu>},
     {3, {OpKind::mul_mat, OpKind::mul_mat, OpKind::mul_mat}, fits_products<3>, nullptr, launch_products<3>},
     {2, {OpKind::mul_mat, OpKind::mul_mat}, fits_products<2>, nullptr, launch_products<2>},
-    {2, {OpKind::mul_mat, OpKind::add}, fits_added_product, nullptr, launch_added_product},
+    {2, {OpKind::mul_mat, OpKind::add}, fits_sum, nullptr, launch_added_product},
+    {2, {OpKind::rms_norm, OpKind::add}, fits_added_norm, nullptr, launch_added_norm},
     {2, {OpKind::rms_norm, OpKind::pack_acts}, fits_norm_pack, nullptr, launch_norm_pack},
 };
 static_assert(kern::gpu::kMatParts >= 3, "as many products as a launch takes");

@@ -77,10 +77,10 @@ void gpu_gelu_mul(GpuStream& stream, const float* gate, const float* up, int64_t
 }
 
 void gpu_rms_norm(GpuStream& stream, const float* x, const float* weight, float eps, int64_t n_rows, int64_t width,
-                  int64_t part, float* out) {
+                  int64_t part, float* out, const float* added) {
     const int64_t n_parts = n_rows * (width / part);
     if (n_parts == 0) return;
-    const kern::gpu::NormArgs args{x, weight, out, n_parts, part, eps};
+    const kern::gpu::NormArgs args{x, weight, added, out, n_parts, part, eps};
     if (part >= kLongPart) {
         const uint32_t threads = part >= 4 * kLongPart ? 512 : 256;
         GpuGrid grid{.threads = threads};

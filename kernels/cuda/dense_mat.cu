@@ -25,7 +25,7 @@ constexpr int kTurns<ReadIq2_S> = 2;
 template <class Type, int cols>
 GPU_FUNCTION void add_aligned(const DenseArgs& args, const PlaneAddresses& matrix, int64_t row, int half,
                               const float* const (&x)[cols], float (&sums)[cols][8]) {
-    constexpr int kAtOnce = cols == 1 ? kTurns<Type> : 4;
+    [[maybe_unused]] constexpr int kAtOnce = cols == 1 ? kTurns<Type> : 4;
 #pragma unroll(kAtOnce)
     for (int64_t i = 8 * half; i < args.k; i += 16) {
         float weights[8];

@@ -17,10 +17,11 @@ struct BinaryArgs {
 
 // Rows of floats, the cache and attention: row_norm.cu, rope_turn.cu, rows.cu, kv_cells.cu, attend_scores.cu, attend_values.cu.
 
-// Each part of `part` numbers by itself; weight: [part] or null. out may be x.
+// Each part of `part` numbers by itself; weight: [part] or null; added: null, or what normed rows are added to. out may be x.
 struct NormArgs {
     const float* x;
     const float* weight;
+    const float* added;
     float* out;
     int64_t n_parts;
     int64_t part;

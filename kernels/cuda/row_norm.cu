@@ -4,16 +4,22 @@
 #include "kernels/cuda/row_factor.h"
 
 namespace kern::gpu {
+namespace {
+
+GPU_FUNCTION void store_normed(const NormArgs& args, float factor, int64_t first, int64_t i) {
+    const float y = normed(args.x[first + i], factor, args.weight, i);
+    args.out[first + i] = args.added != nullptr ? canonical_nan(args.added[first + i] + y) : y;
+}
+
+}  // namespace
 
 // A block a part of `part` numbers.
 GPU_KERNEL(rms_norm_row, NormArgs, 512) {
     __shared__ RowFactorShared shared;
     for (int64_t row = blockIdx.x; row < args.n_parts; row += gridDim.x) {
-        const float* x = args.x + row * args.part;
-        float* out = args.out + row * args.part;
-        const float factor = row_factor(x, args.part, args.eps, shared);
+        const float factor = row_factor(args.x + row * args.part, args.part, args.eps, shared);
 #pragma unroll 4
-        for (int64_t i = threadIdx.x; i < args.part; i += blockDim.x) out[i] = normed(x[i], factor, args.weight, i);
+        for (int64_t i = threadIdx.x; i < args.part; i += blockDim.x) store_normed(args, factor, row * args.part, i);
         __syncthreads();  // the next row's factor waits for all who read this one's
     }
 }
@@ -37,8 +43,7 @@ GPU_KERNEL(rms_norm_part, NormArgs, 256) {
         }
         const float factor = norm_factor(lanes_tree(sum), args.part, args.eps);
         if (mine) {
-            float* out = args.out + at * args.part;
-            for (int64_t i = lane; i < args.part; i += kLanes) out[i] = normed(x[i], factor, args.weight, i);
+            for (int64_t i = lane; i < args.part; i += kLanes) store_normed(args, factor, at * args.part, i);
         }
     }
 }
