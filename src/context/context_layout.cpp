@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "ggml-like/backend.h"
+#include "ggml-like/gpu/launch_fusion.h"
 #include "src/context/batch_split.h"
 #include "src/context/kv_cache.h"
 #include "src/context/sequence_adapters.h"
@@ -51,7 +52,10 @@ ContextLayout lay_out_context(const Model& model, const ContextConfig& config) {
                                            kLogitsSlot);  // the same memory, one or the other
     }
     if (config.embeddings) layout.decoder.graph.make_external(layout.decoder.hidden, kHiddenSlot);
-    layout.plan = tg::plan_memory(layout.decoder.graph, config.n_ubatch);
+    // A device does several nodes in one launch; on a CPU each has its own memory to pass through.
+    layout.plan = tg::plan_memory(
+        layout.decoder.graph, config.n_ubatch,
+        model.gpu_index >= 0 ? tg::nodes_launched_together(layout.decoder.graph) : std::vector<uint8_t>());
     memory.activation_bytes = layout.plan.arena_bytes;
     memory.score_bytes = model.gpu_index >= 0
                              ? tg::gpu_backend_scratch_bytes(gpu_shape(model, config))
