@@ -137,7 +137,7 @@ bitnet_status bitnet_sampler_get_probabilities(bitnet_sampler* sampler, const fl
 bitnet_status bitnet_logits_argmax(const float* logits, size_t n_vocab, bitnet_token* out_token) {
     return api_call(__func__, [&] {
         require(out_token != nullptr, "bitnet_logits_argmax: out_token is NULL");
-        check_logits(logits, n_vocab);
+        check_logits({logits, n_vocab});
         *out_token = find_best(logits, n_vocab);
     });
 }
@@ -145,7 +145,7 @@ bitnet_status bitnet_logits_argmax(const float* logits, size_t n_vocab, bitnet_t
 bitnet_status bitnet_logits_softmax(const float* logits, size_t n_vocab, float* out_probabilities) {
     return api_call(__func__, [&] {
         require(out_probabilities != nullptr, "bitnet_logits_softmax: out_probabilities is NULL");
-        check_logits(logits, n_vocab);
+        check_logits({logits, n_vocab});
         softmax_logits(logits, n_vocab, out_probabilities);
     });
 }
@@ -161,7 +161,7 @@ bitnet_status bitnet_logits_sample(const float* logits, size_t n_vocab, const bi
 bitnet_status bitnet_logits_get_top_logprobs(const float* logits, size_t n_vocab, bitnet_token token,
                                              float* out_logprob, bitnet_token_logprob* out_top, size_t n_top) {
     return api_call(__func__, [&] {
-        check_logits(logits, n_vocab);
+        check_logits({logits, n_vocab});
         require(n_top == 0 || out_top != nullptr, "bitnet_logits_get_top_logprobs: out_top is NULL");
         if (n_top > n_vocab) {
             throw Error(BITNET_E_ARGUMENT, "n_top is " + std::to_string(n_top) + ", but there are only " +
