@@ -11,4 +11,5 @@
 #include "kernels/cuda/rope_turn.cu"
 #include "kernels/cuda/row_norm.cu"
 #include "kernels/cuda/rows.cu"
+#include "kernels/cuda/top_numbers.cu"
 #include "kernels/cuda/tq_mat.cu"

@@ -97,10 +97,12 @@ bitnet_status bitnet_sampler_sample_context(bitnet_sampler* sampler, bitnet_cont
                 "bitnet_sampler_sample_context: a pointer is NULL");
         size_t k = 0;
         std::vector<bitnet_token>& also = sampler->also;
-        const float* logits = sampler->sampler.needs_only_top(&k, &also) ? context->context.top_logits(index, k, also)
-                                                                         : context->context.logits(index);
+        const size_t n_vocab = static_cast<size_t>(context->state->model.hparams.n_vocab);
+        const LogitRow row = sampler->sampler.needs_only_top(&k, &also)
+                                 ? context->context.top_logits(index, k, also)
+                                 : LogitRow(context->context.logits(index), n_vocab);
         const auto begin = std::chrono::steady_clock::now();
-        *out_token = sampler->sampler.sample(logits, static_cast<size_t>(context->state->model.hparams.n_vocab));
+        *out_token = sampler->sampler.sample(row);
         PerformanceCounters& performance = context->context.performance();
         performance.add_sampling(static_cast<uint64_t>(
             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count()));
