@@ -1,10 +1,12 @@
-// One row per operation says how it is launched; what several do in one launch is launch_fusion.cpp's. Values live on the device; those that a caller gave memory for (external
-// ones) have a twin there and are copied once the run has ended. A step's inputs go over in one copy.
+// One row per operation says how it is launched; what several do in one launch is launch_fusion.cpp's. Values live on the
+// device; those that a caller gave memory for (external ones) have a twin there and are copied once the run has ended, or stay
+// until they are asked for. A step's inputs go over in one copy.
 #include "ggml-like/gpu/backend_gpu.h"
 
 #include <algorithm>
 #include <optional>
 
+#include "ggml-like/gpu/gpu_kept_rows.h"
 #include "ggml-like/gpu/gpu_step.h"
 #include "ggml-like/gpu/launch_fusion.h"
 #include "ggml-like/node_trace.h"
@@ -31,15 +33,19 @@ constexpr size_t kMostScoreFloats = size_t{16} << 20;  // 64 MiB: what a prompt'
 constexpr size_t kStagingBytes = size_t{1} << 20;
 constexpr size_t kListBytes = size_t{16} << 10;
 
+int32_t tile_tokens(const GpuBackendShape& shape) {
+    return gpu_attention_tile(shape.n_head, shape.n_head_kv, shape.head_dim, shape.k_type);
+}
+
 size_t score_floats(const GpuBackendShape& shape) {
     const auto per_token = static_cast<size_t>(gpu_attention_scores(shape.n_head, shape.max_cells));
-    const size_t tokens = std::clamp<size_t>(kMostScoreFloats / std::max<size_t>(per_token, 1), 1,
-                                             static_cast<size_t>(std::max<int64_t>(shape.max_rows, 1)));
-    return per_token * tokens;
+    const auto most = static_cast<size_t>(std::max<int64_t>(shape.max_rows, 1));
+    const size_t least = std::min(static_cast<size_t>(tile_tokens(shape)), most);
+    return per_token * std::clamp(kMostScoreFloats / std::max<size_t>(per_token, 1), least, most);
 }
 
 size_t first_input_numbers(const GpuBackendShape& shape) {
-    return static_cast<size_t>(shape.max_rows) * StepInputs::kFixedPerRow + static_cast<size_t>(shape.max_cells);
+    return StepInputs::most_fixed(static_cast<size_t>(shape.max_rows)) + static_cast<size_t>(shape.max_cells);
 }
 
 void launch_get_rows(const GpuStep& s) {
@@ -86,7 +92,6 @@ void launch_attention(const GpuStep& s) {
     work.q = s.floats(s.in(0));
     work.out = s.floats(s.node.output);
     work.kv = p.kv;
-    work.n_tokens = s.inputs.n_tokens;
     work.n_head = p.n_head;
     work.n_head_kv = p.n_head_kv;
     work.head_dim = p.head_dim;
@@ -94,6 +99,11 @@ void launch_attention(const GpuStep& s) {
     work.begin = s.numbers + (p.windowed ? places.windowed_begin : places.begin);
     work.n_cells = s.numbers + (p.windowed ? places.windowed_count : places.count);
     work.most_cells = p.windowed ? s.most_windowed_cells : s.most_cells;
+    const AttendPlan& plan = s.gathered.attend();
+    if (s.inputs.n_tokens >= AttendPlan::kFewTexts) work.tiles = s.numbers + places.tiles;
+    if (plan.n_alone() >= AttendPlan::kFewTexts) work.shares = s.numbers + places.shares;
+    work.n_together = plan.n_together();
+    work.n_alone = plan.n_alone();
     work.scores = s.scores;
     work.n_scores = s.n_scores;
     gpu_attention(s.stream, work);
@@ -209,7 +219,8 @@ public:
         : weights_(std::move(weights)), device_(weights_->device()), stream_(device_->make_stream()),
           scores_(device_, score_floats(shape) * sizeof(float), "attention scores"),
           numbers_(device_, first_input_numbers(shape) * sizeof(int32_t), "a step's inputs"),
-          staging_(device_, kStagingBytes, "saved cells"), max_cells_(shape.max_cells) {}
+          staging_(device_, kStagingBytes, "saved cells"), kept_(device_, *stream_, shape.kept_width, shape.max_rows),
+          max_cells_(shape.max_cells), tile_tokens_(tile_tokens(shape)) {}
 
     const char* name() const noexcept override { return gpu_device_name(device_->info().index); }
     std::unique_ptr<Buffer> allocate(size_t n_bytes, const char* what) override {
@@ -232,9 +243,12 @@ public:
                         Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) override {
         return run_nodes(until, cursor, graph, plan, arena, inputs, stop, trace);
     }
+    KeptRows* kept_rows() noexcept override { return &kept_; }
     void synchronize() override { stream_->synchronize(); }
     int n_threads() const noexcept override { return 1; }
-    size_t scratch_bytes() const noexcept override { return scores_.size() + numbers_.size() + staging_.size(); }
+    size_t scratch_bytes() const noexcept override {
+        return scores_.size() + numbers_.size() + staging_.size() + kept_.scratch_bytes();
+    }
 
 private:
     RunResult run_nodes(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
@@ -263,6 +277,7 @@ private:
     GpuMemoryBlock numbers_;
     GpuMemoryBlock staging_;  // of saved cells: a list of them, then their rows
     GpuMemoryBlock external_[kExternalSlots];
+    GpuKeptRows kept_;
     StepInputs gathered_;
     std::vector<uint8_t*> values_;
     struct Frequencies {
@@ -272,6 +287,7 @@ private:
     std::vector<Frequencies> frequencies_;
     std::vector<float> traced_;
     const int64_t max_cells_;
+    const int32_t tile_tokens_;
     struct Recorded {
         RecordingKey key;
         std::unique_ptr<GpuRecording> launches;  // null: seen once, not recorded yet
@@ -296,7 +312,7 @@ void GpuBackend::place_values(const Graph& graph, const MemoryPlan& plan, const 
 }
 
 void GpuBackend::bring_inputs(const RunInputs& inputs) {
-    gathered_.gather(inputs);
+    gathered_.gather(inputs, tile_tokens_);
     const size_t n_bytes = gathered_.numbers().size() * sizeof(int32_t);
     if (numbers_.size() < n_bytes) stream_->synchronize();  // an earlier run may still read what goes
     grow(numbers_, device_, n_bytes, "a step's inputs");
@@ -316,13 +332,17 @@ const kern::RopeFrequency* GpuBackend::frequencies_of(const Graph& graph, const 
     return reinterpret_cast<const kern::RopeFrequency*>(frequencies_.back().block.data());
 }
 
-// The external values that the nodes before end have made go to the caller's memory.
+// The external values that the nodes before end have made go to the caller's memory, or are kept where there is none.
 void GpuBackend::copy_external(const Graph& graph, const RunInputs& inputs, size_t end) {
     for (size_t i = inputs.first_node; i < end; ++i) {
         const ValueId id = graph.nodes()[i].output;
         if (id == kNoValue || graph.value(id).home != Home::external) continue;
         const Value& value = graph.value(id);
         const int64_t rows = value.rows == Rows::tokens ? inputs.n_tokens : inputs.n_outputs;
+        if (inputs.external[value.external_slot] == nullptr) {
+            kept_.take(reinterpret_cast<const float*>(values_[static_cast<size_t>(id)]), rows);
+            continue;
+        }
         if (rows == 0) continue;
         stream_->copy_out(inputs.external[value.external_slot], values_[static_cast<size_t>(id)],
                           static_cast<size_t>(rows * value.width) * sizeof(float));
@@ -489,7 +509,8 @@ void GpuBackend::write_cells(const CellRows& rows, const int32_t* cells, size_t 
 }  // namespace
 
 size_t gpu_backend_scratch_bytes(const GpuBackendShape& shape) {
-    return score_floats(shape) * sizeof(float) + first_input_numbers(shape) * sizeof(int32_t) + kStagingBytes;
+    return score_floats(shape) * sizeof(float) + first_input_numbers(shape) * sizeof(int32_t) + kStagingBytes +
+           GpuKeptRows::scratch_bytes(shape.kept_width, shape.max_rows);
 }
 
 std::unique_ptr<Backend> make_gpu_backend(std::shared_ptr<const GpuWeights> weights, const GpuBackendShape& shape) {

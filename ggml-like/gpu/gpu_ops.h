@@ -79,7 +79,6 @@ struct GpuAttention {
     const float* q = nullptr;  // [n_tokens][n_head * head_dim]
     float* out = nullptr;      // likewise
     KvLayer kv;
-    int64_t n_tokens = 0;
     int64_t n_head = 0;
     int64_t n_head_kv = 0;
     int64_t head_dim = 0;
@@ -88,11 +87,19 @@ struct GpuAttention {
     const int32_t* begin = nullptr;    // [n_tokens]
     const int32_t* n_cells = nullptr;  // [n_tokens] at least 1
     int64_t most_cells = 0;            // no token sees more: may be larger, so that a recorded run serves later ones
-    float* scores = nullptr;           // room for gpu_attention_scores() floats
+    // An AttendPlan of tiles of gpu_attention_tile() tokens; where it has no shares, and where all are alone no tiles, null.
+    const int32_t* tiles = nullptr;
+    const int32_t* shares = nullptr;
+    int64_t n_together = 0;
+    int64_t n_alone = 0;
+    float* scores =
+        nullptr;  // room for gpu_attention_scores() floats, if there are tiles for as many tokens as one has
     int64_t n_scores = 0;
 };
 // Floats of scratch for one token; more let more tokens run at once.
 int64_t gpu_attention_scores(int64_t n_head, int64_t most_cells);
+// How many tokens of a prompt a block serves.
+int32_t gpu_attention_tile(int64_t n_head, int64_t n_head_kv, int64_t head_dim, kern::KvType k_type);
 void gpu_attention(GpuStream& stream, const GpuAttention& work);
 
 void gpu_add(GpuStream& stream, const float* a, const float* b, int64_t n, float* out);
@@ -101,6 +108,19 @@ void gpu_silu_mul(GpuStream& stream, const float* gate, const float* up, int64_t
 void gpu_gelu_mul(GpuStream& stream, const float* gate, const float* up, int64_t n, float* out);
 // out[i] = x[rows[i]], i < n.
 void gpu_pick_rows(GpuStream& stream, const float* x, int64_t width, const int32_t* rows, int64_t n, float* out);
+// The k largest numbers of each row of x, at most kern::gpu::kMostTop, in the order of their places: top_numbers.cu says which they
+// are. Where a row has fewer, places are -1 behind them.
+struct GpuTop {
+    const float* x = nullptr;  // [n_rows][width]
+    int64_t width = 0;
+    int64_t n_rows = 0;
+    int32_t k = 0;
+    uint8_t* scratch = nullptr;  // gpu_top_scratch() bytes for each row, 8-byte aligned
+    int32_t* places = nullptr;   // [n_rows][k]
+    float* numbers = nullptr;    // likewise
+};
+size_t gpu_top_scratch(int64_t width, int32_t k);
+void gpu_top(GpuStream& stream, const GpuTop& work);
 // Rows of `from` numbers become rows of `to`, zeros behind.
 void gpu_pad(GpuStream& stream, const float* x, int64_t n_rows, int64_t from, int64_t to, float* out);
 // A KV head's bytes of the cells listed, for all heads: staging[i] = row of cells[i], head by head, and back.

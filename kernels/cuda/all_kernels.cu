@@ -12,5 +12,6 @@
 #include "kernels/cuda/rope_turn.cu"
 #include "kernels/cuda/row_norm.cu"
 #include "kernels/cuda/rows.cu"
+#include "kernels/cuda/top_numbers.cu"
 #include "kernels/cuda/tq_mat.cu"
 #include "kernels/cuda/tq_mma.cu"

@@ -112,8 +112,8 @@ struct KvMoveArgs {
     int32_t into_cache;
 };
 
-// Attention of n_tokens tokens. A block serves the queries of tile_tokens tokens in a row and of block_heads query heads
-// of one KV head: at most kAttendQueries.
+// Attention. A tile is tokens in a row that see nearly the same cells, as those of a prompt do, or one token; a block serves a tile
+// and block_heads query heads of one KV head: at most kAttendQueries.
 struct GpuAttendArgs {
     const float* q;  // [n_tokens][n_head * head_dim]
     float* out;
@@ -123,10 +123,16 @@ struct GpuAttendArgs {
     const int32_t* cells;
     const int32_t* begin;
     const int32_t* n_cells;
-    float* scores;  // [n_tokens][n_head][scores_stride]
+    // Tile i has tiles[2 * i + 1] tokens, at most tile_tokens, from tiles[2 * i] on; null: token i.
+    const int32_t* tiles;
+    // What there is to score where blocks are shared out by cells: a count, how many places a share has, and for each share its tile
+    // and its first place; null: all of a tile's cells are shared out among the blocks of x.
+    const int32_t* shares;
+    float* scores;  // [n_tiles][tile_tokens][n_head][scores_stride]
     int64_t scores_stride;
     int64_t n_cells_all;
-    int64_t n_tokens;
+    int32_t first_tile;  // of those that are served now
+    int32_t n_tiles;
     int32_t n_head;
     int32_t group;  // query heads of a KV head
     int32_t head_dim;
@@ -137,6 +143,7 @@ struct GpuAttendArgs {
     float scale;
 };
 inline constexpr int kAttendQueries = 32;
+inline constexpr int32_t kShareCells = 128;  // shares are multiples
 
 // The blocks of attend_values.cu: Q queries a warp, tiles of C cells, G groups of producers that take turns.
 template <int Q, int C, int G>
@@ -151,6 +158,22 @@ struct AttendShape {
 using AttendOne = AttendShape<1, 128, 2>;  // one warp adds, four produce in each group
 using AttendFour = AttendShape<4, 32, 1>;
 using AttendEight = AttendShape<8, 32, 1>;
+// The k largest of each row of x: top_numbers.cu.
+struct TopArgs {
+    const float* x;             // [n_rows][n]
+    const uint64_t* from_keys;  // [n_rows][n_from] that an earlier launch has chosen; null: x itself, of n_from = n
+    uint64_t* keys;             // [n_rows][blocks][k] that this one chooses, 0 behind the last; null: it ends with
+    int32_t* places;            // [n_rows][k] rising, -1 behind the last
+    float* numbers;             // [n_rows][k]
+    int64_t n;
+    int64_t n_from;
+    int64_t n_rows;
+    int32_t per_block;  // at most kTopEach a thread
+    int32_t k;          // at most kMostTop
+};
+inline constexpr int kTopThreads = 256;
+inline constexpr int kTopEach = 16;
+inline constexpr int kMostTop = 1024;
 
 // Matrix products and what belongs to them: pack_acts.cu, norm_pack.cu, i2s_vec.cu, i2s_mma.cu, tq_mat.cu, tq_mma.cu, dense_mat.cu,
 // get_rows.cu.

@@ -16,7 +16,8 @@ KvShape kv_shape(const Model& model, const ContextConfig& config) {
 }
 
 tg::GpuBackendShape gpu_shape(const Model& model, const ContextConfig& config) {
-    return {config.n_ubatch, config.n_ctx, model.hparams.n_head};
+    const Hparams& h = model.hparams;
+    return {config.n_ubatch, config.n_ctx, h.n_head, h.n_head_kv, h.head_dim, config.k_type, h.n_vocab};
 }
 
 uint64_t output_bytes(const Model& model, const ContextConfig& config) {
@@ -31,6 +32,7 @@ uint64_t output_table_bytes(const ContextConfig& config) {
 size_t most_chosen_rows(const Model& model) noexcept { return static_cast<size_t>(model.hparams.n_vocab / 16) + 1; }
 
 uint64_t chosen_rows_bytes(const Model& model, const ContextConfig& config) noexcept {
+    if (model.gpu_index >= 0) return static_cast<uint64_t>(config.n_ubatch);
     if (model.screen == nullptr || config.max_lora_rank != 0) return 0;
     return tg::RowSelection::bytes_needed(most_chosen_rows(model)) + kMostDeferred;
 }
