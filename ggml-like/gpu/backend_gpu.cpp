@@ -213,7 +213,7 @@ struct RecordingKey {
     bool operator==(const RecordingKey&) const = default;
 };
 
-class GpuBackend final : public Backend {
+class GpuBackend final : public GpuStage {
 public:
     GpuBackend(std::shared_ptr<const GpuWeights> weights, const GpuBackendShape& shape)
         : weights_(std::move(weights)), device_(weights_->device()), stream_(device_->make_stream()),
@@ -237,13 +237,18 @@ public:
     RunResult run(const Graph& graph, const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs,
                   const StopCheck& stop, GraphTrace* trace) override {
         RunCursor cursor{inputs.first_node, 0, 0};
-        return run_nodes(Clock::time_point::max(), cursor, graph, plan, arena, inputs, stop, trace);
+        return run_until(Clock::time_point::max(), cursor, graph, plan, arena, inputs, stop, trace);
     }
     RunResult run_until(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
                         Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) override {
-        return run_nodes(until, cursor, graph, plan, arena, inputs, stop, trace);
+        return run_nodes(true, until, cursor, graph, plan, arena, inputs, stop, trace);
     }
     KeptRows* kept_rows() noexcept override { return &kept_; }
+    RunResult launch_until(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
+                           Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) override {
+        return run_nodes(false, until, cursor, graph, plan, arena, inputs, stop, trace);
+    }
+    GpuStream& stream() noexcept override { return *stream_; }
     void synchronize() override { stream_->synchronize(); }
     int n_threads() const noexcept override { return 1; }
     size_t scratch_bytes() const noexcept override {
@@ -251,7 +256,7 @@ public:
     }
 
 private:
-    RunResult run_nodes(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
+    RunResult run_nodes(bool waits, Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
                         Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace);
     GpuStep step_of(const Graph& graph, const Node& node, const RunInputs& inputs, int64_t most_cells,
                     int64_t most_windowed_cells);
@@ -259,7 +264,7 @@ private:
     size_t launch_at(size_t i, size_t end, const Graph& graph, const MemoryPlan& plan, const RunInputs& inputs,
                      int64_t most_cells, int64_t most_windowed_cells);
     bool replay(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs, size_t n_nodes);
-    void place_values(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs);
+    void place_values(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs, size_t end);
     void bring_inputs(const RunInputs& inputs);
     const kern::RopeFrequency* frequencies_of(const Graph& graph, const Node& node);
     void copy_external(const Graph& graph, const RunInputs& inputs, size_t end);
@@ -295,19 +300,21 @@ private:
     std::vector<Recorded> recorded_;  // the one used longest ago first
 };
 
-// Addresses of all values; external ones get room for the rows of this run.
-void GpuBackend::place_values(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs) {
+// Addresses of all values; external ones that this run makes get room for its rows.
+void GpuBackend::place_values(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs,
+                              size_t end) {
+    for (size_t i = inputs.first_node; i < end; ++i) {
+        const ValueId id = graph.nodes()[i].output;
+        if (id == kNoValue || graph.value(id).home != Home::external) continue;
+        const Value& value = graph.value(id);
+        const int64_t rows = value.rows == Rows::tokens ? inputs.n_tokens : inputs.n_outputs;
+        grow(external_[value.external_slot], device_, static_cast<size_t>(rows * value.width) * sizeof(float),
+             value.name.c_str());
+    }
     values_.resize(graph.values().size());
     for (size_t i = 0; i < values_.size(); ++i) {
         const Value& value = graph.values()[i];
-        if (value.home != Home::external) {
-            values_[i] = arena.data() + plan.offsets[i];
-            continue;
-        }
-        const int64_t rows = value.rows == Rows::tokens ? inputs.n_tokens : inputs.n_outputs;
-        GpuMemoryBlock& block = external_[value.external_slot];
-        grow(block, device_, static_cast<size_t>(rows * value.width) * sizeof(float), value.name.c_str());
-        values_[i] = block.data();
+        values_[i] = value.home == Home::external ? external_[value.external_slot].data() : arena.data() + plan.offsets[i];
     }
 }
 
@@ -433,15 +440,16 @@ bool GpuBackend::replay(const Graph& graph, const MemoryPlan& plan, const Buffer
     return true;
 }
 
-RunResult GpuBackend::run_nodes(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
-                                Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) {
+RunResult GpuBackend::run_nodes(bool waits, Clock::time_point until, RunCursor& cursor, const Graph& graph,
+                                const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs, const StopCheck& stop,
+                                GraphTrace* trace) {
     const size_t n_nodes = std::min(graph.nodes().size(), inputs.n_nodes);
     if (trace != nullptr) trace->rows.resize(n_nodes);
     const bool measured = trace != nullptr && !trace->names_only;
     const bool in_pieces = until != Clock::time_point::max();
     const auto must_stop = [&] { return stop.should_stop != nullptr && stop.should_stop(stop.user_data); };
     if (must_stop()) return RunResult::stopped;
-    place_values(graph, plan, arena, inputs);
+    place_values(graph, plan, arena, inputs, n_nodes);
     bring_inputs(inputs);
     WorkLog log(work());
     if (trace == nullptr && !in_pieces && replay(graph, plan, arena, inputs, n_nodes)) {
@@ -470,6 +478,7 @@ RunResult GpuBackend::run_nodes(Clock::time_point until, RunCursor& cursor, cons
     }
     log.resume(OpKind::add);  // nodes that were launched one after the other end when they end: the wait is nobody's
     copy_external(graph, inputs, n_nodes);
+    if (!waits) return RunResult::done;
     stream_->synchronize();
     // The time went by here, behind the last question.
     return !in_pieces && must_stop() ? RunResult::stopped : RunResult::done;
@@ -513,7 +522,7 @@ size_t gpu_backend_scratch_bytes(const GpuBackendShape& shape) {
            GpuKeptRows::scratch_bytes(shape.kept_width, shape.max_rows);
 }
 
-std::unique_ptr<Backend> make_gpu_backend(std::shared_ptr<const GpuWeights> weights, const GpuBackendShape& shape) {
+std::unique_ptr<GpuStage> make_gpu_backend(std::shared_ptr<const GpuWeights> weights, const GpuBackendShape& shape) {
     return std::make_unique<GpuBackend>(std::move(weights), shape);
 }
 

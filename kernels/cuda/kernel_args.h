@@ -158,6 +158,7 @@ struct AttendShape {
 using AttendOne = AttendShape<1, 128, 2>;  // one warp adds, four produce in each group
 using AttendFour = AttendShape<4, 32, 1>;
 using AttendEight = AttendShape<8, 32, 1>;
+
 // The k largest of each row of x: top_numbers.cu.
 struct TopArgs {
     const float* x;             // [n_rows][n]

@@ -207,7 +207,7 @@ void require_quantization(const std::string& name) {
 }
 
 void choose_layouts(const LoadOptions& options, const TensorPlacer& placer, Model& model) {
-    if (options.gpu >= 0) {
+    if (model.on_gpu()) {
         if (options.quantization.empty() || options.quantization == kAuto || options.quantization == "i2s") return;
         throw Error(BITNET_E_CONFIG,
                     "quantization '" + options.quantization +
