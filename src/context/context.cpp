@@ -91,7 +91,7 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
     output_seq_.reserve(static_cast<size_t>(config.n_batch));
-    if (model_->gpu != nullptr) {
+    if (model_->on_gpu()) {
         settled_.reserve(static_cast<size_t>(config.n_ubatch));
     } else if (chosen_rows_bytes(*model_, config) != 0) {
         settled_.reserve(kMostDeferred);
