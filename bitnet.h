@@ -328,8 +328,8 @@ typedef struct bitnet_model_params {
                                  * BITNET_E_GGUF_TENSOR_TYPE where it has none, or two; other files need none */
     const char *quantization;   /* how ternary matrices (I2_S, and the dialects that become it) lie in memory. Never changes a
                                  * result. "i2s": 2 bits a weight, in place where the file has them so; "t5": 1.6 bits, five weights
-                                 * in a byte; "tl1", "tl2": look-up tables of bitnet.cpp's manner; "auto": what is fastest here,
-                                 * measured during the load. NULL (default): "i2s". A packed copy takes the place of the mapped
+                                 * in a byte; "tl1", "tl2": look-up tables of bitnet.cpp's manner; "auto": what is fastest here
+                                 * for a prompt and as many tokens generated, measured during the load. NULL (default): "i2s". A packed copy takes the place of the mapped
                                  * bytes. BITNET_E_CONFIG for another name */
     int32_t screen_head;        /* 1 (default): a large vocabulary matrix is screened with integers (F16 by an int8 copy, Q8_0 and Q6_K by
                                  * their own), and samplers that can only draw one of the best tokens get the exact logits of those

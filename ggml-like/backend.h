@@ -8,6 +8,7 @@
 
 #include "ggml-like/graph.h"
 #include "ggml-like/graph_trace.h"
+#include "ggml-like/kept_rows.h"
 #include "ggml-like/memory_plan.h"
 #include "ggml-like/op_table.h"
 #include "ggml-like/thread_pool.h"
@@ -74,6 +75,9 @@ public:
     virtual RunResult run_until(std::chrono::steady_clock::time_point until, RunCursor& cursor, const Graph& graph,
                                 const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs, const StopCheck& stop,
                                 GraphTrace* trace) = 0;
+    // The rows of the external value that the last run made and had no memory for; null where a backend cannot keep them: then each
+    // external value that a run makes needs its memory.
+    virtual KeptRows* kept_rows() noexcept { return nullptr; }
     virtual void synchronize() = 0;
     virtual int n_threads() const noexcept = 0;
     virtual size_t scratch_bytes() const noexcept = 0;

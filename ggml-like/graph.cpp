@@ -34,7 +34,12 @@ ValueId Graph::new_value(std::string name, int64_t width, Rows rows, ValueType t
     return static_cast<ValueId>(values_.size() - 1);
 }
 
-void Graph::append(Node node) { nodes_.push_back(std::move(node)); }
+void Graph::append(Node node) {
+    for (const ValueId input : node.inputs) {
+        if (input != kNoValue) ++values_[static_cast<size_t>(input)].n_readers;
+    }
+    nodes_.push_back(std::move(node));
+}
 
 ValueId Graph::get_rows(const Weight& table, std::string name, float factor) {
     if (!table.present()) shape_error(name, "the table is absent");

@@ -38,6 +38,7 @@ struct Value {
     const kern::ActFormat* format = nullptr;  // packed values only
     Home home = Home::arena;
     int32_t external_slot = -1;
+    int32_t n_readers = 0;  // nodes that read it
 };
 
 enum class OpKind : uint8_t {

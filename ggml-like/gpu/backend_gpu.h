@@ -13,6 +13,10 @@ struct GpuBackendShape {
     int64_t max_rows = 0;   // of a step
     int64_t max_cells = 0;  // that a token sees
     int64_t n_head = 0;
+    int64_t n_head_kv = 0;
+    int64_t head_dim = 0;
+    kern::KvType k_type = kern::KvType::f16;
+    int64_t kept_width = 0;  // of the rows that a run leaves on the device
 };
 
 // A GPU that computes nodes of a graph which others go on with (backend_gpu_split.h).

@@ -61,6 +61,8 @@ public:
     }
     RunResult run_until(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
                         Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) override;
+    // The head is with the last device.
+    KeptRows* kept_rows() noexcept override { return places_.back().stage->kept_rows(); }
     void synchronize() override {
         for (const Place& place : places_) place.stage->synchronize();
     }

@@ -91,8 +91,10 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
     output_seq_.reserve(static_cast<size_t>(config.n_batch));
-    if (chosen_rows_bytes(*model_, config) != 0) {
-        chosen_.reserve(kMostDeferred);
+    if (model_->on_gpu()) {
+        settled_.reserve(static_cast<size_t>(config.n_ubatch));
+    } else if (chosen_rows_bytes(*model_, config) != 0) {
+        settled_.reserve(kMostDeferred);
         selection_.reserve(most_chosen_rows(*model_));
     }
     if (config.trace) trace_.rows.reserve(decoder_.graph.nodes().size());
@@ -181,11 +183,7 @@ void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
         for (int32_t begin = 0, end = 0; begin < batch.n_tokens; begin = end) {
             end = split_.cut(begin, config_.n_ubatch, cache_);
             tg::RunInputs inputs = micro_batch(begin, end);
-            if (end - begin == batch.n_tokens && defers_head()) {
-                head_inputs_ = inputs;
-                inputs.n_nodes = decoder_.graph.end_of(decoder_.hidden);
-                head_state_ = HeadState::deferred;
-            }
+            if (end - begin == batch.n_tokens) leave_head(inputs);
             run(inputs);
             tell_progress(end - begin);
         }
@@ -349,7 +347,7 @@ uint64_t Context::scratch_bytes() const noexcept {
     return arena_->size() + backend_->scratch_bytes() + logits_.size() + hidden_.size() +
            BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max) +
            (ubatch_outputs_.capacity() + output_of_token_.capacity() + output_seq_.capacity()) * sizeof(int32_t) +
-           chosen_.capacity() + selection_.bytes() + adapters_.bytes() + graph_bytes(decoder_.graph, plan_, false) +
+           settled_.capacity() + selection_.bytes() + adapters_.bytes() + graph_bytes(decoder_.graph, plan_, false) +
            trace_.rows.capacity() * sizeof(tg::TraceRow);
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ggml-like/backend.h"
+#include "ggml-like/gpu/launch_fusion.h"
 #include "src/context/batch_split.h"
 #include "src/context/kv_cache.h"
 #include "src/context/sequence_adapters.h"
@@ -22,7 +23,8 @@ std::vector<int64_t> place_ends(const Model& model) {
 }
 
 tg::GpuBackendShape gpu_shape(const Model& model, const ContextConfig& config) {
-    return {config.n_ubatch, config.n_ctx, model.hparams.n_head};
+    const Hparams& h = model.hparams;
+    return {config.n_ubatch, config.n_ctx, h.n_head, h.n_head_kv, h.head_dim, config.k_type, h.n_vocab};
 }
 
 GpuContextBytes gpu_context_bytes(const Model& model, const ContextConfig& config, const tg::MemoryPlan& plan) {
@@ -43,6 +45,7 @@ uint64_t output_table_bytes(const ContextConfig& config) {
 size_t most_chosen_rows(const Model& model) noexcept { return static_cast<size_t>(model.hparams.n_vocab / 16) + 1; }
 
 uint64_t chosen_rows_bytes(const Model& model, const ContextConfig& config) noexcept {
+    if (model.on_gpu()) return static_cast<uint64_t>(config.n_ubatch);
     if (model.screen == nullptr || config.max_lora_rank != 0) return 0;
     return tg::RowSelection::bytes_needed(most_chosen_rows(model)) + kMostDeferred;
 }
@@ -64,7 +67,10 @@ ContextLayout lay_out_context(const Model& model, const ContextConfig& config) {
                                            kLogitsSlot);  // the same memory, one or the other
     }
     if (config.embeddings) layout.decoder.graph.make_external(layout.decoder.hidden, kHiddenSlot);
-    layout.plan = tg::plan_memory(layout.decoder.graph, config.n_ubatch);
+    // A device does several nodes in one launch; on a CPU each has its own memory to pass through.
+    layout.plan = tg::plan_memory(
+        layout.decoder.graph, config.n_ubatch,
+        model.on_gpu() ? tg::nodes_launched_together(layout.decoder.graph) : std::vector<uint8_t>());
     const uint64_t n_places = std::max<size_t>(model.gpus.size(), 1);
     memory.activation_bytes = n_places * layout.plan.arena_bytes;
     memory.score_bytes = model.on_gpu()

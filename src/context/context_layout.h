@@ -53,7 +53,7 @@ uint64_t output_table_bytes(const ContextConfig& config);
 inline constexpr int64_t kMostDeferred = 64;
 // Rows that a screen may choose: with more than a sixteenth of them choosing costs more than it saves.
 size_t most_chosen_rows(const Model& model) noexcept;
-// Tables for choosing them; 0 where no decode of such a context leaves its head for later.
+// Tables for choosing them, or of the rows that a device keeps; 0 where no decode of such a context leaves anything for later.
 uint64_t chosen_rows_bytes(const Model& model, const ContextConfig& config) noexcept;
 uint64_t output_bytes(const Model& model, const ContextConfig& config);
 
