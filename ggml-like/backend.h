@@ -58,7 +58,9 @@ public:
     // block in each of them.
     virtual std::unique_ptr<Buffer> allocate(size_t n_bytes, const char* what) = 0;
     // In one place alone: Graph::begin_place says which nodes run there.
-    virtual std::unique_ptr<Buffer> allocate_at(int32_t, size_t n_bytes, const char* what) { return allocate(n_bytes, what); }
+    virtual std::unique_ptr<Buffer> allocate_at(int32_t, size_t n_bytes, const char* what) {
+        return allocate(n_bytes, what);
+    }
     virtual void upload(Buffer& to, size_t offset, const void* from, size_t n_bytes) = 0;
     virtual void download(const Buffer& from, size_t offset, void* to, size_t n_bytes) = 0;
     // The rows of n cells, one behind the other, each head by head, out of the backend's memory and back.

@@ -25,8 +25,8 @@ public:
     // As run() (until: max) and run_until(), but what was launched may still run when the nodes are done: who reads a value
     // waits for the stream.
     virtual RunResult launch_until(std::chrono::steady_clock::time_point until, RunCursor& cursor, const Graph& graph,
-                                   const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs, const StopCheck& stop,
-                                   GraphTrace* trace) = 0;
+                                   const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs,
+                                   const StopCheck& stop, GraphTrace* trace) = 0;
     virtual GpuStream& stream() noexcept = 0;
 };
 

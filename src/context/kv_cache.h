@@ -31,7 +31,8 @@ class KvCache : public SequenceTree {
 public:
     // Throws Error, tg::Error(out_of_memory).
     // place_ends: behind the last layer of each of the backend's places.
-    KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, int32_t n_seq, const std::vector<int64_t>& place_ends);
+    KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, int32_t n_seq,
+            const std::vector<int64_t>& place_ends);
     KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, int32_t n_seq)
         : KvCache(backend, shape, n_cells, n_seq, {shape.n_layer}) {}
     // What a cache of this size takes, keys, values and the lists of who holds them. Throws Error where that is beyond any
