@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "ggml-like/gpu/gpu_device.h"
 #include "ggml-like/graph.h"
+#include "kernels/cuda/kernel_args.h"
 
 namespace tg {
 
@@ -26,26 +28,52 @@ void gpu_get_rows(GpuStream& stream, const GpuWeight& table, int64_t width, cons
 // (cos, sin) of n_pairs angles a token: out[n_tokens][2 * n_pairs].
 void gpu_rope_table(GpuStream& stream, const int32_t* positions, int64_t n_tokens, const kern::RopeFrequency* frequencies,
                     int64_t n_pairs, float* out);
-// Each part of a row by itself; width is a multiple of part. weight: [part] or null.
+// Each part of a row by itself; width is a multiple of part. weight: [part] or null. added: null, or rows that the result is
+// added to.
 void gpu_rms_norm(GpuStream& stream, const float* x, const float* weight, float eps, int64_t n_rows, int64_t width,
-                  int64_t part, float* out);
+                  int64_t part, float* out, const float* added = nullptr);
 // The format "i8" of kernels/cpu/act_i8.h: kern::act_bytes(k, n_cols) bytes, 64-byte aligned.
 void gpu_pack_acts(GpuStream& stream, const float* x, int64_t k, int64_t n_cols, void* acts);
+// The same of x normed as gpu_rms_norm does with whole rows; the floats themselves only where normed is not null.
+void gpu_norm_pack(GpuStream& stream, const float* x, const float* weight, float eps, int64_t k, int64_t n_cols, float* normed,
+                   void* acts);
 // Where products go that are no value of their own.
 struct GpuProductPlace {
     int64_t out_stride = 0;  // between columns; 0: n_rows
     float factor = 1.0f;     // multiplies them
-    bool adds = false;       // to what is there
+    const float* added = nullptr;  // placed like the products, which may lie there: what they are added to
 };
 // out[n_cols][n_rows] = W x. acts: what gpu_pack_acts made for ternary types, else floats [n_cols][act_stride].
 void gpu_mul_mat(GpuStream& stream, const GpuWeight& weight, const void* acts, int64_t act_stride, int64_t n_cols,
                  float* out, const GpuProductPlace& place = {});
+// Several matrices of one type and k with the same activations, at most kern::gpu::kMatParts, in one launch.
+struct GpuProduct {
+    const GpuWeight* weight = nullptr;
+    float* out = nullptr;
+};
+void gpu_mul_mats(GpuStream& stream, std::span<const GpuProduct> products, const void* acts, int64_t act_stride,
+                  int64_t n_cols, const GpuProductPlace& place = {});
+// out[n_cols][n_rows] = op(gate x, up x), for I2_S matrices of the same shape and at most kMostGatedColumns columns.
+inline constexpr int64_t kMostGatedColumns = 4;
+void gpu_gated_mul_mat(GpuStream& stream, const GpuWeight& gate, const GpuWeight& up, kern::gpu::GateOp op, const void* acts,
+                       int64_t n_cols, float* out);
 // Turns n_head heads of head_dim numbers in each row in place; table as gpu_rope_table made it.
 void gpu_rope(GpuStream& stream, float* x, const float* table, int64_t n_tokens, int64_t n_head, int64_t head_dim,
               int64_t n_dims, bool halves);
 // KvLayer's addresses are the device's. k, v: [n_tokens][n_head_kv * head_dim]; cells: [n_tokens].
 void gpu_kv_store(GpuStream& stream, const KvLayer& kv, const float* k, const float* v, const int32_t* cells,
                   int64_t n_tokens, int64_t n_head_kv, int64_t head_dim);
+
+// gpu_rope of queries and gpu_kv_store of keys that turn on their way; k itself stays as it is.
+struct GpuRopeStore {
+    float* q = nullptr;  // [n_tokens][n_head * head_dim]
+    const float* k = nullptr;
+    const float* v = nullptr;
+    const float* table = nullptr;
+    int64_t n_head = 0, n_head_kv = 0, head_dim = 0, n_dims = 0;
+    bool halves = false;
+};
+void gpu_rope_store(GpuStream& stream, const KvLayer& kv, const GpuRopeStore& work, const int32_t* cells, int64_t n_tokens);
 
 struct GpuAttention {
     const float* q = nullptr;  // [n_tokens][n_head * head_dim]

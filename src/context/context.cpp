@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "ggml-like/gpu/backend_gpu_split.h"
+#include "ggml-like/gpu/gpu_error.h"
 #include "src/base/error.h"
 
 namespace bitnet {
@@ -29,10 +31,32 @@ MemoryCharge charged(uint64_t n_bytes, const ContextConfig& config) {
     return charge;
 }
 
+// Each GPU has room for its part, before anything is taken from any of them.
+void check_gpu_memory(const Model& model, const ContextConfig& config, const tg::MemoryPlan& plan) {
+    if (!model.on_gpu()) return;
+    const GpuContextBytes bytes = gpu_context_bytes(model, config, plan);
+    for (const GpuShare& share : model.gpus) {
+        uint64_t needed = bytes.of_device + static_cast<uint64_t>(share.n_layers()) * bytes.of_layer;
+        if (&share == &model.gpus.back()) needed += output_bytes(model, config);
+        const uint64_t free = share.weights->device()->memory().free;
+        if (needed <= free) continue;
+        throw tg::GpuError(tg::GpuFault::out_of_memory,
+                           std::string(tg::gpu_device_name(share.index)) + " lacks " + std::to_string(needed - free) +
+                               " bytes for the context: keys and values of " + std::to_string(share.n_layers()) +
+                               " layers and scratch take " + std::to_string(needed) + ", " + std::to_string(free) +
+                               " are free; choose a smaller n_ctx or n_ubatch or quantised keys and values, free other "
+                               "contexts, or load the model on more devices",
+                           needed, free);
+    }
+}
+
 std::unique_ptr<tg::Backend> make_backend(const Model& model, const ContextConfig& config) {
     const kern::VecKernels& vec = *model.kernels.vec;
-    if (model.gpu != nullptr) {
-        return tg::make_gpu_backend(model.gpu, gpu_shape(model, config));
+    if (model.gpus.size() == 1) return tg::make_gpu_backend(model.gpus[0].weights, gpu_shape(model, config));
+    if (model.gpus.size() > 1) {
+        std::vector<tg::GpuPlace> places;
+        for (const GpuShare& share : model.gpus) places.push_back({share.weights, share.direct});
+        return tg::make_gpu_split_backend(places, gpu_shape(model, config));
     }
     const int64_t group = model.hparams.n_head / model.hparams.n_head_kv;
     if (config.host_threads.run != nullptr) {
@@ -57,8 +81,8 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
 Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config, ContextLayout&& layout)
     : model_(std::move(model)), config_(config), charge_(charged(layout.memory.total_bytes(), config)),
       bytes_without_outputs_(layout.memory.total_bytes() - layout.memory.logits_bytes),
-      backend_(make_backend(*model_, config)),
-      cache_(*backend_, kv_shape(*model_, config), config.n_ctx, config.n_seq_max),
+      backend_((check_gpu_memory(*model_, config, layout.plan), make_backend(*model_, config))),
+      cache_(*backend_, kv_shape(*model_, config), config.n_ctx, config.n_seq_max, place_ends(*model_)),
       adapters_(*model_, config.max_lora_rank, config.n_ubatch, config.n_seq_max),
       decoder_(std::move(layout.decoder)), plan_(std::move(layout.plan)),
       arena_(backend_->allocate(plan_.arena_bytes, "activations")),
@@ -67,7 +91,7 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
     output_seq_.reserve(static_cast<size_t>(config.n_batch));
-    if (model_->gpu != nullptr) {
+    if (model_->on_gpu()) {
         settled_.reserve(static_cast<size_t>(config.n_ubatch));
     } else if (chosen_rows_bytes(*model_, config) != 0) {
         settled_.reserve(kMostDeferred);

@@ -230,6 +230,31 @@ TEST_CASE("a step that comes again is launched as one, at any depth, and between
     CHECK(device.counters().n_replays >= before + 11);
 }
 
+// Six of the golden models, one a kind of layer. A step's own launches - angles, embedding, the last rows picked, the last norm, the
+// head - are what is left of a layer's.
+TEST_CASE("a decode step of a layer is so many launches and no more") {
+    struct Row {
+        const char* model;
+        uint64_t of_layer, of_step;
+    };
+    // Norm and codes; q, k and v; their rotation and the cache; scores and values; norm and codes; output and residual; norm and
+    // codes; gate and up; norm and codes; down and residual.
+    const Row rows[] = {{"b158-i2s", 11, 6}};
+    test::VirtualDevice& device = test::gpu_of_tests().device(0);
+    for (const Row& row : rows) {
+        CAPTURE(row.model);
+        const test::ModelHandle model = test::load_model(test::golden_model(row.model), on("cuda:0"));
+        const test::ContextHandle context = test::make_context(model, small);
+        test::decode(context, {1});
+        const uint64_t layers = static_cast<uint64_t>(test::info_of(model).n_layer);
+        for (bitnet_token token = 2; token < 5; ++token) {
+            const uint64_t before = device.counters().n_launches;
+            test::decode(context, {token});
+            CHECK(device.counters().n_launches - before == row.of_layer * layers + row.of_step);
+        }
+    }
+}
+
 namespace {
 
 using SamplerTweak = void (*)(bitnet_sampler_params&);
