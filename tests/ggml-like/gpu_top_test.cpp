@@ -124,7 +124,7 @@ TEST_CASE("the largest numbers on a GPU of several rows, of any count, chosen in
         same_as_sorted(gpu, rows, 3, k);
     }
     const uint64_t before = launches(gpu);
-    same_as_sorted(gpu, row_of(Kind::random, 40000, 9), 1, 1024);
+    same_as_sorted(gpu, row_of(Kind::random, 70000, 9), 1, 1024);
     CHECK(launches(gpu) == before + 4);
 }
 
