@@ -350,6 +350,7 @@ TEST_CASE("a device is effective above four fifths of the operations, and the su
     stats.gpu_efficiency = 0.9;
     stats.memory_total_bytes = 4 << 20;
     stats.memory_used_bytes = 1 << 20;
+    const Context context(std::make_shared<const Model>(golden()), small_config());
     const std::string text = device_summary(stats, context);
     CHECK(text.find("k on cuda:0: 10 operations") == 0);
     CHECK(text.find("GPU: 9 operations (90.0 %), CPU: 1, fallbacks: 0") != std::string::npos);
