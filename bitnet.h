@@ -313,8 +313,9 @@ typedef struct bitnet_model_params {
     uint64_t max_tensors;       /* refuse with BITNET_E_SECURITY_TENSOR_COUNT above this many; 0: no limit but the reader's */
     int32_t sha256;             /* 1: compute bitnet_model_get_sha256 during the load; 0 (default): when it is asked for.
                                  * A model from a bitnet_reader has one only with 1, its bytes are gone afterwards */
-    const char *device;         /* where to compute, see section 18: NULL, "auto", "cpu", "cuda:0"; BITNET_E_DEVICE_NOT_AVAILABLE
-                                 * for a device that this library or machine does not have */
+    const char *device;         /* where to compute, see section 18: NULL, "auto", "cpu", "cuda:0", or several GPUs that share
+                                 * the layers, "cuda:0,cuda:1" or "cuda:all"; BITNET_E_DEVICE_NOT_AVAILABLE for a device that this
+                                 * library or machine does not have */
     int32_t validate;           /* 1: look for everything that bitnet_model_validate_file finds before loading, and refuse with
                                  * BITNET_E_VALIDATION where there is an error; 2: or a warning; 0 (default): neither */
     const char *tokenizer_path; /* the model's tokenizer is this file or folder (see bitnet_tokenizer_load), whatever the model
@@ -327,8 +328,8 @@ typedef struct bitnet_model_params {
                                  * BITNET_E_GGUF_TENSOR_TYPE where it has none, or two; other files need none */
     const char *quantization;   /* how ternary matrices (I2_S, and the dialects that become it) lie in memory. Never changes a
                                  * result. "i2s": 2 bits a weight, in place where the file has them so; "t5": 1.6 bits, five weights
-                                 * in a byte; "tl1", "tl2": look-up tables of bitnet.cpp's manner; "auto": what is fastest here,
-                                 * measured during the load. NULL (default): "i2s". A packed copy takes the place of the mapped
+                                 * in a byte; "tl1", "tl2": look-up tables of bitnet.cpp's manner; "auto": what is fastest here
+                                 * for a prompt and as many tokens generated, measured during the load. NULL (default): "i2s". A packed copy takes the place of the mapped
                                  * bytes. BITNET_E_CONFIG for another name */
     int32_t screen_head;        /* 1 (default): a large vocabulary matrix is screened with integers (F16 by an int8 copy, Q8_0 and Q6_K by
                                  * their own), and samplers that can only draw one of the best tokens get the exact logits of those
@@ -1442,7 +1443,15 @@ BITNET_API bitnet_status bitnet_validation_report_get_json(const bitnet_validati
 /* ---- 18. Devices, features and performance ----------------------------------------------------------------------- */
 
 /* A device is named by text: "auto" (the best that this library can use here), "cpu", "metal", "cuda" (the first one) or
- * "cuda:N" with N from 0 to 255 in plain decimal. Nothing else is a name: no capitals, spaces, signs or leading zeros. */
+ * "cuda:N" with N from 0 to 255 in plain decimal. Nothing else is a name: no capitals, spaces, signs or leading zeros.
+ *
+ * bitnet_model_params.device may name several GPUs: "cuda:0,cuda:1", or "cuda:all" for every one that can be used. Each gets
+ * consecutive layers with their keys and values, the first one the embedding as well, the last one the output matrix. So many
+ * go to each that the fullest device is as empty as can be, weights and a context of default parameters counted; or in given
+ * proportions, "cuda:0=20,cuda:1=10", numbers from 1 to 10000 for all or for none. A device that gets no layer is left out.
+ * Which one has no room for its weights is said before anything is uploaded, BITNET_E_DEVICE_MEMORY. With ",cpu" behind,
+ * "cuda:0,cpu" or "cuda:all,cpu", the CPU computes the whole model where the load would fail with one of the -800s, or where
+ * no context of default parameters would fit: bitnet_device_stats counts that as a fallback, and the log says why. */
 typedef enum bitnet_device_kind {
     BITNET_DEVICE_AUTO = 0,
     BITNET_DEVICE_CPU = 1,
@@ -1462,9 +1471,9 @@ BITNET_API bitnet_status bitnet_device_format(bitnet_device_kind kind, int32_t i
  * order. Static storage. */
 BITNET_API size_t bitnet_device_get_count(void);
 BITNET_API const char *bitnet_device_get_name(size_t index);
-/* BITNET_OK where the device (NULL: "auto") can be used; BITNET_E_DEVICE_NOT_AVAILABLE with the reason, for example
- * "metal: not built into this library" or "cuda:0: libcuda.so.1 is not installed; ..."; BITNET_E_CONFIG for a text that names
- * none. Any thread, like all of section 18. */
+/* BITNET_OK where the device (NULL: "auto"), or each of several for a model, can be used; BITNET_E_DEVICE_NOT_AVAILABLE with
+ * the reason, for example "metal: not built into this library" or "cuda:0: libcuda.so.1 is not installed; ..."; BITNET_E_CONFIG
+ * for a text that names none. Any thread, like all of section 18. */
 BITNET_API bitnet_status bitnet_device_check(const char *device);
 
 /* Memory in bytes. For the CPU it is the machine's, or what the process's control group (a container's limit, cgroup 1
@@ -1556,7 +1565,7 @@ BITNET_API const char *bitnet_model_get_feature(const bitnet_model *model, size_
 typedef struct bitnet_model_config {
     uint32_t struct_size;
     int32_t max_seq_len;          /* n_ctx of a context that does not say its own */
-    const char *device;           /* "cpu", "cuda:0" */
+    const char *device;           /* "cpu", "cuda:0"; of several GPUs those that have layers: "cuda:0,cuda:1" */
     const char *dtype;            /* what values are between operations: "f32" */
     const char *activation_dtype; /* what ternary matrices are multiplied with: "i8"; "" where there are none */
     const char *activation;       /* of the feed-forward part: "relu2", "silu", "gelu"; "" after vocab_only, as the next one */
@@ -1617,7 +1626,7 @@ typedef struct bitnet_device_stats {
     uint32_t struct_size;
     int32_t is_gpu_effective;        /* 1: gpu_efficiency is above 0.8 */
     const char *device_type;         /* the matrix kernel that computes: "i2s_avx2"; static storage */
-    const char *target_device;       /* "cpu", "cuda:0"; static storage */
+    const char *target_device;       /* "cpu", "cuda:0", "cuda:0,cuda:1"; lives as long as the context */
     uint64_t total_operations;
     uint64_t quantization_operations; /* of them: activations to integers */
     uint64_t matmul_operations;       /* of them: matrix products */
@@ -1627,9 +1636,9 @@ typedef struct bitnet_device_stats {
     uint64_t gpu_operations;
     uint64_t cpu_operations;
     uint64_t fallback_count;         /* kernels that gave wrong sums when the model was loaded, so that slower ones took their
-                                      * place (a reset keeps these); operations that a GPU left to the CPU */
+                                      * place, and 1 more where the CPU took the place of GPUs (a reset keeps these) */
     double gpu_efficiency;           /* gpu_operations over total_operations; 0 .. 1 */
-    const char *last_gpu_error;      /* "" where there was none; lives as long as the context */
+    const char *last_gpu_error;      /* why the CPU took the place of GPUs; "" where it did not; lives as long as the context */
     const char *last_cpu_error;      /* likewise: which kernel was wrong and what took its place */
     uint64_t memory_used_bytes;      /* as bitnet_device_get_memory("cpu"); 0 where unknown */
     uint64_t memory_total_bytes;
@@ -1639,7 +1648,8 @@ typedef struct bitnet_device_stats {
 /* As bitnet_context_get_performance: without a lock, any thread. */
 BITNET_API bitnet_status bitnet_context_get_device_stats(const bitnet_context *context, bitnet_device_stats *out_stats);
 BITNET_API bitnet_status bitnet_context_reset_device_stats(bitnet_context *context);
-/* The same as a few lines for a person. Sizes as bitnet_model_get_metadata; numbers grow, so ask with some room. */
+/* The same as a few lines for a person, one more for each of several GPUs: its layers, operations and weights. Sizes as
+ * bitnet_model_get_metadata; numbers grow, so ask with some room. */
 BITNET_API bitnet_status bitnet_context_get_device_summary(const bitnet_context *context, char *buffer, size_t capacity,
                                                            size_t *out_size);
 

@@ -13,6 +13,9 @@ if(PROJECT_IS_TOP_LEVEL)
     if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
         set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
         set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+        if(BITNET_SANITIZE)  # what ccache asks for before it keeps objects made with precompiled headers
+            set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE_PROGRAM})
+        endif()
     endif()
 endif()
 
@@ -74,6 +77,22 @@ set(bitnet_pic ON)
 if(EMSCRIPTEN)
     set(bitnet_pic OFF)
 endif()
+
+# The standard headers that most sources read take half of the time that a checked build needs: under a sanitizer they are
+# compiled once a target. Other builds read them where they are named, so a source that names too few does not pass.
+# bitnet_precompile(<target> [<header>...]): further headers that most of its sources read.
+function(bitnet_precompile target)
+    if(NOT BITNET_SANITIZE)
+        return()
+    endif()
+    foreach(header IN ITEMS algorithm atomic chrono cmath cstdint cstring functional limits map memory mutex optional span
+        string string_view unordered_map utility vector ${ARGN})
+        target_precompile_headers(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:<${header}$<ANGLE-R>>")
+    endforeach()
+    # For ccache: what was precompiled is seen in what comes out of the preprocessor, and holds no time.
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>
+        "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+endfunction()
 
 # One static library per folder: every .cpp below it, the repository root as include path.
 function(bitnet_internal_library name folder)

@@ -8,6 +8,7 @@
 
 #include "ggml-like/graph.h"
 #include "ggml-like/graph_trace.h"
+#include "ggml-like/kept_rows.h"
 #include "ggml-like/memory_plan.h"
 #include "ggml-like/op_table.h"
 #include "ggml-like/thread_pool.h"
@@ -35,6 +36,7 @@ struct CellRows {
     int64_t n_cells = 0;
     int64_t n_heads = 0;
     int64_t head_bytes = 0;
+    int32_t place = 0;
 
     uint8_t* at(int64_t head, int32_t cell) const { return first + (head * n_cells + cell) * head_bytes; }
 };
@@ -52,8 +54,13 @@ class Backend {
 public:
     virtual ~Backend() = default;
     virtual const char* name() const noexcept = 0;
-    // Throws tg::Error(out_of_memory). what names the block in the message.
+    // Throws tg::Error(out_of_memory). what names the block in the message. A backend of several places has all of the
+    // block in each of them.
     virtual std::unique_ptr<Buffer> allocate(size_t n_bytes, const char* what) = 0;
+    // In one place alone: Graph::begin_place says which nodes run there.
+    virtual std::unique_ptr<Buffer> allocate_at(int32_t, size_t n_bytes, const char* what) {
+        return allocate(n_bytes, what);
+    }
     virtual void upload(Buffer& to, size_t offset, const void* from, size_t n_bytes) = 0;
     virtual void download(const Buffer& from, size_t offset, void* to, size_t n_bytes) = 0;
     // The rows of n cells, one behind the other, each head by head, out of the backend's memory and back.
@@ -68,11 +75,17 @@ public:
     virtual RunResult run_until(std::chrono::steady_clock::time_point until, RunCursor& cursor, const Graph& graph,
                                 const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs, const StopCheck& stop,
                                 GraphTrace* trace) = 0;
+    // The rows of the external value that the last run made and had no memory for; null where a backend cannot keep them: then each
+    // external value that a run makes needs its memory.
+    virtual KeptRows* kept_rows() noexcept { return nullptr; }
     virtual void synchronize() = 0;
     virtual int n_threads() const noexcept = 0;
     virtual size_t scratch_bytes() const noexcept = 0;
 
-    // What has run so far.
+    // The devices that graphs run on, each with what has run there so far; most backends are one themselves.
+    virtual size_t n_places() const noexcept { return 1; }
+    virtual Backend& place(size_t) noexcept { return *this; }
+    const Backend& place(size_t i) const noexcept { return const_cast<Backend*>(this)->place(i); }
     WorkCounters& work() noexcept { return work_; }
     const WorkCounters& work() const noexcept { return work_; }
 

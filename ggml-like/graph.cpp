@@ -34,7 +34,12 @@ ValueId Graph::new_value(std::string name, int64_t width, Rows rows, ValueType t
     return static_cast<ValueId>(values_.size() - 1);
 }
 
-void Graph::append(Node node) { nodes_.push_back(std::move(node)); }
+void Graph::append(Node node) {
+    for (const ValueId input : node.inputs) {
+        if (input != kNoValue) ++values_[static_cast<size_t>(input)].n_readers;
+    }
+    nodes_.push_back(std::move(node));
+}
 
 ValueId Graph::get_rows(const Weight& table, std::string name, float factor) {
     if (!table.present()) shape_error(name, "the table is absent");
@@ -228,11 +233,29 @@ void Graph::bind_kv(const std::vector<KvLayer>& layers) {
 
 size_t Graph::bytes() const noexcept {
     size_t sum = values_.capacity() * sizeof(Value) + nodes_.capacity() * sizeof(Node) +
-                 frequencies_.capacity() * sizeof(frequencies_[0]);
+                 frequencies_.capacity() * sizeof(frequencies_[0]) + place_begins_.capacity() * sizeof(size_t);
     for (const Value& value : values_) sum += heap_bytes(value.name);
     for (const Node& node : nodes_) sum += heap_bytes(node.name);
     for (const std::vector<kern::RopeFrequency>& list : frequencies_) sum += list.capacity() * sizeof(kern::RopeFrequency);
     return sum;
+}
+
+std::vector<ValueId> Graph::values_across(size_t node) const {
+    std::vector<uint8_t> made(values_.size(), 0);
+    std::vector<ValueId> across;
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+        const Node& n = nodes_[i];
+        if (i < node) {
+            if (n.output != kNoValue) made[static_cast<size_t>(n.output)] = 1;
+            continue;
+        }
+        for (const ValueId id : {n.inputs[0], n.inputs[1], n.output}) {  // some outputs are written in place
+            if (id == kNoValue || made[static_cast<size_t>(id)] == 0) continue;
+            across.push_back(id);
+            made[static_cast<size_t>(id)] = 0;
+        }
+    }
+    return across;
 }
 
 void Graph::make_external(ValueId x, int32_t slot) {

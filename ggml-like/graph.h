@@ -38,6 +38,7 @@ struct Value {
     const kern::ActFormat* format = nullptr;  // packed values only
     Home home = Home::arena;
     int32_t external_slot = -1;
+    int32_t n_readers = 0;  // nodes that read it
 };
 
 enum class OpKind : uint8_t {
@@ -68,6 +69,7 @@ struct KvLayer {
     kern::KvType k_type = kern::KvType::f16;
     kern::KvType v_type = kern::KvType::f16;
     int64_t n_cells = 0;
+    int32_t place = 0;  // which of the backend's memories they are in
 };
 
 struct RopeParams {
@@ -131,6 +133,8 @@ public:
     ValueId lora_down(ValueId x, int64_t max_rank, int32_t slot, std::string name);
     // Adds B times those to y in place: the result is the same value.
     void lora_up(ValueId y, ValueId down, int32_t slot, std::string name);
+    // What is built from here on belongs to the backend's next place (Backend::allocate_at).
+    void begin_place() { place_begins_.push_back(nodes_.size()); }
     // Marks a value as living at RunInputs::external[slot].
     void make_external(ValueId x, int32_t slot);
     // Gives the i-th kv_store and the i-th attention their layer of a cache: a graph may be built before its cache.
@@ -138,6 +142,10 @@ public:
 
     const std::vector<Value>& values() const noexcept { return values_; }
     const std::vector<Node>& nodes() const noexcept { return nodes_; }
+    // The first nodes of all places but the first.
+    const std::vector<size_t>& place_begins() const noexcept { return place_begins_; }
+    // The values that nodes before this one make and nodes from it on touch.
+    std::vector<ValueId> values_across(size_t node) const;
     const Value& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
     // What the lists and names take.
     size_t bytes() const noexcept;
@@ -153,6 +161,7 @@ private:
 
     std::vector<Value> values_;
     std::vector<Node> nodes_;
+    std::vector<size_t> place_begins_;
     std::vector<std::vector<kern::RopeFrequency>> frequencies_;  // one list per rope_table; the lists never move
 };
 

@@ -24,6 +24,16 @@ size_t value_bytes(const Value& value, int64_t max_rows) {
     return align_up(static_cast<size_t>(value.width * max_rows) * sizeof(float));
 }
 
+// Nodes that run together are one moment: the first one's.
+std::vector<int> moments_of(int n_nodes, const std::vector<uint8_t>& together) {
+    std::vector<int> moments(static_cast<size_t>(n_nodes));
+    for (int i = 0; i < n_nodes; ++i) moments[static_cast<size_t>(i)] = i;
+    for (int i = 0; i < static_cast<int>(together.size()); i += std::max<int>(together[static_cast<size_t>(i)], 1)) {
+        for (int k = 1; k < together[static_cast<size_t>(i)]; ++k) moments[static_cast<size_t>(i + k)] = i;
+    }
+    return moments;
+}
+
 // What a node touches: up to two inputs read, one output written (rope writes its input in place).
 bool writes_over(const Node& node, ValueId other, const MemoryPlan& plan, const Graph& graph) {
     if (node.output == kNoValue || other == kNoValue) return false;
@@ -65,20 +75,23 @@ bool same_rows(const Graph& graph, const Node& earlier, const Node& later) {
     return row_local(earlier, graph) && row_local(later, graph) && rows_of(earlier, graph) == rows_of(later, graph);
 }
 
-MemoryPlan plan_memory(const Graph& graph, int64_t max_rows) {
+MemoryPlan plan_memory(const Graph& graph, int64_t max_rows, std::vector<uint8_t> together) {
     const size_t n_values = graph.values().size();
     MemoryPlan plan;
     plan.offsets.assign(n_values, 0);
     plan.bytes.assign(n_values, 0);
     std::vector<Lifetime> lives(n_values);
     const int n_nodes = static_cast<int>(graph.nodes().size());
+    const std::vector<int> moments = moments_of(n_nodes, together);
+    plan.together = std::move(together);
     for (int i = 0; i < n_nodes; ++i) {
         const Node& node = graph.nodes()[static_cast<size_t>(i)];
+        const int moment = moments[static_cast<size_t>(i)];
         auto touch = [&](ValueId id) {
             if (id == kNoValue) return;
             Lifetime& life = lives[static_cast<size_t>(id)];
-            life.first = std::min(life.first, i);
-            life.last = std::max(life.last, i);
+            life.first = std::min(life.first, moment);
+            life.last = std::max(life.last, moment);
         };
         touch(node.output);
         touch(node.inputs[0]);

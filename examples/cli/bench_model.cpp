@@ -140,9 +140,11 @@ ContextHandle make_context(const BenchOptions& options, bitnet_model* model, con
     return ContextHandle(context);
 }
 
-SamplerHandle greedy_sampler() {
+SamplerHandle make_sampler(const BenchOptions& options) {
     bitnet_sampler_params params = bitnet_sampler_default_params();
-    params.temperature = 0;
+    if (options.top_k == 1) params.temperature = 0;
+    params.top_k = options.top_k;
+    params.has_seed = 1;
     bitnet_sampler* sampler = nullptr;
     check(bitnet_sampler_create(&params, &sampler));
     return SamplerHandle(sampler);
@@ -157,7 +159,7 @@ void time_first_token(const BenchOptions& options, const Loaded& loaded, Json& r
     const std::vector<bitnet_token> tokens = TokenStream(loaded.n_vocab).take(kPrompt);
     check(bitnet_context_decode_tokens(context.get(), 0, tokens.data(), tokens.size()));
     bitnet_token token = 0;
-    check(bitnet_sampler_sample_context(greedy_sampler().get(), context.get(), -1, &token));
+    check(bitnet_sampler_sample_context(make_sampler(options).get(), context.get(), -1, &token));
     report["load"]["prompt_tokens"] = kPrompt;
     report["load"]["first_token_ms"] = now_ms() - loaded.begin_ms;
 }
@@ -251,7 +253,7 @@ private:
 
     void rewind(int32_t depth) { check(bitnet_sequence_remove(context_.get(), -1, depth, -1)); }
 
-    // The best token of each of the last decode's sequences; a decode may leave logits that nobody asks for to be computed.
+    // A token for each of the last decode's sequences; a decode may leave logits that nobody asks for to be computed.
     void draw(int32_t n) {
         for (int32_t i = 0; i < n; ++i) {
             bitnet_token token = 0;
@@ -369,7 +371,7 @@ private:
     TokenStream tokens_;
     std::vector<Test> tests_;
     ContextHandle context_;
-    SamplerHandle sampler_ = greedy_sampler();
+    SamplerHandle sampler_ = make_sampler(options_);
 };
 
 Json memory_of(const bitnet_context* context, bool peak_is_ours) {

@@ -21,6 +21,7 @@ struct BenchOptions {
     int32_t type_k = BITNET_KV_F16, type_v = BITNET_KV_F16;
     std::vector<int32_t> prompts = {512}, generated = {128}, depths = {0}, threads, batches = {1};
     int32_t repetitions = 5;
+    int32_t top_k = 1;  // of each token's choice; 0: of all
     int32_t n_ubatch = 512;
     int32_t limit_ms = 300;
     int32_t limit_mib = 0;

@@ -184,6 +184,7 @@ Command add_bench_command(CLI::App& app) {
     command->add_flag("--no-mmap", options.no_mmap, "read the file into memory instead of mapping it");
     command->add_flag("--all-logits", options.all_logits,
                       "multiply every row of the head for every token, not only those that the best token needs");
+    number("--top-k", options.top_k, 0, 1 << 20, "draw each token from the K best; 1: take the best, 0: draw from all");
     command->add_flag("--kernels", options.kernels,
                       "each kernel alone, over the shapes of the model; columns are -b and -p");
     number("--kernel-ms", options.kernel_ms, 0, 60000, "milliseconds for each kernel and shape");

@@ -67,7 +67,9 @@ void add_draft_option(CLI::App& app, int32_t& n_draft) {
 }
 
 void add_device_option(CLI::App& app, std::string& device) {
-    app.add_option("--device", device, "where to compute: cpu, cuda:0, auto; see: bitnet devices. Never changes a result")
+    app.add_option("--device", device,
+                   "where to compute: cpu, cuda:0, several GPUs (cuda:0,cuda:1 or cuda:all; with ,cpu behind the CPU where they "
+                   "cannot), auto; see: bitnet devices. Never changes a result")
         ->type_name("NAME");
 }
 

@@ -1,11 +1,14 @@
-// One row per operation says how it is launched. Values live on the device; those that a caller gave memory for (external
-// ones) have a twin there and are copied once the run has ended. A step's inputs go over in one copy.
+// One row per operation says how it is launched; what several do in one launch is launch_fusion.cpp's. Values live on the
+// device; those that a caller gave memory for (external ones) have a twin there and are copied once the run has ended, or stay
+// until they are asked for. A step's inputs go over in one copy.
 #include "ggml-like/gpu/backend_gpu.h"
 
 #include <algorithm>
 #include <optional>
 
-#include "ggml-like/gpu/step_inputs.h"
+#include "ggml-like/gpu/gpu_kept_rows.h"
+#include "ggml-like/gpu/gpu_step.h"
+#include "ggml-like/gpu/launch_fusion.h"
 #include "ggml-like/node_trace.h"
 
 namespace tg {
@@ -30,41 +33,20 @@ constexpr size_t kMostScoreFloats = size_t{16} << 20;  // 64 MiB: what a prompt'
 constexpr size_t kStagingBytes = size_t{1} << 20;
 constexpr size_t kListBytes = size_t{16} << 10;
 
+int32_t tile_tokens(const GpuBackendShape& shape) {
+    return gpu_attention_tile(shape.n_head, shape.n_head_kv, shape.head_dim, shape.k_type);
+}
+
 size_t score_floats(const GpuBackendShape& shape) {
     const auto per_token = static_cast<size_t>(gpu_attention_scores(shape.n_head, shape.max_cells));
-    const size_t tokens = std::clamp<size_t>(kMostScoreFloats / std::max<size_t>(per_token, 1), 1,
-                                             static_cast<size_t>(std::max<int64_t>(shape.max_rows, 1)));
-    return per_token * tokens;
+    const auto most = static_cast<size_t>(std::max<int64_t>(shape.max_rows, 1));
+    const size_t least = std::min(static_cast<size_t>(tile_tokens(shape)), most);
+    return per_token * std::clamp(kMostScoreFloats / std::max<size_t>(per_token, 1), least, most);
 }
 
 size_t first_input_numbers(const GpuBackendShape& shape) {
-    return static_cast<size_t>(shape.max_rows) * StepInputs::kFixedPerRow + static_cast<size_t>(shape.max_cells);
+    return StepInputs::most_fixed(static_cast<size_t>(shape.max_rows)) + static_cast<size_t>(shape.max_cells);
 }
-
-// A run as the operations see it.
-struct GpuStep {
-    const Graph& graph;
-    const Node& node;
-    const RunInputs& inputs;
-    const StepInputs& gathered;
-    const GpuWeights& weights;
-    GpuStream& stream;
-    const kern::RopeFrequency* frequencies;  // of this node, on the device; null: it has none
-    uint8_t* const* values;                  // by ValueId
-    const int32_t* numbers;                  // StepInputs::numbers() on the device
-    float* scores;
-    int64_t n_scores;
-    int64_t most_cells;           // that a token of this step sees, or of those that are to be launched alike
-    int64_t most_windowed_cells;
-
-    int64_t rows(ValueId id) const {
-        return graph.value(id).rows == Rows::tokens ? inputs.n_tokens : inputs.n_outputs;
-    }
-    int64_t width(ValueId id) const { return graph.value(id).width; }
-    float* floats(ValueId id) const { return reinterpret_cast<float*>(values[id]); }
-    ValueId in(int i) const { return node.inputs[i]; }
-    const OpParams& params() const { return node.params; }
-};
 
 void launch_get_rows(const GpuStep& s) {
     gpu_get_rows(s.stream, on_gpu(*s.params().weight), s.width(s.node.output), s.numbers + s.gathered.places().tokens,
@@ -110,7 +92,6 @@ void launch_attention(const GpuStep& s) {
     work.q = s.floats(s.in(0));
     work.out = s.floats(s.node.output);
     work.kv = p.kv;
-    work.n_tokens = s.inputs.n_tokens;
     work.n_head = p.n_head;
     work.n_head_kv = p.n_head_kv;
     work.head_dim = p.head_dim;
@@ -118,6 +99,11 @@ void launch_attention(const GpuStep& s) {
     work.begin = s.numbers + (p.windowed ? places.windowed_begin : places.begin);
     work.n_cells = s.numbers + (p.windowed ? places.windowed_count : places.count);
     work.most_cells = p.windowed ? s.most_windowed_cells : s.most_cells;
+    const AttendPlan& plan = s.gathered.attend();
+    if (s.inputs.n_tokens >= AttendPlan::kFewTexts) work.tiles = s.numbers + places.tiles;
+    if (plan.n_alone() >= AttendPlan::kFewTexts) work.shares = s.numbers + places.shares;
+    work.n_together = plan.n_together();
+    work.n_alone = plan.n_alone();
     work.scores = s.scores;
     work.n_scores = s.n_scores;
     gpu_attention(s.stream, work);
@@ -164,15 +150,16 @@ void launch_lora_down(const GpuStep& s) {
     s.stream.clear(out, static_cast<size_t>(s.rows(s.node.output) * width) * sizeof(float));
     for_lora_pairs(s, [&](const LoraSegment& segment, const LoraPair& pair, float factor, int64_t at) {
         gpu_mul_mat(s.stream, on_gpu(pair.a), s.floats(s.in(0)) + segment.begin * x_width, x_width,
-                    segment.end - segment.begin, out + segment.begin * width + at, {width, factor, false});
+                    segment.end - segment.begin, out + segment.begin * width + at, {width, factor, nullptr});
     });
 }
 
 void launch_lora_up(const GpuStep& s) {
     const int64_t down_width = s.width(s.in(1)), width = s.width(s.node.output);
     for_lora_pairs(s, [&](const LoraSegment& segment, const LoraPair& pair, float, int64_t at) {
+        float* const out = s.floats(s.node.output) + segment.begin * width;
         gpu_mul_mat(s.stream, on_gpu(pair.b), s.floats(s.in(1)) + segment.begin * down_width + at, down_width,
-                    segment.end - segment.begin, s.floats(s.node.output) + segment.begin * width, {width, 1.0f, true});
+                    segment.end - segment.begin, out, {width, 1.0f, out});
     });
 }
 
@@ -226,13 +213,14 @@ struct RecordingKey {
     bool operator==(const RecordingKey&) const = default;
 };
 
-class GpuBackend final : public Backend {
+class GpuBackend final : public GpuStage {
 public:
     GpuBackend(std::shared_ptr<const GpuWeights> weights, const GpuBackendShape& shape)
         : weights_(std::move(weights)), device_(weights_->device()), stream_(device_->make_stream()),
           scores_(device_, score_floats(shape) * sizeof(float), "attention scores"),
           numbers_(device_, first_input_numbers(shape) * sizeof(int32_t), "a step's inputs"),
-          staging_(device_, kStagingBytes, "saved cells"), max_cells_(shape.max_cells) {}
+          staging_(device_, kStagingBytes, "saved cells"), kept_(device_, *stream_, shape.kept_width, shape.max_rows),
+          max_cells_(shape.max_cells), tile_tokens_(tile_tokens(shape)) {}
 
     const char* name() const noexcept override { return gpu_device_name(device_->info().index); }
     std::unique_ptr<Buffer> allocate(size_t n_bytes, const char* what) override {
@@ -249,24 +237,34 @@ public:
     RunResult run(const Graph& graph, const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs,
                   const StopCheck& stop, GraphTrace* trace) override {
         RunCursor cursor{inputs.first_node, 0, 0};
-        return run_nodes(Clock::time_point::max(), cursor, graph, plan, arena, inputs, stop, trace);
+        return run_until(Clock::time_point::max(), cursor, graph, plan, arena, inputs, stop, trace);
     }
     RunResult run_until(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
                         Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) override {
-        return run_nodes(until, cursor, graph, plan, arena, inputs, stop, trace);
+        return run_nodes(true, until, cursor, graph, plan, arena, inputs, stop, trace);
     }
+    KeptRows* kept_rows() noexcept override { return &kept_; }
+    RunResult launch_until(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
+                           Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) override {
+        return run_nodes(false, until, cursor, graph, plan, arena, inputs, stop, trace);
+    }
+    GpuStream& stream() noexcept override { return *stream_; }
     void synchronize() override { stream_->synchronize(); }
     int n_threads() const noexcept override { return 1; }
-    size_t scratch_bytes() const noexcept override { return scores_.size() + numbers_.size() + staging_.size(); }
+    size_t scratch_bytes() const noexcept override {
+        return scores_.size() + numbers_.size() + staging_.size() + kept_.scratch_bytes();
+    }
 
 private:
-    RunResult run_nodes(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
+    RunResult run_nodes(bool waits, Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
                         Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace);
     GpuStep step_of(const Graph& graph, const Node& node, const RunInputs& inputs, int64_t most_cells,
                     int64_t most_windowed_cells);
-    void launch(const GpuStep& step) const;
-    bool replay(const Graph& graph, const Buffer& arena, const RunInputs& inputs, size_t n_nodes);
-    void place_values(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs);
+    size_t launch(const GpuStep& step, size_t most) const;
+    size_t launch_at(size_t i, size_t end, const Graph& graph, const MemoryPlan& plan, const RunInputs& inputs,
+                     int64_t most_cells, int64_t most_windowed_cells);
+    bool replay(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs, size_t n_nodes);
+    void place_values(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs, size_t end);
     void bring_inputs(const RunInputs& inputs);
     const kern::RopeFrequency* frequencies_of(const Graph& graph, const Node& node);
     void copy_external(const Graph& graph, const RunInputs& inputs, size_t end);
@@ -284,6 +282,7 @@ private:
     GpuMemoryBlock numbers_;
     GpuMemoryBlock staging_;  // of saved cells: a list of them, then their rows
     GpuMemoryBlock external_[kExternalSlots];
+    GpuKeptRows kept_;
     StepInputs gathered_;
     std::vector<uint8_t*> values_;
     struct Frequencies {
@@ -293,6 +292,7 @@ private:
     std::vector<Frequencies> frequencies_;
     std::vector<float> traced_;
     const int64_t max_cells_;
+    const int32_t tile_tokens_;
     struct Recorded {
         RecordingKey key;
         std::unique_ptr<GpuRecording> launches;  // null: seen once, not recorded yet
@@ -300,24 +300,26 @@ private:
     std::vector<Recorded> recorded_;  // the one used longest ago first
 };
 
-// Addresses of all values; external ones get room for the rows of this run.
-void GpuBackend::place_values(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs) {
+// Addresses of all values; external ones that this run makes get room for its rows.
+void GpuBackend::place_values(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs,
+                              size_t end) {
+    for (size_t i = inputs.first_node; i < end; ++i) {
+        const ValueId id = graph.nodes()[i].output;
+        if (id == kNoValue || graph.value(id).home != Home::external) continue;
+        const Value& value = graph.value(id);
+        const int64_t rows = value.rows == Rows::tokens ? inputs.n_tokens : inputs.n_outputs;
+        grow(external_[value.external_slot], device_, static_cast<size_t>(rows * value.width) * sizeof(float),
+             value.name.c_str());
+    }
     values_.resize(graph.values().size());
     for (size_t i = 0; i < values_.size(); ++i) {
         const Value& value = graph.values()[i];
-        if (value.home != Home::external) {
-            values_[i] = arena.data() + plan.offsets[i];
-            continue;
-        }
-        const int64_t rows = value.rows == Rows::tokens ? inputs.n_tokens : inputs.n_outputs;
-        GpuMemoryBlock& block = external_[value.external_slot];
-        grow(block, device_, static_cast<size_t>(rows * value.width) * sizeof(float), value.name.c_str());
-        values_[i] = block.data();
+        values_[i] = value.home == Home::external ? external_[value.external_slot].data() : arena.data() + plan.offsets[i];
     }
 }
 
 void GpuBackend::bring_inputs(const RunInputs& inputs) {
-    gathered_.gather(inputs);
+    gathered_.gather(inputs, tile_tokens_);
     const size_t n_bytes = gathered_.numbers().size() * sizeof(int32_t);
     if (numbers_.size() < n_bytes) stream_->synchronize();  // an earlier run may still read what goes
     grow(numbers_, device_, n_bytes, "a step's inputs");
@@ -337,13 +339,17 @@ const kern::RopeFrequency* GpuBackend::frequencies_of(const Graph& graph, const 
     return reinterpret_cast<const kern::RopeFrequency*>(frequencies_.back().block.data());
 }
 
-// The external values that the nodes before end have made go to the caller's memory.
+// The external values that the nodes before end have made go to the caller's memory, or are kept where there is none.
 void GpuBackend::copy_external(const Graph& graph, const RunInputs& inputs, size_t end) {
     for (size_t i = inputs.first_node; i < end; ++i) {
         const ValueId id = graph.nodes()[i].output;
         if (id == kNoValue || graph.value(id).home != Home::external) continue;
         const Value& value = graph.value(id);
         const int64_t rows = value.rows == Rows::tokens ? inputs.n_tokens : inputs.n_outputs;
+        if (inputs.external[value.external_slot] == nullptr) {
+            kept_.take(reinterpret_cast<const float*>(values_[static_cast<size_t>(id)]), rows);
+            continue;
+        }
         if (rows == 0) continue;
         stream_->copy_out(inputs.external[value.external_slot], values_[static_cast<size_t>(id)],
                           static_cast<size_t>(rows * value.width) * sizeof(float));
@@ -381,14 +387,25 @@ GpuStep GpuBackend::step_of(const Graph& graph, const Node& node, const RunInput
             most_windowed_cells};
 }
 
-void GpuBackend::launch(const GpuStep& step) const {
+// Launches the step's node, with those behind it that one launch does together, at most `most` in all; returns how many.
+size_t GpuBackend::launch(const GpuStep& step, size_t most) const {
     const ValueId counted = step.node.output != kNoValue ? step.node.output : step.node.inputs[0];
-    if (step.rows(counted) != 0) kOps[static_cast<int>(step.node.op)].launch(step);
+    if (step.rows(counted) == 0) return 1;
+    if (const size_t n = launch_together(step, most)) return n;
+    kOps[static_cast<int>(step.node.op)].launch(step);
+    return 1;
+}
+
+size_t GpuBackend::launch_at(size_t i, size_t end, const Graph& graph, const MemoryPlan& plan, const RunInputs& inputs,
+                             int64_t most_cells, int64_t most_windowed_cells) {
+    const size_t planned = plan.together.empty() ? 1 : plan.together[i];
+    return launch(step_of(graph, graph.nodes()[i], inputs, most_cells, most_windowed_cells), std::min(planned, end - i));
 }
 
 // Launches a small step as one, recording it when it comes the second time; false: it has to be launched node by node. Grids
 // follow from the cells that a token sees at most, rounded up far enough for the recording to serve as the text grows.
-bool GpuBackend::replay(const Graph& graph, const Buffer& arena, const RunInputs& inputs, size_t n_nodes) {
+bool GpuBackend::replay(const Graph& graph, const MemoryPlan& plan, const Buffer& arena, const RunInputs& inputs,
+                        size_t n_nodes) {
     if (inputs.n_tokens > kRecordedTokens || !stream_->can_record()) return false;
     if (inputs.lora_tokens.n != 0 || inputs.lora_outputs.n != 0) return false;  // adapters come and go
     int64_t most_cells = kLeastCells;
@@ -410,8 +427,8 @@ bool GpuBackend::replay(const Graph& graph, const Buffer& arena, const RunInputs
         for (size_t i = inputs.first_node; i < n_nodes; ++i) frequencies_of(graph, graph.nodes()[i]);
         stream_->begin_recording();
         try {
-            for (size_t i = inputs.first_node; i < n_nodes; ++i) {
-                launch(step_of(graph, graph.nodes()[i], inputs, most_cells, most_cells));
+            for (size_t i = inputs.first_node; i < n_nodes;) {
+                i += launch_at(i, n_nodes, graph, plan, inputs, most_cells, most_cells);
             }
             recorded.launches = stream_->end_recording();
         } catch (...) {
@@ -423,21 +440,24 @@ bool GpuBackend::replay(const Graph& graph, const Buffer& arena, const RunInputs
     return true;
 }
 
-RunResult GpuBackend::run_nodes(Clock::time_point until, RunCursor& cursor, const Graph& graph, const MemoryPlan& plan,
-                                Buffer& arena, const RunInputs& inputs, const StopCheck& stop, GraphTrace* trace) {
+RunResult GpuBackend::run_nodes(bool waits, Clock::time_point until, RunCursor& cursor, const Graph& graph,
+                                const MemoryPlan& plan, Buffer& arena, const RunInputs& inputs, const StopCheck& stop,
+                                GraphTrace* trace) {
     const size_t n_nodes = std::min(graph.nodes().size(), inputs.n_nodes);
     if (trace != nullptr) trace->rows.resize(n_nodes);
     const bool measured = trace != nullptr && !trace->names_only;
     const bool in_pieces = until != Clock::time_point::max();
     const auto must_stop = [&] { return stop.should_stop != nullptr && stop.should_stop(stop.user_data); };
     if (must_stop()) return RunResult::stopped;
-    place_values(graph, plan, arena, inputs);
+    place_values(graph, plan, arena, inputs, n_nodes);
     bring_inputs(inputs);
     WorkLog log(work());
-    if (trace == nullptr && !in_pieces && replay(graph, arena, inputs, n_nodes)) {
+    if (trace == nullptr && !in_pieces && replay(graph, plan, arena, inputs, n_nodes)) {
         for (; cursor.node < n_nodes; ++cursor.node) log.begin(graph.nodes()[cursor.node].op);
     }
-    for (bool first = true; cursor.node < n_nodes; ++cursor.node, first = false) {
+    // Who looks at single nodes gets them one by one.
+    const size_t end = trace == nullptr && !in_pieces ? n_nodes : 0;
+    for (bool first = true; cursor.node < n_nodes; first = false) {
         if (in_pieces && !first && Clock::now() >= until) return RunResult::more;
         if (!first && must_stop()) {
             stream_->synchronize();  // nothing of this run may touch memory that the caller takes back
@@ -446,15 +466,19 @@ RunResult GpuBackend::run_nodes(Clock::time_point until, RunCursor& cursor, cons
         const Node& node = graph.nodes()[cursor.node];
         const Clock::time_point begin = Clock::now();
         log.begin(node.op);
-        launch(step_of(graph, node, inputs, gathered_.most_cells(), gathered_.most_windowed_cells()));
+        const size_t n = launch_at(cursor.node, std::max(end, cursor.node + 1), graph, plan, inputs, gathered_.most_cells(),
+                                   gathered_.most_windowed_cells());
+        for (size_t i = 1; i < n; ++i) log.begin(graph.nodes()[cursor.node + i].op);
         if (measured || in_pieces) stream_->synchronize();
         if (trace != nullptr) {
             const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
             trace->rows[cursor.node] = trace_row(graph, node, inputs, *trace, static_cast<uint64_t>(ns));
         }
+        cursor.node += n;
     }
     log.resume(OpKind::add);  // nodes that were launched one after the other end when they end: the wait is nobody's
     copy_external(graph, inputs, n_nodes);
+    if (!waits) return RunResult::done;
     stream_->synchronize();
     // The time went by here, behind the last question.
     return !in_pieces && must_stop() ? RunResult::stopped : RunResult::done;
@@ -494,10 +518,11 @@ void GpuBackend::write_cells(const CellRows& rows, const int32_t* cells, size_t 
 }  // namespace
 
 size_t gpu_backend_scratch_bytes(const GpuBackendShape& shape) {
-    return score_floats(shape) * sizeof(float) + first_input_numbers(shape) * sizeof(int32_t) + kStagingBytes;
+    return score_floats(shape) * sizeof(float) + first_input_numbers(shape) * sizeof(int32_t) + kStagingBytes +
+           GpuKeptRows::scratch_bytes(shape.kept_width, shape.max_rows);
 }
 
-std::unique_ptr<Backend> make_gpu_backend(std::shared_ptr<const GpuWeights> weights, const GpuBackendShape& shape) {
+std::unique_ptr<GpuStage> make_gpu_backend(std::shared_ptr<const GpuWeights> weights, const GpuBackendShape& shape) {
     return std::make_unique<GpuBackend>(std::move(weights), shape);
 }
 

@@ -137,6 +137,17 @@ uint64_t CudaDevice::allocated_bytes() const {
     return sum;
 }
 
+void CudaDevice::reach(CudaDevice& other) {
+    {
+        const std::lock_guard<std::mutex> lock(lock_);
+        if (!reached_.insert(other.context_).second) return;
+    }
+    const Use use(*this);
+    int can = 0;
+    if (api_->cuDeviceCanAccessPeer(&can, device_, other.device_) != cuda::ok || can == 0) return;
+    api_->cuCtxEnablePeerAccess(other.context_, 0);  // it may be already; and without it copies are only slower
+}
+
 bool CudaDevice::read_uuid(cuda::Uuid* uuid) const noexcept {
     return api_->cuDeviceGetUuid_v2 != nullptr && api_->cuDeviceGetUuid_v2(uuid, device_) == cuda::ok;
 }

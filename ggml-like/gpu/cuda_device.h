@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "ggml-like/gpu/cuda_driver_api.h"
@@ -45,6 +46,9 @@ public:
     uint64_t allocated_bytes() const;
     CudaCounters counters() const noexcept;
     void reset_counters() noexcept;
+
+    // Lets copies from the other device take the direct way where there is one; else they pass through the host.
+    void reach(CudaDevice& other);
 
     // False where the driver does not tell.
     bool read_uuid(cuda::Uuid* uuid) const noexcept;
@@ -107,6 +111,7 @@ private:
 
     mutable std::mutex lock_;  // below
     std::map<uint8_t*, size_t> blocks_;
+    std::set<cuda::Context> reached_;
     std::string lost_;  // what broke the context; "" while it works
 
     std::atomic<bool> is_lost_ = false;

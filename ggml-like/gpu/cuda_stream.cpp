@@ -45,6 +45,7 @@ void CudaStream::close() noexcept {
         if (half.done != nullptr) api.cuEventDestroy_v2(half.done);
         if (half.bytes != nullptr) api.cuMemFreeHost(half.bytes);
     }
+    if (mark_ != nullptr) api.cuEventDestroy_v2(mark_);
     api.cuStreamDestroy_v2(stream_);
     cuda::Context was = nullptr;
     api.cuCtxPopCurrent_v2(&was);
@@ -130,6 +131,33 @@ void CudaStream::copy_within(void* to, const void* from, size_t n_bytes) {
     const CudaDevice::Use use(device_);
     device_.check(device_.api().cuMemcpyDtoDAsync_v2(address_of(to), address_of(from), n_bytes, stream_),
                   "cuMemcpyDtoDAsync");
+}
+
+// Behind all work of this stream so far. Who waits for it waits for what it is behind now, whatever it marks later.
+cuda::Event CudaStream::mark() {
+    const CudaDevice::Use use(device_);
+    if (mark_ == nullptr) device_.check(device_.api().cuEventCreate(&mark_, cuda::kEventNoTiming), "cuEventCreate");
+    device_.check(device_.api().cuEventRecord(mark_, stream_), "cuEventRecord");
+    return mark_;
+}
+
+void CudaStream::wait_for(cuda::Event event) {
+    const CudaDevice::Use use(device_);
+    device_.check(device_.api().cuStreamWaitEvent(stream_, event, 0), "cuStreamWaitEvent");
+}
+
+void CudaStream::copy_from(GpuStream& source, void* to, const void* from, size_t n_bytes) {
+    if (n_bytes == 0) return;
+    CudaStream& other = static_cast<CudaStream&>(source);
+    device_.reach(other.device_);
+    wait_for(other.mark());
+    {
+        const CudaDevice::Use use(device_);
+        device_.check(device_.api().cuMemcpyPeerAsync(address_of(to), device_.context(), address_of(from),
+                                                      other.device_.context(), n_bytes, stream_),
+                      "cuMemcpyPeerAsync");
+    }
+    other.wait_for(mark());
 }
 
 void CudaStream::clear(void* to, size_t n_bytes) {

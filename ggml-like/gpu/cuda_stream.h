@@ -17,6 +17,7 @@ public:
     void launch(kern::gpu::KernelId kernel, const GpuGrid& grid, const void* args, size_t n_args) override;
     void copy_in(void* to, const void* from, size_t n_bytes) override;
     void copy_within(void* to, const void* from, size_t n_bytes) override;
+    void copy_from(GpuStream& source, void* to, const void* from, size_t n_bytes) override;
     void clear(void* to, size_t n_bytes) override;
     void copy_out(void* to, const void* from, size_t n_bytes) override;
     void synchronize() override;
@@ -43,10 +44,13 @@ private:
     void turn();
     void record(Half& half);
     void wait_for(Half& half);
+    cuda::Event mark();
+    void wait_for(cuda::Event event);
     void close() noexcept;
 
     CudaDevice& device_;
     cuda::Stream stream_ = nullptr;
+    cuda::Event mark_ = nullptr;  // behind what other streams wait for
     Half halves_[2];
     int current_ = 0;
     size_t n_used_ = 0;  // of the current half, by copies to the device that may still run

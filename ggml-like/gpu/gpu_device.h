@@ -57,6 +57,9 @@ public:
     // The host's bytes may change once this has returned.
     virtual void copy_in(void* to, const void* from, size_t n_bytes) = 0;
     virtual void copy_within(void* to, const void* from, size_t n_bytes) = 0;
+    // Bytes of the device of another stream, of the same driver, come here without the host, as they are behind all work of
+    // that stream so far and before its later work; for this stream it is work like any other. Nobody waits.
+    virtual void copy_from(GpuStream& source, void* to, const void* from, size_t n_bytes) = 0;
     virtual void clear(void* to, size_t n_bytes) = 0;
     // Waits until the bytes are there.
     virtual void copy_out(void* to, const void* from, size_t n_bytes) = 0;

@@ -1,7 +1,8 @@
-// gpu_attention: which blocks score and add, for one token, for a few texts together and for a prompt. The grids follow from
-// what does not change while a text grows, so that a recorded step may be played again.
+// gpu_attention: which blocks score and add, for one text, for many texts and for prompts beside them: each part of a step is served in
+// its own way. The grids follow from what does not change while texts grow, so that a recorded step may be played again.
 #include <algorithm>
 
+#include "ggml-like/gpu/attend_plan.h"
 #include "ggml-like/gpu/gpu_ops.h"
 #include "kernels/cuda/kernel_args.h"
 
@@ -16,8 +17,6 @@ using kern::gpu::GpuAttendArgs;
 using kern::gpu::kAttendQueries;
 using kern::gpu::KernelId;
 
-constexpr int64_t kFewTokens = 8;           // fewer: a block for each query head
-constexpr int64_t kManyTokens = 64;         // at least: neighbouring tokens share their cells, as those of a prompt do
 constexpr int kFourQueries = 16;            // of a block of AttendFour, for its 512 threads
 constexpr int kMostSlices = 4;              // of 32 dimensions, of a block
 constexpr int64_t kScoreBytes = 32 * 1024;  // of queries in shared memory
@@ -42,24 +41,30 @@ uint32_t blocks_y(const GpuAttendArgs& args) {
     return static_cast<uint32_t>(args.n_head / args.group * parts);
 }
 
-uint32_t blocks_z(const GpuAttendArgs& args) {
-    return static_cast<uint32_t>(divide_up(args.n_tokens, args.tile_tokens));
+// Of a cell's keys' type, in the memory of a block that scores.
+int64_t query_bytes(KvType k_type, int64_t head_dim) {
+    return k_type == KvType::f16 ? divide_up(head_dim, 16) * 64 : head_dim + head_dim / kern::kKvBlock * 4;
 }
 
-void launch_scores(GpuStream& stream, GpuAttendArgs args, int64_t most_cells) {
+int64_t most_queries(KvType k_type, int64_t head_dim) {
+    return std::clamp<int64_t>(kScoreBytes / query_bytes(k_type, head_dim), 1, kAttendQueries);
+}
+
+// n_alone: of all pieces, whose shares are in one list.
+void launch_scores(GpuStream& stream, GpuAttendArgs args, int64_t most_cells, int64_t n_alone) {
     const bool halves = args.k.type == KvType::f16;
-    const int64_t query_bytes =
-        halves ? divide_up(args.head_dim, 16) * 64 : args.head_dim + args.head_dim / kern::kKvBlock * 4;
-    const int64_t queries = std::clamp<int64_t>(kScoreBytes / query_bytes, 1, kAttendQueries);
-    args.block_heads = even_part(args.group, queries);
-    args.tile_tokens =
-        static_cast<int32_t>(args.n_tokens < kManyTokens ? 1 : std::max<int64_t>(1, queries / args.block_heads));
+    args.block_heads = even_part(args.group, most_queries(args.k.type, args.head_dim));
     args.wide = is_wide(args.k) ? 1 : 0;
-    GpuGrid grid{.y = blocks_y(args), .z = blocks_z(args), .threads = halves ? 128u : 256u};
-    const int64_t others = int64_t{grid.y} * grid.z;
-    const int64_t enough = divide_up(4 * std::max(stream.info().n_multiprocessors, 1), others);
-    grid.x = static_cast<uint32_t>(std::clamp<int64_t>(divide_up(most_cells, halves ? 128 : 64), 1, enough));
-    grid.shared_bytes = static_cast<uint32_t>(args.block_heads * args.tile_tokens * query_bytes);
+    GpuGrid grid{.y = blocks_y(args), .threads = halves ? 128u : 256u};
+    if (args.shares != nullptr) {
+        grid.x = static_cast<uint32_t>(AttendPlan::most_shares(n_alone, most_cells));
+    } else {
+        grid.z = static_cast<uint32_t>(args.n_tiles);
+        const int64_t enough = divide_up(4 * std::max(stream.info().n_multiprocessors, 1), int64_t{grid.y} * grid.z);
+        grid.x = static_cast<uint32_t>(std::clamp<int64_t>(divide_up(most_cells, halves ? 128 : 64), 1, enough));
+    }
+    grid.shared_bytes =
+        static_cast<uint32_t>(args.block_heads * args.tile_tokens * query_bytes(args.k.type, args.head_dim));
     stream.run(halves                        ? KernelId::attend_scores_f16
                : args.k.type == KvType::q8_0 ? KernelId::attend_scores_q8
                                              : KernelId::attend_scores_q4,
@@ -70,7 +75,7 @@ template <class Shape>
 void launch_values_as(GpuStream& stream, KernelId kernel, GpuAttendArgs args, uint32_t threads) {
     const int n_queries = args.block_heads * args.tile_tokens;
     const int64_t slices = divide_up(args.head_dim, 32);
-    GpuGrid grid{.y = blocks_y(args), .z = blocks_z(args), .threads = threads};
+    GpuGrid grid{.y = blocks_y(args), .z = static_cast<uint32_t>(args.n_tiles), .threads = threads};
     grid.x = static_cast<uint32_t>(divide_up(slices, args.block_slices));
     grid.shared_bytes = Shape::shared_bytes(args.block_slices, n_queries);
     if (threads == 0) {
@@ -79,15 +84,13 @@ void launch_values_as(GpuStream& stream, KernelId kernel, GpuAttendArgs args, ui
     stream.run(kernel, grid, args);
 }
 
-void launch_values(GpuStream& stream, GpuAttendArgs args) {
+void launch_values(GpuStream& stream, GpuAttendArgs args, int64_t n_alone) {
     args.wide = is_wide(args.v) ? 1 : 0;
-    args.tile_tokens = 1;
     args.block_slices = static_cast<int32_t>(std::min<int64_t>(divide_up(args.head_dim, 32), kMostSlices));
-    if (args.n_tokens >= kManyTokens) {
-        args.block_heads = even_part(args.group, kAttendQueries);
-        args.tile_tokens = kAttendQueries / args.block_heads;
+    if (n_alone == 0) {
+        args.block_heads = even_part(args.group, most_queries(args.k.type, args.head_dim));
         launch_values_as<AttendEight>(stream, KernelId::attend_values_8, args, 0);
-    } else if (args.n_tokens >= kFewTokens && args.group > 1) {
+    } else if (n_alone >= AttendPlan::kFewTexts && args.group > 1) {
         args.block_heads = even_part(args.group, kFourQueries);
         launch_values_as<AttendFour>(stream, KernelId::attend_values_4, args, 0);
     } else {
@@ -101,11 +104,21 @@ void launch_values(GpuStream& stream, GpuAttendArgs args) {
 
 int64_t gpu_attention_scores(int64_t n_head, int64_t most_cells) { return n_head * scores_stride(most_cells); }
 
+int32_t gpu_attention_tile(int64_t n_head, int64_t n_head_kv, int64_t head_dim, KvType k_type) {
+    const int64_t queries = most_queries(k_type, head_dim);
+    return static_cast<int32_t>(queries / even_part(n_head / n_head_kv, queries));
+}
+
 void gpu_attention(GpuStream& stream, const GpuAttention& work) {
     GpuAttendArgs args{};
+    args.q = work.q;
+    args.out = work.out;
     args.k = kern::gpu::kv_rows(work.kv.k, work.kv.k_type, work.head_dim);
     args.v = kern::gpu::kv_rows(work.kv.v, work.kv.v_type, work.head_dim);
     args.cells = work.cells;
+    args.begin = work.begin;
+    args.n_cells = work.n_cells;
+    args.tiles = work.tiles;
     args.scores = work.scores;
     args.scores_stride = scores_stride(work.most_cells);
     args.n_cells_all = work.kv.n_cells;
@@ -113,18 +126,22 @@ void gpu_attention(GpuStream& stream, const GpuAttention& work) {
     args.group = static_cast<int32_t>(work.n_head / work.n_head_kv);
     args.head_dim = static_cast<int32_t>(work.head_dim);
     args.scale = 1.0f / __builtin_sqrtf(static_cast<float>(work.head_dim));
-    // Pieces of tokens whose scores fit, one after the other.
-    const int64_t fit = work.n_scores / gpu_attention_scores(work.n_head, work.most_cells);
-    const int64_t piece = std::clamp<int64_t>(fit, 1, kMostTiles);
-    for (int64_t token = 0; token < work.n_tokens; token += piece) {
-        args.n_tokens = std::min(piece, work.n_tokens - token);
-        args.q = work.q + token * work.n_head * work.head_dim;
-        args.out = work.out + token * work.n_head * work.head_dim;
-        args.begin = work.begin + token;
-        args.n_cells = work.n_cells + token;
-        launch_scores(stream, args, work.most_cells);
-        launch_values(stream, args);
-    }
+    const int64_t tokens_at_once = work.n_scores / gpu_attention_scores(work.n_head, work.most_cells);
+    // Pieces of the tiles [begin, end) whose scores fit, one after the other.
+    const auto serve = [&](int64_t begin, int64_t end, int64_t n_alone) {
+        const int64_t piece = std::clamp<int64_t>(tokens_at_once / args.tile_tokens, 1, kMostTiles);
+        for (int64_t tile = begin; tile < end; tile += piece) {
+            args.first_tile = static_cast<int32_t>(tile);
+            args.n_tiles = static_cast<int32_t>(std::min(piece, end - tile));
+            launch_scores(stream, args, work.most_cells, n_alone);
+            launch_values(stream, args, n_alone);
+        }
+    };
+    args.tile_tokens = gpu_attention_tile(work.n_head, work.n_head_kv, work.head_dim, work.kv.k_type);
+    serve(0, work.n_together, 0);
+    args.tile_tokens = 1;
+    args.shares = work.shares;
+    serve(work.n_together, work.n_together + work.n_alone, work.n_alone);
 }
 
 }  // namespace tg

@@ -1,9 +1,8 @@
-// A block computes a tile of the output. Large tiles read less for every sum, small ones keep more multiprocessors at work: the
-// tile is taken that ends first, by counting rounds of the whole device and what a round reads and multiplies.
+// A block computes a tile of the output. The tile is taken that ends first, by counting rounds of the whole device and what a round
+// reads and multiplies.
 #include "ggml-like/gpu/launch_parameters.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace tg {
 namespace {
@@ -12,17 +11,16 @@ constexpr int64_t kStep = 128;       // of k: a block of I2_S
 constexpr int64_t kSteps = 3;        // in shared memory at once: one computed, two on their way
 constexpr int64_t kMostBlocks = 32;  // on a multiprocessor; 16 on the oldest, whose threads end first
 constexpr int64_t kMostGridY = 65535;
-constexpr uint32_t kVectorThreads = 256;
+constexpr uint32_t kMostVectorThreads = 256, kLeastVectorThreads = 64;
 
-struct Tile {
-    int64_t m, n;
-    uint32_t threads;
+// int8 activations and two bits a weight, for a step.
+constexpr int64_t step_bytes(int64_t m, int64_t n) { return (m + n / 4) * kStep; }
 
-    // int8 activations and two bits a weight.
-    int64_t step_bytes() const { return (m + n / 4) * kStep; }
-    int64_t shared_bytes() const { return kSteps * step_bytes(); }
-};
-constexpr Tile kTiles[] = {{128, 128, 256}, {64, 128, 256}, {64, 64, 128}, {32, 64, 128}, {16, 64, 128}, {16, 32, 64}};
+constexpr ProductTile tile(int64_t m, int64_t n, uint32_t threads) {
+    return {m, n, threads, kSteps * step_bytes(m, n)};
+}
+constexpr ProductTile kTiles[] = {tile(128, 128, 256), tile(64, 128, 256), tile(64, 64, 128),
+                                  tile(32, 64, 128),   tile(16, 64, 128),  tile(16, 32, 64)};
 // For so few rows of activations that the weights' bytes are all that counts: a warp per row of weights, and they come
 // straight from memory.
 constexpr int64_t kVectorRows = 8;
@@ -37,21 +35,20 @@ int64_t blocks_at_once(const GpuShape& device, uint32_t threads, int64_t shared_
     return std::max<int64_t>(blocks, 1);
 }
 
-LaunchParameters finish(const GpuShape& device, const Tile& tile, uint32_t threads, int64_t shared_bytes, int64_t m,
-                        int64_t n) {
+LaunchParameters finish(const GpuShape& device, const ProductTile& tile, int64_t m, int64_t n) {
     LaunchParameters out;
     const int64_t over_m = over(m, tile.m);
     out.grid[0] = static_cast<uint32_t>(std::min<int64_t>(over(n, tile.n), INT32_MAX));
     out.grid[2] = static_cast<uint32_t>(std::min(over(over_m, kMostGridY), kMostGridY));
     out.grid[1] = static_cast<uint32_t>(std::min(over(over_m, out.grid[2]), kMostGridY));
-    out.block[0] = threads;
-    out.shared_bytes = static_cast<uint32_t>(shared_bytes);
+    out.block[0] = tile.threads;
+    out.shared_bytes = static_cast<uint32_t>(tile.shared_bytes);
     out.tile_m = static_cast<uint32_t>(tile.m);
     out.tile_n = static_cast<uint32_t>(tile.n);
     out.tile_k = static_cast<uint32_t>(kStep);
-    const int64_t at_once = blocks_at_once(device, threads, shared_bytes);
+    const int64_t at_once = blocks_at_once(device, tile.threads, tile.shared_bytes);
     out.blocks_per_multiprocessor = static_cast<uint32_t>(at_once);
-    out.occupancy = std::min(1.0, static_cast<double>(at_once * threads) / device.max_threads_per_multiprocessor);
+    out.occupancy = std::min(1.0, static_cast<double>(at_once * tile.threads) / device.max_threads_per_multiprocessor);
     out.waves = static_cast<double>(over(n, tile.n)) * static_cast<double>(over_m) /
                 static_cast<double>(at_once * device.n_multiprocessors);
     return out;
@@ -59,9 +56,9 @@ LaunchParameters finish(const GpuShape& device, const Tile& tile, uint32_t threa
 
 // Rounds of the device times what a multiprocessor does in one, in products of a byte with a byte. Reading a byte counts as
 // so many of them: an H100's multiprocessor makes 2048 a clock, and its share of what the cache gives is about 35 bytes.
-double time_of(const GpuShape& device, const Tile& tile, int64_t m, int64_t n) {
+double time_of(const GpuShape& device, const ProductTile& tile, int64_t m, int64_t n) {
     constexpr double kProductsPerByte = 60;
-    const int64_t at_once = blocks_at_once(device, tile.threads, tile.shared_bytes());
+    const int64_t at_once = blocks_at_once(device, tile.threads, tile.shared_bytes);
     const double blocks = static_cast<double>(over(m, tile.m)) * static_cast<double>(over(n, tile.n));
     const double per_round = static_cast<double>(at_once * device.n_multiprocessors);
     const double rounds = std::max(1.0, blocks / per_round);
@@ -70,7 +67,7 @@ double time_of(const GpuShape& device, const Tile& tile, int64_t m, int64_t n) {
                             ? static_cast<double>(at_once)
                             : static_cast<double>(over(static_cast<int64_t>(blocks), device.n_multiprocessors));
     const double products = static_cast<double>(tile.m * tile.n * kStep);
-    const double bytes = static_cast<double>(tile.step_bytes());
+    const double bytes = static_cast<double>(step_bytes(tile.m, tile.n));
     return rounds * busy * std::max(products, bytes * kProductsPerByte);
 }
 
@@ -85,32 +82,52 @@ GpuShape with_defaults(GpuShape device) {
 
 }  // namespace
 
+GpuShape gpu_shape_of(const GpuInfo& info) {
+    return with_defaults({info.n_multiprocessors, info.max_threads_per_block, info.max_threads_per_multiprocessor,
+                          info.max_shared_bytes});
+}
+
+size_t best_tile(const GpuShape& asked, std::span<const ProductTile> tiles, int64_t m, int64_t n) {
+    const GpuShape device = with_defaults(asked);
+    size_t best = tiles.size();
+    double best_time = 0;
+    for (size_t i = 0; i < tiles.size(); ++i) {
+        if (tiles[i].shared_bytes > device.max_shared_bytes ||
+            tiles[i].threads > static_cast<uint32_t>(device.max_threads_per_block)) {
+            continue;
+        }
+        const double time = time_of(device, tiles[i], m, n);
+        if (best == tiles.size() || time < best_time) {
+            best = i;
+            best_time = time;
+        }
+    }
+    return std::min(best, tiles.size() - 1);  // no device is so small
+}
+
+uint32_t threads_for_rows(const GpuShape& asked, int64_t n_rows, int64_t lanes) {
+    const GpuShape device = with_defaults(asked);
+    uint32_t threads =
+        static_cast<uint32_t>(std::min<int64_t>(kMostVectorThreads, device.max_threads_per_block / 32 * 32));
+    threads = std::max<uint32_t>(threads, 32);
+    while (threads > kLeastVectorThreads && over(n_rows * lanes, threads) < 2 * int64_t{device.n_multiprocessors}) {
+        threads /= 2;
+    }
+    return threads;
+}
+
+bool rows_are_few(const GpuShape& asked, int64_t n_rows, int64_t lanes) {
+    return over(n_rows * lanes, kLeastVectorThreads) < 2 * int64_t{with_defaults(asked).n_multiprocessors};
+}
+
 LaunchParameters launch_parameters(const GpuShape& asked, int64_t m, int64_t n, int64_t k) {
     (void)k;  // every block walks all of it, whatever the tile
     const GpuShape device = with_defaults(asked);
     if (m <= kVectorRows) {
-        // Fewer threads a block where whole blocks would leave multiprocessors idle.
-        uint32_t threads =
-            static_cast<uint32_t>(std::min<int64_t>(kVectorThreads, device.max_threads_per_block / 32 * 32));
-        threads = std::max<uint32_t>(threads, 32);
-        while (threads > 64 && over(n, threads / 32) < 2 * int64_t{device.n_multiprocessors}) threads /= 2;
-        return finish(device, {kVectorRows, threads / 32, threads}, threads, 0, m, n);
+        const uint32_t threads = threads_for_rows(device, n, 32);
+        return finish(device, {kVectorRows, threads / 32, threads, 0}, m, n);
     }
-    const Tile* best = nullptr;
-    double best_time = 0;
-    for (const Tile& tile : kTiles) {
-        if (tile.shared_bytes() > device.max_shared_bytes ||
-            tile.threads > static_cast<uint32_t>(device.max_threads_per_block)) {
-            continue;
-        }
-        const double time = time_of(device, tile, m, n);
-        if (best == nullptr || time < best_time) {
-            best = &tile;
-            best_time = time;
-        }
-    }
-    if (best == nullptr) best = std::end(kTiles) - 1;  // no device is so small
-    return finish(device, *best, best->threads, best->shared_bytes(), m, n);
+    return finish(device, kTiles[best_tile(device, kTiles, m, n)], m, n);
 }
 
 }  // namespace tg

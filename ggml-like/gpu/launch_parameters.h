@@ -1,8 +1,10 @@
-// How many threads a product of ternary weights takes on a device: a pure function of its shape and the product's, for programs
-// that launch kernels of their own.
+// How a product of weights with activations is cut into blocks on a device: pure functions of its shape and the product's. The
+// library's own launches choose among the shapes of its kernels (launch_matmul.cpp), programs that launch kernels of their own
+// are told what shape to give them.
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "ggml-like/gpu/gpu_device.h"
 
@@ -15,6 +17,23 @@ struct GpuShape {
     int32_t max_threads_per_multiprocessor = 0;
     int32_t max_shared_bytes = 0;  // of a block
 };
+
+GpuShape gpu_shape_of(const GpuInfo& info);
+
+// What a block of a kernel computes: m rows of activations, n rows of weights.
+struct ProductTile {
+    int64_t m = 0, n = 0;
+    uint32_t threads = 0;
+    int64_t shared_bytes = 0;
+};
+// Which of the tiles, one at least, ends a product first. Large tiles read less for every sum, small ones keep more
+// multiprocessors at work.
+size_t best_tile(const GpuShape& device, std::span<const ProductTile> tiles, int64_t m, int64_t n);
+// Threads of a block where `lanes` of them share a row of weights and there are no tiles: fewer where blocks of 256 would leave
+// multiprocessors idle.
+uint32_t threads_for_rows(const GpuShape& device, int64_t n_rows, int64_t lanes);
+// Whether such blocks, however small, leave multiprocessors idle.
+bool rows_are_few(const GpuShape& device, int64_t n_rows, int64_t lanes);
 
 struct LaunchParameters {
     uint32_t grid[3] = {1, 1, 1};   // blocks: of rows of weights, of activations

@@ -41,6 +41,23 @@ void move_cells(GpuStream& stream, const kern::gpu::KvMoveArgs& args) {
     stream.run(KernelId::kv_move, grid_for_rows(stream, args.n * args.n_heads, args.head_bytes / args.unit, 32), args);
 }
 
+kern::gpu::KvStoreArgs store_args(const KvLayer& kv, const float* k, const float* v, const int32_t* cells,
+                                  int64_t n_tokens, int64_t n_head_kv, int64_t head_dim) {
+    return {kern::gpu::kv_rows(kv.k, kv.k_type, head_dim),
+            kern::gpu::kv_rows(kv.v, kv.v_type, head_dim),
+            k,
+            v,
+            cells,
+            kv.n_cells,
+            n_tokens,
+            n_head_kv,
+            head_dim};
+}
+
+int64_t store_warps(const kern::gpu::KvStoreArgs& args) {
+    return 2 * args.n_tokens * args.n_head_kv * ((args.head_dim + kern::kKvBlock - 1) / kern::kKvBlock);
+}
+
 }  // namespace
 
 void gpu_add(GpuStream& stream, const float* a, const float* b, int64_t n, float* out) {
@@ -60,10 +77,10 @@ void gpu_gelu_mul(GpuStream& stream, const float* gate, const float* up, int64_t
 }
 
 void gpu_rms_norm(GpuStream& stream, const float* x, const float* weight, float eps, int64_t n_rows, int64_t width,
-                  int64_t part, float* out) {
+                  int64_t part, float* out, const float* added) {
     const int64_t n_parts = n_rows * (width / part);
     if (n_parts == 0) return;
-    const kern::gpu::NormArgs args{x, weight, out, n_parts, part, eps};
+    const kern::gpu::NormArgs args{x, weight, added, out, n_parts, part, eps};
     if (part >= kLongPart) {
         const uint32_t threads = part >= 4 * kLongPart ? 512 : 256;
         GpuGrid grid{.threads = threads};
@@ -90,13 +107,23 @@ void gpu_rope(GpuStream& stream, float* x, const float* table, int64_t n_tokens,
 
 void gpu_kv_store(GpuStream& stream, const KvLayer& kv, const float* k, const float* v, const int32_t* cells,
                   int64_t n_tokens, int64_t n_head_kv, int64_t head_dim) {
-    const int64_t blocks = (head_dim + kern::kKvBlock - 1) / kern::kKvBlock;
-    const int64_t n_warps = 2 * n_tokens * n_head_kv * blocks;
+    const kern::gpu::KvStoreArgs args = store_args(kv, k, v, cells, n_tokens, n_head_kv, head_dim);
+    const int64_t n_warps = store_warps(args);
     if (n_warps == 0) return;
-    stream.run(KernelId::kv_store, grid_for(stream, 32 * n_warps, 256),
-               kern::gpu::KvStoreArgs{kern::gpu::kv_rows(kv.k, kv.k_type, head_dim),
-                                      kern::gpu::kv_rows(kv.v, kv.v_type, head_dim), k, v, cells, kv.n_cells, n_tokens,
-                                      n_head_kv, head_dim});
+    stream.run(KernelId::kv_store, grid_for(stream, 32 * n_warps, 256), args);
+}
+
+void gpu_rope_store(GpuStream& stream, const KvLayer& kv, const GpuRopeStore& work, const int32_t* cells,
+                    int64_t n_tokens) {
+    const kern::gpu::RopeStoreArgs args{store_args(kv, work.k, work.v, cells, n_tokens, work.n_head_kv, work.head_dim),
+                                        work.q,
+                                        work.table,
+                                        work.n_head,
+                                        work.n_dims,
+                                        work.halves ? 1 : 0};
+    const int64_t n_warps = store_warps(args.store) + (n_tokens * work.n_head * (work.n_dims / 2) + 31) / 32;
+    if (n_warps == 0) return;
+    stream.run(KernelId::rope_store, grid_for(stream, 32 * n_warps, 256), args);
 }
 
 void gpu_pick_rows(GpuStream& stream, const float* x, int64_t width, const int32_t* rows, int64_t n, float* out) {

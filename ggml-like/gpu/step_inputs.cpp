@@ -1,10 +1,12 @@
 #include "ggml-like/gpu/step_inputs.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <span>
 
 namespace tg {
 
-void StepInputs::gather(const RunInputs& inputs) {
+void StepInputs::gather(const RunInputs& inputs, int32_t tile_tokens) {
     const size_t n = static_cast<size_t>(inputs.n_tokens);
     lists_.clear();
     for (size_t i = 0; i < n; ++i) {
@@ -30,15 +32,17 @@ void StepInputs::gather(const RunInputs& inputs) {
     places_.positions = append(inputs.positions, n);
     places_.cells = append(inputs.cells, n);
     places_.output_rows = append(inputs.output_rows, static_cast<size_t>(inputs.n_outputs));
-    const auto room = [&] {
+    const auto room = [&](size_t count) {
         const size_t at = numbers_.size();
-        numbers_.resize(at + n);
+        numbers_.resize(at + count);
         return at;
     };
-    places_.begin = room();
-    places_.count = room();
-    places_.windowed_begin = room();
-    places_.windowed_count = room();
+    places_.begin = room(n);
+    places_.count = room(n);
+    places_.windowed_begin = room(n);
+    places_.windowed_count = room(n);
+    places_.tiles = room(AttendPlan::most_tile_numbers(n));
+    places_.shares = room(AttendPlan::most_share_numbers(n));
     places_.lists = numbers_.size();
     int32_t offset = 0;
     for (List& list : lists_) {
@@ -58,6 +62,12 @@ void StepInputs::gather(const RunInputs& inputs) {
         most_cells_ = std::max<int64_t>(most_cells_, inputs.n_visible[i]);
         most_windowed_cells_ = std::max<int64_t>(most_windowed_cells_, inputs.n_visible[i] - n_outside);
     }
+    const std::span<int32_t> numbers(numbers_);
+    attend_.make(numbers.subspan(places_.begin, n), numbers.subspan(places_.count, n), tile_tokens);
+    std::copy(attend_.tiles().begin(), attend_.tiles().end(),
+              numbers.begin() + static_cast<std::ptrdiff_t>(places_.tiles));
+    std::copy(attend_.shares().begin(), attend_.shares().end(),
+              numbers.begin() + static_cast<std::ptrdiff_t>(places_.shares));
 }
 
 }  // namespace tg

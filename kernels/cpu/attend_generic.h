@@ -6,8 +6,8 @@
 //   e[j]     = exp(score[j] - max)
 //   out[d]   = (sum over j of e[j] * v[j][d]) * (1 / sum of e)
 //
-// Where more queries than two blocks of registers, or quantised values, read the same cells, a few cells at a time become
-// floats in a buffer that stays in the first cache.
+// Where more than kFewQueries queries, or quantised values, read the same cells, a few cells at a time become floats in a
+// buffer that stays in the first cache. Quantised keys become tiles there, sixteen cells at a time.
 #pragma once
 
 #include "kernels/cpu/kv_rows.h"
@@ -83,6 +83,35 @@ struct FloatRows {
     static V16 load_part(const float* p, int64_t n) { return v16_load_part(p, n, 0.0f); }
 };
 
+// The lane sums of `cells` cells and `queries` queries: as many as there are registers for.
+template <int queries, int cells, class Rows, class Key>
+inline void score_cells(const float* const* q, const Key* k, int64_t head_dim, V16* out) {
+    V16 sums[queries][cells];
+    for (int i = 0; i < queries; ++i) {
+        for (int c = 0; c < cells; ++c) sums[i][c] = v16_set1(0.0f);
+    }
+    int64_t d = 0;
+    for (; d + 16 <= head_dim; d += 16) {
+        V16 keys[cells];
+        for (int c = 0; c < cells; ++c) keys[c] = Rows::load(k[c] + d);
+        for (int i = 0; i < queries; ++i) {
+            const V16 query = v16_load(q[i] + d);
+            for (int c = 0; c < cells; ++c) sums[i][c] = v16_add(sums[i][c], v16_mul(keys[c], query));
+        }
+    }
+    if (const int64_t left = head_dim - d; left > 0) {
+        V16 keys[cells];
+        for (int c = 0; c < cells; ++c) keys[c] = Rows::load_part(k[c] + d, left);
+        for (int i = 0; i < queries; ++i) {
+            const V16 query = v16_load_part(q[i] + d, left, 0.0f);
+            for (int c = 0; c < cells; ++c) sums[i][c] = v16_add(sums[i][c], v16_mul(keys[c], query));
+        }
+    }
+    for (int i = 0; i < queries; ++i) {
+        for (int c = 0; c < cells; ++c) out[i * kScoreCells + c] = sums[i][c];
+    }
+}
+
 // Scores of the cells [begin, end) and `queries` queries from `first` on, not yet times scale. Rows of scores are written
 // up to the next multiple of kScoreCells; a query may get scores of cells that it does not see and never reads.
 template <int queries, class Rows>
@@ -90,6 +119,7 @@ inline void attend_scores(const Queries& all, int64_t first, const Rows& rows, i
     const int64_t head_dim = all.args.head_dim;
     const float* q[queries];
     for (int i = 0; i < queries; ++i) q[i] = all.q(first + i);
+    constexpr int cells = kCellsAtOnce[queries];
     for (int64_t j = begin; j < end; j += kScoreCells) {
         decltype(rows.at(0)) k[kScoreCells];
         for (int c = 0; c < kScoreCells; ++c) {
@@ -98,64 +128,9 @@ inline void attend_scores(const Queries& all, int64_t first, const Rows& rows, i
             rows.fetch_ahead(cell, 0, head_dim);
         }
         V16 sums[queries][kScoreCells];
-        for (int i = 0; i < queries; ++i) {
-            for (int c = 0; c < kScoreCells; ++c) sums[i][c] = v16_set1(0.0f);
-        }
-        int64_t d = 0;
-        for (; d + 16 <= head_dim; d += 16) {
-            V16 keys[kScoreCells];
-            for (int c = 0; c < kScoreCells; ++c) keys[c] = Rows::load(k[c] + d);
-            for (int i = 0; i < queries; ++i) {
-                const V16 query = v16_load(q[i] + d);
-                for (int c = 0; c < kScoreCells; ++c) sums[i][c] = v16_add(sums[i][c], v16_mul(keys[c], query));
-            }
-        }
-        if (const int64_t left = head_dim - d; left > 0) {
-            V16 keys[kScoreCells];
-            for (int c = 0; c < kScoreCells; ++c) keys[c] = Rows::load_part(k[c] + d, left);
-            for (int i = 0; i < queries; ++i) {
-                const V16 query = v16_load_part(q[i] + d, left, 0.0f);
-                for (int c = 0; c < kScoreCells; ++c) sums[i][c] = v16_add(sums[i][c], v16_mul(keys[c], query));
-            }
-        }
+        for (int at = 0; at < kScoreCells; at += cells)
+            score_cells<queries, cells, Rows>(q, k + at, head_dim, &sums[0][at]);
         for (int i = 0; i < queries; ++i) v16_tree4(sums[i], all.scores(first + i) + j);
-    }
-}
-
-// The same for all cells, with quantised keys.
-template <int queries>
-inline void attend_code_scores(const Queries& all, int64_t first) {
-    const AttendArgs& args = all.args;
-    constexpr int64_t kBlocks = kMaxQuantizedHead / kKvBlock;
-    const int64_t n_blocks = args.head_dim / kKvBlock;
-    alignas(64) int8_t q[queries][kMaxQuantizedHead];
-    alignas(64) float q_scale[queries][4 * kBlocks];
-    for (int i = 0; i < queries; ++i) {
-        for (int64_t b = 0; b < n_blocks; ++b) {
-            int32_t sum;
-            const float scale =
-                1.0f / vec_quantize_i8(all.q(first + i) + b * kKvBlock, kKvBlock, q[i] + b * kKvBlock, &sum);
-            for (int c = 0; c < 4; ++c) q_scale[i][4 * b + c] = scale;
-        }
-    }
-    alignas(64) int8_t room[4][kMaxQuantizedHead];
-    alignas(64) float k_scale[4 * kBlocks];
-    float of_cell[kBlocks];
-    const Cells cells = keys_of(args);
-    const int64_t n_cells = all.n_cells(first + queries - 1), head_bytes = kv_head_bytes(args.k_type, args.head_dim);
-    const int64_t scales_at = head_bytes - 2 * n_blocks;
-    for (int64_t j = 0; j < n_cells; j += 4) {
-        const int8_t* k[4];
-        for (int c = 0; c < 4; ++c) {
-            const int64_t cell = j + c < n_cells ? j + c : n_cells - 1;  // the last one again: not used
-            const uint8_t* row = cells.at(cell);
-            cells.fetch_ahead(cell, 0, head_bytes);
-            k[c] = kv_codes(args.k_type, row, args.head_dim, room[c]);
-            kv_scales(row + scales_at, n_blocks, of_cell);
-            for (int64_t b = 0; b < n_blocks; ++b) k_scale[4 * b + c] = of_cell[b];
-        }
-        i8_scores4<queries>(k, k_scale, q[0], kMaxQuantizedHead, q_scale[0], 4 * kBlocks, n_blocks,
-                            all.scores(first) + j, args.scores_stride);
     }
 }
 
@@ -266,6 +241,63 @@ inline void for_float_rows(const Queries& all, const Cells& cells, KvType type, 
     }
 }
 
+// Sixteen quantised keys as a tile, in which lanes are cells: no sum crosses lanes, and however many queries read it, the
+// cells are turned once. The cache keeps rows: cells may lie anywhere, and states and devices want them one by one.
+struct KeyTile {
+    static constexpr int64_t kCells = 16;
+    static constexpr int64_t kBlocks = kMaxQuantizedHead / kKvBlock;
+    alignas(64) int8_t codes[kCells * kMaxQuantizedHead];
+    alignas(64) float scales[kCells * kBlocks];
+
+    void fill(const Cells& keys, KvType type, int64_t head_dim, int64_t begin, int64_t n_cells) {
+        const int64_t n_blocks = head_dim / kKvBlock, head_bytes = kv_head_bytes(type, head_dim);
+        const int64_t scales_at = head_bytes - 2 * n_blocks, block_bytes = scales_at / n_blocks;
+        const uint8_t* rows[kCells];
+        float of_cell[kBlocks] = {};
+        for (int64_t c = 0; c < kCells; ++c) {
+            const int64_t cell = begin + c < n_cells ? begin + c : n_cells - 1;  // the last one again: not used
+            rows[c] = keys.at(cell);
+            keys.fetch_ahead(cell, 0, head_bytes);
+            kv_scales(rows[c] + scales_at, n_blocks, of_cell);
+            for (int64_t b = 0; b < n_blocks; ++b) scales[kCells * b + c] = of_cell[b];
+        }
+        alignas(64) int8_t room[kCells][kKvBlock];
+        const int8_t* k[kCells];
+        for (int64_t b = 0; b < n_blocks; ++b) {
+            for (int64_t c = 0; c < kCells; ++c) k[c] = kv_codes(type, rows[c] + b * block_bytes, kKvBlock, room[c]);
+            i8_tile_block(k, codes + b * kCells * kKvBlock);
+        }
+    }
+};
+
+// Scores of all cells with quantised keys, not yet times scale; rows of scores are written up to the next multiple of 16.
+inline void attend_code_scores(const Queries& all) {
+    constexpr int64_t kCodes = 8192;  // of the queries that go through the cells together
+    const int64_t head_dim = all.args.head_dim, n_blocks = head_dim / kKvBlock, at_once = kCodes / head_dim;
+    alignas(64) int8_t codes[kCodes];
+    alignas(64) float scales[kCodes / kKvBlock];
+    int32_t sums[kCodes / kKvBlock];
+    KeyTile tile;
+    const Cells keys = keys_of(all.args);
+    for (int64_t from = 0; from < all.size(); from += at_once) {
+        const int64_t count = all.size() - from < at_once ? all.size() - from : at_once;
+        for (int64_t i = 0, b = 0; i < count; ++i) {
+            for (const float* q = all.q(from + i); q < all.q(from + i) + head_dim; q += kKvBlock, ++b) {
+                scales[b] = 1.0f / vec_quantize_i8(q, kKvBlock, codes + b * kKvBlock, sums + b);
+            }
+        }
+        const I8Queries queries{codes, scales, sums, head_dim, n_blocks};
+        const int64_t n_cells = all.n_cells(from + count - 1);
+        for (int64_t begin = 0; begin < n_cells; begin += KeyTile::kCells) {
+            tile.fill(keys, all.args.k_type, head_dim, begin, n_cells);
+            for_query_blocks(count, [&]<int n>(int64_t i) {
+                i8_tile_scores<n>(tile.codes, tile.scales, queries.from(i), n_blocks, all.scores(from + i) + begin,
+                                  all.args.scores_stride);
+            });
+        }
+    }
+}
+
 // exp of the scores in place; the outputs are divided by their sum later, so it is kept behind: the row's factor.
 inline float attend_softmax(const Queries& all, int64_t i) {
     float* scores = all.scores(i);
@@ -285,9 +317,9 @@ inline void vec_attend(const AttendArgs& args) {
     const Queries all{args};
     const int64_t n = all.size(), n_cells = all.most_cells();
     const bool buffer_fits = args.head_dim * kScoreCells <= kBufferFloats;
-    const bool shared = n > 2 * kMaxQueries && buffer_fits;  // else converting again costs less than a buffer
+    const bool shared = n > kFewQueries && buffer_fits;
     if (args.k_type != KvType::f16) {
-        for_query_blocks(n, [&]<int queries>(int64_t first) { attend_code_scores<queries>(all, first); });
+        attend_code_scores(all);
     } else if (shared) {
         for_float_rows(all, keys_of(args), args.k_type, [&](const FloatRows& rows, int64_t begin, int64_t end) {
             for_query_blocks(n, [&]<int queries>(int64_t i) { attend_scores<queries>(all, i, rows, begin, end); });

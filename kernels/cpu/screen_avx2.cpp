@@ -60,11 +60,41 @@ inline V16 quads(const int8_t* a, const int8_t* b, const ScreenView& x, int64_t 
     return {eight_quads(a, x, at), eight_quads(b, x, at + 32)};
 }
 
-inline V16 quads(const int8_t* codes, const ScreenView& x, int64_t at) { return quads(codes, codes + 32, x, at); }
+inline void scale_words(const int8_t* codes, const int8_t* scales, int16_t* words) {
+    alignas(32) int16_t wide[16];
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(wide), _mm256_cvtepi8_epi16(bytes));
+    __asm__("" : "+m"(wide));  // a broadcast out of memory is one load
+    for (int j = 0; j < kQ6KBlock / 16; ++j) {
+        const __m256i w = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + 16 * j)));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(words + 16 * j),
+                           _mm256_mullo_epi16(w, _mm256_set1_epi16(wide[j])));
+    }
+}
 
-inline V16 each_of_4(const float* p) {
-    return {_mm256_insertf128_ps(_mm256_set1_ps(p[0]), _mm_set1_ps(p[1]), 1),
-            _mm256_insertf128_ps(_mm256_set1_ps(p[2]), _mm_set1_ps(p[3]), 1)};
+template <int kCols>
+inline void pair_sums(const int16_t* words, const int16_t* const (&values)[kCols], V16 (&sums)[kCols]) {
+    __m256i low[kCols], high[kCols];
+    for (int c = 0; c < kCols; ++c) low[c] = high[c] = _mm256_setzero_si256();
+    const auto step = [&](int j) __attribute__((always_inline)) {
+        const __m256i first = _mm256_load_si256(reinterpret_cast<const __m256i*>(words + j));
+        const __m256i second = _mm256_load_si256(reinterpret_cast<const __m256i*>(words + j + 16));
+#pragma GCC unroll 4
+        for (int c = 0; c < kCols; ++c) {
+            const __m256i* v = reinterpret_cast<const __m256i*>(values[c] + j);
+            low[c] = _mm256_add_epi32(low[c], _mm256_madd_epi16(first, _mm256_loadu_si256(v)));
+            high[c] = _mm256_add_epi32(high[c], _mm256_madd_epi16(second, _mm256_loadu_si256(v + 1)));
+            __asm__("" : "+x"(low[c]), "+x"(high[c]));  // else g++ adds products in another order, and in memory
+        }
+    };
+    if constexpr (kCols == 1) {  // without a loop the words of a block go from register to register
+#pragma GCC unroll 8
+        for (int j = 0; j < kQ6KBlock; j += 32) step(j);
+    } else {
+#pragma GCC unroll 1
+        for (int j = 0; j < kQ6KBlock; j += 32) step(j);
+    }
+    for (int c = 0; c < kCols; ++c) sums[c] = {_mm256_cvtepi32_ps(low[c]), _mm256_cvtepi32_ps(high[c])};
 }
 
 inline V16 each_of_2(float a, float b) { return {_mm256_set1_ps(a), _mm256_set1_ps(b)}; }
@@ -72,7 +102,7 @@ inline V16 each_of_2(float a, float b) { return {_mm256_set1_ps(a), _mm256_set1_
 }  // namespace
 
 SCREEN_KERNEL(avx2, CPU_AVX2);
-SCREEN_BLOCK_KERNEL(q8_0, avx2, CPU_AVX2, ScreenedQ8_0);
-SCREEN_BLOCK_KERNEL(q6_k, avx2, CPU_AVX2, ScreenedQ6K);
+SCREEN_BLOCK_KERNEL(q8_0, avx2, CPU_AVX2, run_screen_blocks<ScreenedQ8_0>);
+SCREEN_BLOCK_KERNEL(q6_k, avx2, CPU_AVX2, run_screen_q6_k);
 
 }  // namespace kern

@@ -40,19 +40,43 @@ inline V16 quads_of(__m512i codes, const ScreenView& x, int64_t at) {
     return {_mm512_cvtepi32_ps(_mm512_dpbusd_epi32(upper, w, _mm512_loadu_si512(x.low + at)))};
 }
 
-inline V16 quads(const int8_t* codes, const ScreenView& x, int64_t at) {
-    return quads_of(_mm512_loadu_si512(codes), x, at);
-}
-
 // One load of 64 bytes right after two stores of 32 would wait for both.
 inline V16 quads(const int8_t* a, const int8_t* b, const ScreenView& x, int64_t at) {
     const __m512i first = _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a)));
     return quads_of(_mm512_inserti64x4(first, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b)), 1), x, at);
 }
 
-inline V16 each_of_4(const float* p) {
-    const __m512i which = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-    return {_mm512_permutexvar_ps(which, _mm512_broadcast_f32x4(_mm_loadu_ps(p)))};
+inline void scale_words(const int8_t* codes, const int8_t* scales, int16_t* words) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales));
+    const __m512i all = _mm512_castsi256_si512(_mm256_cvtepi8_epi16(bytes));
+    __m512i which = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(1), 1);
+    for (int j = 0; j < kQ6KBlock; j += 32) {
+        const __m512i w = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + j)));
+        _mm512_store_si512(words + j, _mm512_mullo_epi16(w, _mm512_permutexvar_epi16(which, all)));
+        which = _mm512_add_epi16(which, _mm512_set1_epi16(2));
+    }
+}
+
+template <int kCols>
+inline void pair_sums(const int16_t* words, const int16_t* const (&values)[kCols], V16 (&sums)[kCols]) {
+    __m512i pairs[kCols];
+    for (int c = 0; c < kCols; ++c) pairs[c] = _mm512_setzero_si512();
+    const auto step = [&](int j) __attribute__((always_inline)) {
+        const __m512i w = _mm512_load_si512(words + j);
+#pragma GCC unroll 4
+        for (int c = 0; c < kCols; ++c) {
+            pairs[c] = _mm512_dpwssd_epi32(pairs[c], w, _mm512_loadu_si512(values[c] + j));
+            __asm__("" : "+v"(pairs[c]));  // else g++ may keep the sums in memory
+        }
+    };
+    if constexpr (kCols == 1) {  // without a loop the words of a block go from register to register
+#pragma GCC unroll 8
+        for (int j = 0; j < kQ6KBlock; j += 32) step(j);
+    } else {
+#pragma GCC unroll 1
+        for (int j = 0; j < kQ6KBlock; j += 32) step(j);
+    }
+    for (int c = 0; c < kCols; ++c) sums[c] = {_mm512_cvtepi32_ps(pairs[c])};
 }
 
 inline V16 each_of_2(float a, float b) { return {_mm512_mask_blend_ps(0xff00, _mm512_set1_ps(a), _mm512_set1_ps(b))}; }
@@ -60,7 +84,7 @@ inline V16 each_of_2(float a, float b) { return {_mm512_mask_blend_ps(0xff00, _m
 }  // namespace
 
 SCREEN_KERNEL(avx512vnni, CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI);
-SCREEN_BLOCK_KERNEL(q8_0, avx512vnni, CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI, ScreenedQ8_0);
-SCREEN_BLOCK_KERNEL(q6_k, avx512vnni, CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI, ScreenedQ6K);
+SCREEN_BLOCK_KERNEL(q8_0, avx512vnni, CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI, run_screen_blocks<ScreenedQ8_0>);
+SCREEN_BLOCK_KERNEL(q6_k, avx512vnni, CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI, run_screen_q6_k);
 
 }  // namespace kern

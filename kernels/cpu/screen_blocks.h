@@ -1,9 +1,11 @@
-// Screening of Q8_0 and Q6_K matrices where they lie: their own codes times the vector's integers, sums of four neighbours exact,
-// times their block's scale in sixteen lanes, in one order at every level. The including file has its v16_*.h, and
-//   quads(codes, x, at)   V16 of the exact sums of four: 64 signed codes times both[at ...]; below 2^24, so exact floats
-//   quads(a, b, x, at)    the same for 32 codes here and 32 there
-//   each_of_4(p)          V16 of p[0] four times, p[1] four times, ...
-//   each_of_2(a, b)       V16 of a eight times, b eight times
+// Screening of Q8_0 and Q6_K matrices where they lie: their own codes times the vector's integers, sums of a few neighbours
+// exact, times their block's scale in sixteen lanes, in one order at every level. The including file has its v16_*.h, and
+//   quads(a, b, x, at)            Q8_0: V16 of the exact sums of four: 32 signed codes at a and 32 at b times both[at ...];
+//                                 below 2^24, so exact floats
+//   pair_sums(words, values, s)   Q6_K: lane i of s[c] is the exact sum of words[j] * values[c][j] over the 16 j < 256 with
+//                                 j / 2 % 16 == i, rounded to a float. |words| <= 4096, so it stays below 2^30
+//   scale_words(codes, scales, w) Q6_K: w[i] = codes[i] * scales[i / 16], i < 256
+//   each_of_2(a, b)               V16 of a eight times, b eight times
 #pragma once
 
 #include "kernels/block_layouts.h"
@@ -12,10 +14,41 @@
 namespace kern {
 namespace {
 
-inline V16 quads(const int8_t* codes, const ScreenView& x, int64_t at);
 inline V16 quads(const int8_t* a, const int8_t* b, const ScreenView& x, int64_t at);
-inline V16 each_of_4(const float* p);
 inline V16 each_of_2(float a, float b);
+inline void scale_words(const int8_t* codes, const int8_t* scales, int16_t* words);
+template <int kCols>
+inline void pair_sums(const int16_t* words, const int16_t* const (&values)[kCols], V16 (&sums)[kCols]);
+
+// A block's integers with the scales of sixteen multiplied in: one float scale is left for all of them, and each column costs
+// nothing but products and sums.
+struct Q6KWords {
+    alignas(64) int16_t words[kQ6KBlock];
+    float d;
+
+    void read(const uint8_t* p) {
+        uint16_t half;
+        __builtin_memcpy(&half, p + offsetof(BlockQ6K, d), sizeof half);
+        float four[4];
+        four_halves(half, four);
+        d = four[0];
+        alignas(64) int8_t codes[kQ6KBlock];
+        q6_codes(p, p + offsetof(BlockQ6K, qh), codes);
+        const int8_t* scales = reinterpret_cast<const int8_t*>(p + offsetof(BlockQ6K, scales));
+        scale_words(codes, scales, words);
+    }
+
+    // Adds the block's part to the sums of kCols columns.
+    template <int kCols>
+    void add(const ScreenView* x, int64_t at, V16* sums) const {
+        const int16_t* values[kCols];
+        for (int c = 0; c < kCols; ++c) values[c] = x[c].both + at;
+        V16 of_block[kCols];
+        pair_sums(words, values, of_block);
+        const V16 scale = v16_set1(d);
+        for (int c = 0; c < kCols; ++c) sums[c] = v16_add(sums[c], v16_mul(of_block[c], scale));
+    }
+};
 
 struct ScreenedQ6K {
     static constexpr int64_t kWeights = kQ6KBlock;
@@ -23,21 +56,9 @@ struct ScreenedQ6K {
 
     template <int kCols>
     static inline void step(const uint8_t* p, const ScreenView (&x)[kCols], int64_t at, V16 (&sums)[kCols]) {
-        uint16_t half;
-        __builtin_memcpy(&half, p + offsetof(BlockQ6K, d), sizeof half);
-        float d[4];
-        four_halves(half, d);
-        float scales[16];
-        v16_store(scales, v16_mul(v16_from_i8(reinterpret_cast<const int8_t*>(p + offsetof(BlockQ6K, scales))),
-                                  v16_set1(d[0])));
-        alignas(64) int8_t codes[kWeights];
-        q6_codes(p, p + offsetof(BlockQ6K, qh), codes);
-        for (int j = 0; j < 4; ++j) {
-            const V16 scale = each_of_4(scales + 4 * j);
-            for (int c = 0; c < kCols; ++c) {
-                sums[c] = v16_add(sums[c], v16_mul(quads(codes + 64 * j, x[c], at + 64 * j), scale));
-            }
-        }
+        Q6KWords block;
+        block.read(p);
+        block.add<kCols>(x, at, sums);
     }
 };
 
@@ -104,13 +125,66 @@ void run_screen_blocks(const MulMatArgs& args) {
     });
 }
 
+// Up to this many columns of Q6_K go through eight rows together: a block of each is taken apart once, stays in the first cache
+// and meets four columns at a time.
+constexpr int kWordRows = 8;
+constexpr int kWordCols = 16;
+
+inline void screen_word_tile(const MulMatArgs& args, int64_t row, int n_rows, const ScreenView* x, int64_t column,
+                             int n_cols) {
+    const int64_t row_bytes = args.k / kQ6KBlock * static_cast<int64_t>(sizeof(BlockQ6K));
+    Q6KWords blocks[kWordRows];
+    V16 sums[kWordRows][kWordCols];
+    for (auto& of_row : sums) {
+        for (V16& sum : of_row) sum = v16_set1(0.0f);
+    }
+    const uint8_t* p = static_cast<const uint8_t*>(args.weights) + row * row_bytes;
+    for (int64_t at = 0; at < args.k; at += kQ6KBlock, p += sizeof(BlockQ6K)) {
+        for (int r = 0; r < n_rows; ++r) {
+            const uint8_t* block = p + r * row_bytes;
+            for (size_t line = 0; line < sizeof(BlockQ6K); line += 64)
+                __builtin_prefetch(block + kWordRows * row_bytes + line);
+            blocks[r].read(block);
+        }
+        int c = 0;
+        for (; c + 4 <= n_cols; c += 4) {
+            for (int r = 0; r < n_rows; ++r) blocks[r].add<4>(x + c, at, sums[r] + c);
+        }
+        for (; c < n_cols; ++c) {
+            for (int r = 0; r < n_rows; ++r) blocks[r].add<1>(x + c, at, sums[r] + c);
+        }
+    }
+    for (int c = 0; c < n_cols; ++c) {
+        for (int r = 0; r < n_rows; ++r) {
+            args.out[(column + c) * args.out_stride + row + r] = v16_tree(sums[r][c]) * x[c].head->scale;
+        }
+    }
+}
+
+void run_screen_q6_k(const MulMatArgs& args) {
+    if (args.n_cols <= 4) return run_screen_blocks<ScreenedQ6K>(args);
+    const int64_t row_bytes = args.k / kQ6KBlock * static_cast<int64_t>(sizeof(BlockQ6K));
+    for_row_pieces(args, row_bytes, args.n_cols > kWordCols, [](const MulMatArgs& part) {
+        for (int64_t column = 0; column < part.n_cols; column += kWordCols) {
+            const int64_t left = part.n_cols - column;
+            const int n_cols = static_cast<int>(left < kWordCols ? left : kWordCols);
+            ScreenView x[kWordCols];
+            for (int c = 0; c < n_cols; ++c) x[c] = screen_view(part, column + c);
+            for (int64_t row = part.row_begin; row < part.row_end; row += kWordRows) {
+                const int64_t rows = part.row_end - row;
+                screen_word_tile(part, row, static_cast<int>(rows < kWordRows ? rows : kWordRows), x, column, n_cols);
+            }
+        }
+    });
+}
+
 }  // namespace
 }  // namespace kern
 
 // clang-format off
-#define SCREEN_BLOCK_KERNEL(type_name, level_name, features, Block)                                                    \
+#define SCREEN_BLOCK_KERNEL(type_name, level_name, features, run_blocks)                                               \
     constinit const MulMatKernel screen_##type_name##_##level_name = {                                                 \
         .name = "screen_" #type_name "_" #level_name, .level = #level_name, .type = QuantType::type_name,              \
         .needs = features, .exact = true, .act = &act_screen, .row_tile = 16, .packed_bytes = nullptr,                 \
-        .pack = nullptr, .run = run_screen_blocks<Block>}
+        .pack = nullptr, .run = run_blocks}
 // clang-format on

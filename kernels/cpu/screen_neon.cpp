@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/cpu_features.h"
 #include "kernels/cpu/screen_blocks.h"
+#include "kernels/cpu/screen_pairs_neon.h"
 
 namespace kern {
 namespace {
@@ -58,18 +59,12 @@ inline V16 quads(const int8_t* a, const int8_t* b, const ScreenView& x, int64_t 
             four_quads(b + 16, values + 48)};
 }
 
-inline V16 quads(const int8_t* codes, const ScreenView& x, int64_t at) { return quads(codes, codes + 32, x, at); }
-
-inline V16 each_of_4(const float* p) {
-    return {vdupq_n_f32(p[0]), vdupq_n_f32(p[1]), vdupq_n_f32(p[2]), vdupq_n_f32(p[3])};
-}
-
 inline V16 each_of_2(float a, float b) { return {vdupq_n_f32(a), vdupq_n_f32(a), vdupq_n_f32(b), vdupq_n_f32(b)}; }
 
 }  // namespace
 
 SCREEN_KERNEL(neon, CPU_NEON);
-SCREEN_BLOCK_KERNEL(q8_0, neon, CPU_NEON, ScreenedQ8_0);
-SCREEN_BLOCK_KERNEL(q6_k, neon, CPU_NEON, ScreenedQ6K);
+SCREEN_BLOCK_KERNEL(q8_0, neon, CPU_NEON, run_screen_blocks<ScreenedQ8_0>);
+SCREEN_BLOCK_KERNEL(q6_k, neon, CPU_NEON, run_screen_q6_k);
 
 }  // namespace kern

@@ -37,12 +37,17 @@ inline V16 quads(const int8_t* a, const int8_t* b, const ScreenView& x, int64_t 
     return r;
 }
 
-inline V16 quads(const int8_t* codes, const ScreenView& x, int64_t at) { return quads(codes, codes + 32, x, at); }
+inline void scale_words(const int8_t* codes, const int8_t* scales, int16_t* words) {
+    for (int i = 0; i < kQ6KBlock; ++i) words[i] = static_cast<int16_t>(codes[i] * scales[i / 16]);
+}
 
-inline V16 each_of_4(const float* p) {
-    V16 r;
-    for (int i = 0; i < 16; ++i) r.lane[i] = p[i / 4];
-    return r;
+template <int kCols>
+inline void pair_sums(const int16_t* words, const int16_t* const (&values)[kCols], V16 (&sums)[kCols]) {
+    for (int c = 0; c < kCols; ++c) {
+        int32_t pairs[16] = {};
+        for (int j = 0; j < kQ6KBlock; ++j) pairs[j / 2 % 16] += words[j] * values[c][j];
+        for (int i = 0; i < 16; ++i) sums[c].lane[i] = static_cast<float>(pairs[i]);
+    }
 }
 
 inline V16 each_of_2(float a, float b) {
@@ -131,7 +136,7 @@ double screen_norm_q6_k(const void* row, int64_t k) {
 }
 
 SCREEN_KERNEL(scalar, CPU_BASE);
-SCREEN_BLOCK_KERNEL(q8_0, scalar, CPU_BASE, ScreenedQ8_0);
-SCREEN_BLOCK_KERNEL(q6_k, scalar, CPU_BASE, ScreenedQ6K);
+SCREEN_BLOCK_KERNEL(q8_0, scalar, CPU_BASE, run_screen_blocks<ScreenedQ8_0>);
+SCREEN_BLOCK_KERNEL(q6_k, scalar, CPU_BASE, run_screen_q6_k);
 
 }  // namespace kern

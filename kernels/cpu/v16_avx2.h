@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "kernels/cpu/i8_queries.h"
+#include "kernels/cpu/i8_tiles_x86.h"
 #include "kernels/cpu/x86_intrinsics.h"
 #include "kernels/f16_bits.h"
 
@@ -19,9 +21,11 @@ struct I16 {
 };
 
 // Blocking for 16 registers of 8 floats; see v16_scalar.h.
-constexpr int kMaxQueries = 2;
+constexpr int kMaxQueries = 4;
 constexpr int kScoreCells = 4;
-constexpr int kValueChunks[kMaxQueries + 1] = {0, 4, 2};
+constexpr int kCellsAtOnce[kMaxQueries + 1] = {0, 4, 2, 1, 1};
+constexpr int kFewQueries = 4;
+constexpr int kValueChunks[kMaxQueries + 1] = {0, 4, 2, 1, 1};
 constexpr int kTileRows = 2;
 constexpr int kTileCols = 2;
 constexpr int kStreams = 4;
@@ -163,7 +167,11 @@ inline V16 from_bytes(__m128i bytes) {
             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes)))};
 }
 
-inline V16 v16_from_i8(const int8_t* p) { return from_bytes(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+inline V16 v16_from_i8(const int8_t* p) {
+    const __m256i low = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+    const __m256i high = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + 8)));
+    return {_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high)};
+}
 
 inline void four_halves(uint64_t h, float* out) {
     _mm_storeu_ps(out, _mm_cvtph_ps(_mm_cvtsi64_si128(static_cast<long long>(h))));
@@ -248,33 +256,51 @@ inline void q6_codes(const uint8_t* ql, const uint8_t* qh, int8_t* q) {
     }
 }
 
-// |k| times the query with the sign of k: pairs stay within 2 * 128 * 127, which int16 holds.
+// What a group of four codes gives the sums of eight cells; sizes are the cells' codes without sign.
+#if defined(__AVXVNNI__)
+// A code plus 128 has none; what that adds is taken off first.
+inline __m256i first_dots(int32_t sum_of_query) { return _mm256_set1_epi32(-128 * sum_of_query); }
+inline __m256i code_sizes(__m256i codes) { return _mm256_xor_si256(codes, _mm256_set1_epi8(-128)); }
+inline __m256i add_dots(__m256i dots, __m256i, __m256i sizes, __m256i query) {
+    return _mm256_dpbusd_avx_epi32(dots, sizes, query);
+}
+#else
+// The query gets the sign instead: pairs stay within 2 * 128 * 127, which int16 holds.
+inline __m256i first_dots(int32_t) { return _mm256_setzero_si256(); }
+inline __m256i code_sizes(__m256i codes) { return _mm256_abs_epi8(codes); }
+inline __m256i add_dots(__m256i dots, __m256i codes, __m256i sizes, __m256i query) {
+    const __m256i pairs = _mm256_maddubs_epi16(sizes, _mm256_sign_epi8(query, codes));
+    return _mm256_add_epi32(dots, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+#endif
+
 template <int queries>
-inline void i8_scores4(const int8_t* const* k, const float* k_scale, const int8_t* q, int64_t q_stride,
-                       const float* q_scale, int64_t scale_stride, int64_t n_blocks, float* out, int64_t out_stride) {
-    const __m256i ones = _mm256_set1_epi16(1);
-    __m128 sums[queries];
-    for (int i = 0; i < queries; ++i) sums[i] = _mm_setzero_ps();
-    for (int64_t b = 0; b < n_blocks; ++b) {
-        __m256i codes[4];
-        for (int c = 0; c < 4; ++c) codes[c] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(k[c] + 32 * b));
-        const __m128 of_cells = _mm_loadu_ps(k_scale + 4 * b);
-        for (int i = 0; i < queries; ++i) {
-            const __m256i query = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + i * q_stride + 32 * b));
-            __m256i dots[4];
-            for (int c = 0; c < 4; ++c) {
-                const __m256i pairs =
-                    _mm256_maddubs_epi16(_mm256_abs_epi8(codes[c]), _mm256_sign_epi8(query, codes[c]));
-                dots[c] = _mm256_madd_epi16(pairs, ones);
+inline void i8_tile_scores(const int8_t* tile, const float* k_scale, I8Queries q, int64_t n_blocks, float* out,
+                           int64_t out_stride) {
+    for (int half = 0; half < 16; half += 8) {
+        __m256 sums[queries];
+        for (int i = 0; i < queries; ++i) sums[i] = _mm256_setzero_ps();
+        for (int64_t b = 0; b < n_blocks; ++b) {
+            __m256i dots[queries];
+            for (int i = 0; i < queries; ++i) dots[i] = first_dots(q.sums[i * q.block_stride + b]);
+#pragma GCC unroll 1  // else all products are formed first, in more registers than there are
+            for (int g = 0; g < 8; ++g) {
+                const __m256i codes =
+                    _mm256_loadu_si256(reinterpret_cast<const __m256i*>(tile + 512 * b + 64 * g + 4 * half));
+                const __m256i sizes = code_sizes(codes);
+                for (int i = 0; i < queries; ++i) {
+                    const __m256i query = _mm256_set1_epi32(four_codes(q.codes + i * q.stride + 32 * b + 4 * g));
+                    dots[i] = add_dots(dots[i], codes, sizes, query);
+                }
             }
-            const __m256i halves =
-                _mm256_hadd_epi32(_mm256_hadd_epi32(dots[0], dots[1]), _mm256_hadd_epi32(dots[2], dots[3]));
-            const __m128i dot = _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
-            const __m128 scale = _mm_mul_ps(_mm_loadu_ps(q_scale + i * scale_stride + 4 * b), of_cells);
-            sums[i] = _mm_add_ps(sums[i], _mm_mul_ps(_mm_cvtepi32_ps(dot), scale));
+            const __m256 of_cells = _mm256_loadu_ps(k_scale + 16 * b + half);
+            for (int i = 0; i < queries; ++i) {
+                const __m256 scale = _mm256_mul_ps(_mm256_set1_ps(q.scales[i * q.block_stride + b]), of_cells);
+                sums[i] = _mm256_add_ps(sums[i], _mm256_mul_ps(_mm256_cvtepi32_ps(dots[i]), scale));
+            }
         }
+        for (int i = 0; i < queries; ++i) _mm256_storeu_ps(out + i * out_stride + half, sums[i]);
     }
-    for (int i = 0; i < queries; ++i) _mm_storeu_ps(out + i * out_stride, sums[i]);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "kernels/cpu/i8_queries.h"
+#include "kernels/cpu/i8_tiles_x86.h"
 #include "kernels/cpu/x86_intrinsics.h"
 #include "kernels/f16_bits.h"
 
@@ -22,6 +24,8 @@ struct I16 {
 // Blocking for 32 registers of 16 floats; see v16_scalar.h.
 constexpr int kMaxQueries = 4;
 constexpr int kScoreCells = 4;
+constexpr int kCellsAtOnce[kMaxQueries + 1] = {0, 4, 4, 4, 4};
+constexpr int kFewQueries = 8;
 constexpr int kValueChunks[kMaxQueries + 1] = {0, 8, 8, 4, 4};
 constexpr int kTileRows = 4;
 constexpr int kTileCols = 4;
@@ -192,48 +196,49 @@ inline void q6_codes(const uint8_t* ql, const uint8_t* qh, int8_t* q) {
     }
 }
 
-// Two blocks at a time. |k| times the query with the sign of k: pairs stay within 2 * 128 * 127, which int16 holds.
+// What a group of four codes gives the sums of sixteen cells; sizes are the cells' codes without sign.
+#if defined(__AVX512VNNI__)
+// A code plus 128 has none; what that adds is taken off first.
+inline __m512i first_dots(int32_t sum_of_query) { return _mm512_set1_epi32(-128 * sum_of_query); }
+inline __m512i code_sizes(__m512i codes) { return _mm512_xor_si512(codes, _mm512_set1_epi8(-128)); }
+inline __m512i add_dots(__m512i dots, __m512i, __m512i sizes, __m512i query) {
+    return _mm512_dpbusd_epi32(dots, sizes, query);
+}
+#else
+// The query gets the sign instead: pairs stay within 2 * 128 * 127, which int16 holds.
+inline __m512i first_dots(int32_t) { return _mm512_setzero_si512(); }
+inline __m512i code_sizes(__m512i codes) { return _mm512_abs_epi8(codes); }
+inline __m512i add_dots(__m512i dots, __m512i codes, __m512i sizes, __m512i query) {
+    const __m512i with_sign = _mm512_mask_sub_epi8(query, _mm512_movepi8_mask(codes), _mm512_setzero_si512(), query);
+    const __m512i pairs = _mm512_maddubs_epi16(sizes, with_sign);
+    return _mm512_add_epi32(dots, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+#endif
+
 template <int queries>
-inline void i8_scores4(const int8_t* const* k, const float* k_scale, const int8_t* q, int64_t q_stride,
-                       const float* q_scale, int64_t scale_stride, int64_t n_blocks, float* out, int64_t out_stride) {
-    const __m512i ones = _mm512_set1_epi16(1);
-    __m128 sums[queries];
-    for (int i = 0; i < queries; ++i) sums[i] = _mm_setzero_ps();
-    for (int64_t b = 0; b < n_blocks; b += 2) {
-        const bool both = b + 1 < n_blocks;
-        const __mmask64 bytes = both ? ~__mmask64{0} : (__mmask64{1} << 32) - 1;
-        const __mmask8 scales = both ? 0xff : 0x0f;
-        __m512i sizes[4];
-        __mmask64 below[4];
-        for (int c = 0; c < 4; ++c) {
-            const __m512i codes = _mm512_maskz_loadu_epi8(bytes, k[c] + 32 * b);
-            sizes[c] = _mm512_abs_epi8(codes);
-            below[c] = _mm512_movepi8_mask(codes);
-        }
-        const __m256 of_cells = _mm256_maskz_loadu_ps(scales, k_scale + 4 * b);
-        for (int i = 0; i < queries; ++i) {
-            const __m512i query = _mm512_maskz_loadu_epi8(bytes, q + i * q_stride + 32 * b);
-            __m512i dots[4];
-            for (int c = 0; c < 4; ++c) {
-                const __m512i with_sign = _mm512_mask_sub_epi8(query, below[c], _mm512_setzero_si512(), query);
-                dots[c] = _mm512_madd_epi16(_mm512_maddubs_epi16(sizes[c], with_sign), ones);
+inline void i8_tile_scores(const int8_t* tile, const float* k_scale, I8Queries q, int64_t n_blocks, float* out,
+                           int64_t out_stride) {
+    __m512 sums[queries];
+    for (int i = 0; i < queries; ++i) sums[i] = _mm512_setzero_ps();
+    for (int64_t b = 0; b < n_blocks; ++b) {
+        __m512i dots[queries];
+        for (int i = 0; i < queries; ++i) dots[i] = first_dots(q.sums[i * q.block_stride + b]);
+#pragma GCC unroll 1  // else all products are formed first, in more registers than there are
+        for (int g = 0; g < 8; ++g) {
+            const __m512i codes = _mm512_loadu_si512(tile + 512 * b + 64 * g);
+            const __m512i sizes = code_sizes(codes);
+            for (int i = 0; i < queries; ++i) {
+                const __m512i query = _mm512_set1_epi32(four_codes(q.codes + i * q.stride + 32 * b + 4 * g));
+                dots[i] = add_dots(dots[i], codes, sizes, query);
             }
-            // In each quarter: sums of the four cells. Quarters 0 and 1 are of block b, 2 and 3 of block b + 1.
-            const __m512i ab =
-                _mm512_add_epi32(_mm512_unpacklo_epi32(dots[0], dots[1]), _mm512_unpackhi_epi32(dots[0], dots[1]));
-            const __m512i cd =
-                _mm512_add_epi32(_mm512_unpacklo_epi32(dots[2], dots[3]), _mm512_unpackhi_epi32(dots[2], dots[3]));
-            const __m512i quarters = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-            const __m512i sorted = _mm512_shuffle_i32x4(quarters, quarters, 0xd8);
-            const __m256i dot = _mm256_add_epi32(_mm512_castsi512_si256(sorted), _mm512_extracti64x4_epi64(sorted, 1));
-            const __m256 scale =
-                _mm256_mul_ps(_mm256_maskz_loadu_ps(scales, q_scale + i * scale_stride + 4 * b), of_cells);
-            const __m256 parts = _mm256_mul_ps(_mm256_cvtepi32_ps(dot), scale);
-            sums[i] = _mm_add_ps(sums[i], _mm256_castps256_ps128(parts));
-            if (both) sums[i] = _mm_add_ps(sums[i], _mm256_extractf128_ps(parts, 1));
+        }
+        const __m512 of_cells = _mm512_loadu_ps(k_scale + 16 * b);
+        for (int i = 0; i < queries; ++i) {
+            const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(q.scales[i * q.block_stride + b]), of_cells);
+            sums[i] = _mm512_add_ps(sums[i], _mm512_mul_ps(_mm512_cvtepi32_ps(dots[i]), scale));
         }
     }
-    for (int i = 0; i < queries; ++i) _mm_storeu_ps(out + i * out_stride, sums[i]);
+    for (int i = 0; i < queries; ++i) _mm512_storeu_ps(out + i * out_stride, sums[i]);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "kernels/cpu/i8_queries.h"
 #include "kernels/f16_bits.h"
 
 namespace kern {
@@ -23,6 +24,8 @@ struct I16 {
 // Blocking for 32 registers of 4 floats; see v16_scalar.h.
 constexpr int kMaxQueries = 2;
 constexpr int kScoreCells = 4;
+constexpr int kCellsAtOnce[kMaxQueries + 1] = {0, 4, 2};
+constexpr int kFewQueries = 4;
 constexpr int kValueChunks[kMaxQueries + 1] = {0, 4, 2};
 constexpr int kTileRows = 2;
 constexpr int kTileCols = 2;
@@ -248,28 +251,60 @@ inline void q6_codes(const uint8_t* ql, const uint8_t* qh, int8_t* q) {
     }
 }
 
-// Two products of int8 with -127..127 are at most 2 * 128 * 127, which int16 holds.
-inline int32x4_t dot32_lanes(const int8_t* a, const int8_t* b) {
-    const int8x16_t a0 = vld1q_s8(a), a1 = vld1q_s8(a + 16), b0 = vld1q_s8(b), b1 = vld1q_s8(b + 16);
-    const int16x8_t low = vmlal_s8(vmull_s8(vget_low_s8(a0), vget_low_s8(b0)), vget_low_s8(a1), vget_low_s8(b1));
-    const int16x8_t high = vmlal_high_s8(vmull_high_s8(a0, b0), a1, b1);
-    return vpadalq_s16(vpaddlq_s16(low), high);
+// Four cells at a time: their 32-bit numbers transposed.
+inline void i8_tile_block(const int8_t* const* k, int8_t* tile) {
+    for (int c = 0; c < 16; c += 4) {
+        for (int half = 0; half < 32; half += 16) {
+            int32x4_t rows[4];
+            V16_EACH rows[i] = vreinterpretq_s32_s8(vld1q_s8(k[c + i] + half));
+            const int32x4x2_t first = vtrnq_s32(rows[0], rows[1]), second = vtrnq_s32(rows[2], rows[3]);
+            int8_t* to = tile + 16 * half + 4 * c;
+            const auto store = [to](int g, int32x2_t a, int32x2_t b) {
+                vst1q_s8(to + 64 * g, vreinterpretq_s8_s32(vcombine_s32(a, b)));
+            };
+            store(0, vget_low_s32(first.val[0]), vget_low_s32(second.val[0]));
+            store(1, vget_low_s32(first.val[1]), vget_low_s32(second.val[1]));
+            store(2, vget_high_s32(first.val[0]), vget_high_s32(second.val[0]));
+            store(3, vget_high_s32(first.val[1]), vget_high_s32(second.val[1]));
+        }
+    }
 }
 
+// Four codes of a query twice, as two cells meet them.
+inline int8x8_t four_codes(const int8_t* q) {
+    int32_t codes;
+    __builtin_memcpy(&codes, q, sizeof codes);
+    return vreinterpret_s8_s32(vdup_n_s32(codes));
+}
+
+// Four cells at a time, eight codes of each: products of two codes fit int16 twice (2 * 128 * 127).
 template <int queries>
-inline void i8_scores4(const int8_t* const* k, const float* k_scale, const int8_t* q, int64_t q_stride,
-                       const float* q_scale, int64_t scale_stride, int64_t n_blocks, float* out, int64_t out_stride) {
-    for (int i = 0; i < queries; ++i, q += q_stride, q_scale += scale_stride, out += out_stride) {
-        float32x4_t sum = vdupq_n_f32(0.0f);
+inline void i8_tile_scores(const int8_t* tile, const float* k_scale, I8Queries q, int64_t n_blocks, float* out,
+                           int64_t out_stride) {
+    for (int c = 0; c < 16; c += 4) {
+        float32x4_t sums[queries];
+        for (int i = 0; i < queries; ++i) sums[i] = vdupq_n_f32(0.0f);
         for (int64_t b = 0; b < n_blocks; ++b) {
-            const int8_t* query = q + 32 * b;
-            const int32x4_t first = vpaddq_s32(dot32_lanes(k[0] + 32 * b, query), dot32_lanes(k[1] + 32 * b, query));
-            const int32x4_t second = vpaddq_s32(dot32_lanes(k[2] + 32 * b, query), dot32_lanes(k[3] + 32 * b, query));
-            const float32x4_t dot = vcvtq_f32_s32(vpaddq_s32(first, second));
-            const float32x4_t scale = vmulq_f32(vld1q_f32(q_scale + 4 * b), vld1q_f32(k_scale + 4 * b));
-            sum = vaddq_f32(sum, vmulq_f32(dot, scale));
+            int32x4_t low[queries], high[queries];  // of cells 0 and 1, 2 and 3: two sums each
+            for (int i = 0; i < queries; ++i) low[i] = high[i] = vdupq_n_s32(0);
+#pragma GCC unroll 1
+            for (int g = 0; g < 8; g += 2) {
+                const int8x16_t a = vld1q_s8(tile + 512 * b + 64 * g + 4 * c);
+                const int8x16_t z = vld1q_s8(tile + 512 * b + 64 * g + 64 + 4 * c);
+                for (int i = 0; i < queries; ++i) {
+                    const int8_t* codes = q.codes + i * q.stride + 32 * b + 4 * g;
+                    const int8x8_t of_a = four_codes(codes), of_z = four_codes(codes + 4);
+                    low[i] = vpadalq_s16(low[i], vmlal_s8(vmull_s8(vget_low_s8(a), of_a), vget_low_s8(z), of_z));
+                    high[i] = vpadalq_s16(high[i], vmlal_s8(vmull_s8(vget_high_s8(a), of_a), vget_high_s8(z), of_z));
+                }
+            }
+            const float32x4_t of_cells = vld1q_f32(k_scale + 16 * b + c);
+            for (int i = 0; i < queries; ++i) {
+                const float32x4_t scale = vmulq_f32(vdupq_n_f32(q.scales[i * q.block_stride + b]), of_cells);
+                sums[i] = vaddq_f32(sums[i], vmulq_f32(vcvtq_f32_s32(vpaddq_s32(low[i], high[i])), scale));
+            }
         }
-        vst1q_f32(out, sum);
+        for (int i = 0; i < queries; ++i) vst1q_f32(out + i * out_stride + c, sums[i]);
     }
 }
 

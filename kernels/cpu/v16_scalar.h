@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "kernels/cpu/i8_queries.h"
 #include "kernels/f16_bits.h"
 
 namespace kern {
@@ -21,7 +22,9 @@ struct alignas(16) I16 {
 
 // How many accumulators the register file carries: the blocking of the algorithms, never their results.
 constexpr int kMaxQueries = 4;  // attention: queries that share one conversion of K and V
-constexpr int kScoreCells = 4;  // attention: cells whose scores are summed together (v16_tree4 takes four)
+constexpr int kScoreCells = 4;  // attention: cells whose scores are added across lanes together (v16_tree4 takes four)
+constexpr int kCellsAtOnce[kMaxQueries + 1] = {0, 1, 1, 1, 1};  // attention: cells that are summed together
+constexpr int kFewQueries = 8;  // attention: up to these, a buffer costs more than converting again for each block
 constexpr int kValueChunks[kMaxQueries + 1] = {0, 1, 1, 1, 1};  // attention: chunks of 16 outputs, by number of queries
 constexpr int kTileRows = 2;                                    // matrix: rows x columns of a register block
 constexpr int kTileCols = 2;
@@ -249,24 +252,32 @@ inline void q6_codes(const uint8_t* ql, const uint8_t* qh, int8_t* q) {
     }
 }
 
-// Scores of four cells' codes against those of `queries` queries, blocks of 32: out[i * out_stride + c] is the sum over the
-// blocks b, one by one from +0, of float(codes of k[c] . codes of query i) * (q_scale * k_scale[4 * b + c]). Codes are
-// those of k any int8, of a query -127..127. Query i has its codes at q + i * q_stride and each scale four times, at
-// q_scale + i * scale_stride + 4 * b.
+// The 32 codes of a block of sixteen cells as a block of a tile: groups of four codes, one group of all cells after the other.
+// tile[64 * g + 4 * c + i] = k[c][4 * g + i].
+inline void i8_tile_block(const int8_t* const* k, int8_t* tile) {
+    for (int g = 0; g < 8; ++g) {
+        for (int c = 0; c < 16; ++c) __builtin_memcpy(tile + 64 * g + 4 * c, k[c] + 4 * g, 4);
+    }
+}
+
+// Scores of a tile's sixteen cells for the first `queries` queries: out[i * out_stride + c] is the sum over the blocks b, one
+// by one from +0, of float(codes of cell c . codes of query i) * (scale of query i, b * k_scale[16 * b + c]). Codes of a
+// cell are any int8.
 template <int queries>
-inline void i8_scores4(const int8_t* const* k, const float* k_scale, const int8_t* q, int64_t q_stride,
-                       const float* q_scale, int64_t scale_stride, int64_t n_blocks, float* out, int64_t out_stride) {
-    for (int i = 0; i < queries; ++i, q += q_stride, q_scale += scale_stride, out += out_stride) {
-        for (int c = 0; c < 4; ++c) {
-            float sum = 0.0f;
-            for (int64_t b = 0; b < n_blocks; ++b) {
+inline void i8_tile_scores(const int8_t* tile, const float* k_scale, I8Queries q, int64_t n_blocks, float* out,
+                           int64_t out_stride) {
+    for (int query = 0; query < queries; ++query) {
+        V16 sum = v16_set1(0.0f);
+        for (int64_t b = 0; b < n_blocks; ++b) {
+            const int8_t* codes = q.codes + query * q.stride + 32 * b;
+            const float scale = q.scales[query * q.block_stride + b];
+            V16_EACH {
                 int32_t dot = 0;
-                for (int64_t d = 32 * b; d < 32 * b + 32; ++d) dot += int32_t{k[c][d]} * q[d];
-                const float scale = q_scale[4 * b] * k_scale[4 * b + c];
-                sum = sum + static_cast<float>(dot) * scale;
+                for (int d = 0; d < 32; ++d) dot += int32_t{tile[512 * b + d / 4 * 64 + 4 * i + d % 4]} * codes[d];
+                sum.lane[i] = sum.lane[i] + static_cast<float>(dot) * (scale * k_scale[16 * b + i]);
             }
-            out[c] = sum;
         }
+        v16_store(out + query * out_stride, sum);
     }
 }
 

@@ -1,5 +1,5 @@
 // Every kernel over rows of floats, written once over the sixteen lanes of V16. The including file (vec_scalar.cpp,
-// vec_avx2.cpp, vec_avx512.cpp) includes its v16_*.h first and fills in a VecKernels with VEC_KERNELS at the end.
+// vec_avx2.cpp, vec_avx512vnni.cpp and others) includes its v16_*.h first and fills in a VecKernels with VEC_KERNELS at the end.
 //
 // Why all levels agree: an elementwise kernel is a chain of single IEEE operations, and a sum adds element i to lane
 // i mod 16 in rising order and the lanes in one tree. At the end of a row, lanes without an element get x * y = +0:

@@ -10,7 +10,9 @@ extern constinit const VecKernels vec_scalar;
 
 #if defined(__x86_64__)
 extern constinit const VecKernels vec_avx2;
+extern constinit const VecKernels vec_avxvnni;
 extern constinit const VecKernels vec_avx512;
+extern constinit const VecKernels vec_avx512vnni;
 #elif defined(__aarch64__)
 extern constinit const VecKernels vec_neon;
 #endif

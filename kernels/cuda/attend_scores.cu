@@ -17,51 +17,68 @@ constexpr int kCodeCells = 64;
 template <bool wide>
 constexpr int kAhead = wide ? 4 : 1;
 
-// The cells of a run, by their places in the list from the run's first one on, and the queries that see them.
-struct Run {
+// The cells of a block, by their places in the list from its first one on, and the queries that see them.
+struct Cells {
     const Query* queries;
-    const int32_t* cells;
+    const int32_t* list;
     const uint8_t* rows;  // the KV head's keys
     int64_t row_bytes;
-    int n_places;
-    int first_query;
-    int end_query;
+    int end;  // of the block's share
+    int n_queries;
     float scale;
 
     // A place behind the last one gets that one's row: a score that nobody sees.
-    GPU_MEMBER const uint8_t* row(int place) const {
-        return rows + cells[place < n_places ? place : n_places - 1] * row_bytes;
-    }
+    GPU_MEMBER const uint8_t* row(int place) const { return rows + list[place < end ? place : end - 1] * row_bytes; }
     GPU_MEMBER void store(int i, int place, float dot) const {
         const Query& query = queries[i];
         if (place >= query.begin && place < query.end) query.scores[place - query.begin] = dot * scale;
     }
 };
 
-// body(run) for each run of the block, with the queries in the block's memory.
-template <class Body>
-GPU_FUNCTION void for_each_run(const GpuAttendArgs& args, const AttendBlock& block, Body body) {
-    __shared__ Query queries[kAttendQueries];
-    const uint8_t* rows = args.k.base + block.kv_head * args.n_cells_all * args.k.head_bytes;
-    for (AttendRun run = next_run(args, block, {}); run.n_tokens > 0; run = next_run(args, block, run)) {
-        const int i = static_cast<int>(threadIdx.x);
-        if (i < block.n_queries()) queries[i] = query_of(args, block, run, i);
-        __syncthreads();
-        const int first = run.token * block.n_heads;
-        body(Run{queries, args.cells + run.low, rows, args.k.head_bytes, run.n_places(), first,
-                 first + run.n_tokens * block.n_heads, args.scale});
-        __syncthreads();
-    }
-}
+// Which places of which tile a block scores.
+struct Share {
+    int tile = -1;  // none
+    int first = 0;
+    int end = 0;
 
-// Whether any run reaches the cells of this block. Grids are made for more cells than texts have at first, and a block
-// without work should not prepare its queries.
-GPU_FUNCTION bool has_work(const GpuAttendArgs& args, const AttendBlock& block, int block_cells) {
-    const int64_t begin = static_cast<int64_t>(blockIdx.x) * block_cells;
-    for (AttendRun run = next_run(args, block, {}); run.n_tokens > 0; run = next_run(args, block, run)) {
-        if (begin < run.n_places()) return true;
+    GPU_MEMBER Share(const GpuAttendArgs& args, int block_cells) {
+        const int x = static_cast<int>(blockIdx.x);
+        if (args.shares == nullptr) {
+            tile = args.first_tile + static_cast<int>(blockIdx.z);
+            first = x * block_cells;
+            end = 0x7fffffff;
+        } else if (x < args.shares[0]) {
+            const int at = args.shares[2 + 2 * x];
+            // A launch may serve a part of the tiles.
+            if (at >= args.first_tile && at < args.first_tile + args.n_tiles) tile = at;
+            first = args.shares[3 + 2 * x];
+            end = first + args.shares[1];
+        }
     }
-    return false;
+    // From the places that a block's threads score at once to the next ones.
+    GPU_MEMBER static int step(const GpuAttendArgs& args, int block_cells) {
+        return args.shares == nullptr ? static_cast<int>(gridDim.x) * block_cells : block_cells;
+    }
+};
+
+// prepare(block), then score(cells, first place) for the block's share, with its queries in memory. Grids are made for more cells
+// than texts have at first, and a block without work should not prepare its queries.
+template <int block_cells, class Prepare, class Score>
+GPU_FUNCTION void for_each_place(const GpuAttendArgs& args, Prepare prepare, Score score) {
+    __shared__ Query queries[kAttendQueries];
+    const Share share(args, block_cells);
+    if (share.tile < 0) return;
+    const AttendBlock block(args, share.tile);
+    const int end = share.end < block.n_places ? share.end : block.n_places;
+    if (share.first >= end) return;
+    const int i = static_cast<int>(threadIdx.x);
+    if (i < block.n_queries()) queries[i] = query_of(args, block, i);
+    prepare(block);
+    __syncthreads();
+    const uint8_t* rows = args.k.base + block.kv_head * args.n_cells_all * args.k.head_bytes;
+    const Cells cells{queries, args.cells + block.low, rows, args.k.head_bytes, end, block.n_queries(), args.scale};
+#pragma unroll 1
+    for (int at = share.first; at < end; at += Share::step(args, block_cells)) score(cells, at);
 }
 
 // v16_tree over lanes of which this thread has eight and the one beside it the others.
@@ -70,7 +87,7 @@ GPU_FUNCTION float tree_of_eight(const float (&s)[8]) {
 }
 
 template <bool wide, int queries>
-GPU_FUNCTION void score_halves(const Run& run, const uint8_t* (&rows)[2], const float* q, int head_dim, int width,
+GPU_FUNCTION void score_halves(const Cells& cells, const uint8_t* (&rows)[2], const float* q, int head_dim, int width,
                                int first, int place) {
     const int half = static_cast<int>(threadIdx.x % 2);
     float sums[queries][2][8] = {};
@@ -115,36 +132,31 @@ GPU_FUNCTION void score_halves(const Run& run, const uint8_t* (&rows)[2], const 
             const float given = half == 0 ? sums[j][1][i] : sums[j][0][i];
             s[i] = kept + __shfl_xor_sync(kWholeWarp, given, 1);
         }
-        run.store(first + j, place + 16 * half, tree_of_eight(s));
+        cells.store(first + j, place + 16 * half, tree_of_eight(s));
     }
 }
 
 template <bool wide>
 GPU_FUNCTION void all_half_scores(const GpuAttendArgs& args, float* q) {
-    const AttendBlock block(args);
-    if (!has_work(args, block, kHalfCells)) return;
     const int width = (args.head_dim + kLanes - 1) / kLanes * kLanes;
-    for (int i = 0; i < block.n_queries(); ++i) {
-        const float* from = args.q + block.row(args, i) * args.head_dim;
-        for (int d = static_cast<int>(threadIdx.x); d < width; d += kHalfThreads) {
-            q[i * width + d] = d < args.head_dim ? from[d] : 0.0f;
+    const auto prepare = [&](const AttendBlock& block) {
+        for (int i = 0; i < block.n_queries(); ++i) {
+            const float* from = args.q + block.row(args, i) * args.head_dim;
+            for (int d = static_cast<int>(threadIdx.x); d < width; d += kHalfThreads) {
+                q[i * width + d] = d < args.head_dim ? from[d] : 0.0f;
+            }
         }
-    }
-    __syncthreads();
+    };
     const int in_block = static_cast<int>(threadIdx.x / kWarp) * kWarp + static_cast<int>(threadIdx.x % kWarp / 2);
-    for_each_run(args, block, [&](const Run& run) {
-        const int step = static_cast<int>(gridDim.x) * kHalfCells;
+    for_each_place<kHalfCells>(args, prepare, [&](const Cells& cells, int at) {
+        const int place = at + in_block, end = cells.n_queries;
+        const uint8_t* rows[2] = {cells.row(place), cells.row(place + 16)};
+        int i = 0;
 #pragma unroll 1
-        for (int at = static_cast<int>(blockIdx.x) * kHalfCells; at < run.n_places; at += step) {
-            const int place = at + in_block, end = run.end_query;
-            const uint8_t* rows[2] = {run.row(place), run.row(place + 16)};
-            int i = run.first_query;
+        for (; i + 4 <= end; i += 4) score_halves<wide, 4>(cells, rows, q, args.head_dim, width, i, place);
 #pragma unroll 1
-            for (; i + 4 <= end; i += 4) score_halves<wide, 4>(run, rows, q, args.head_dim, width, i, place);
-#pragma unroll 1
-            for (; i + 2 <= end; i += 2) score_halves<wide, 2>(run, rows, q, args.head_dim, width, i, place);
-            if (i < end) score_halves<wide, 1>(run, rows, q, args.head_dim, width, i, place);
-        }
+        for (; i + 2 <= end; i += 2) score_halves<wide, 2>(cells, rows, q, args.head_dim, width, i, place);
+        if (i < end) score_halves<wide, 1>(cells, rows, q, args.head_dim, width, i, place);
     });
 }
 
@@ -187,13 +199,13 @@ struct CodedQueries {
 };
 
 template <bool four_bits, bool wide, int queries>
-GPU_FUNCTION void score_codes(const Run& run, const uint8_t* row, const CodedQueries& coded, int first, int place) {
+GPU_FUNCTION void score_codes(const Cells& cells, const uint8_t* row, const CodedQueries& coded, int first, int place) {
     const int lane = static_cast<int>(threadIdx.x % kWarp), mine = lane % 4;
     float sums[queries] = {};
 #pragma unroll 1
     for (int begin = 0; begin < coded.n_blocks; begin += 4) {
-        const int b = begin + mine;
-        const int at = b < coded.n_blocks ? b : 0;
+        const bool there = begin + mine < coded.n_blocks;
+        const int at = there ? begin + mine : 0;
         const KeyBlock keys = load_key_block<four_bits, wide>(row, coded.n_blocks, at);
 #pragma unroll
         for (int j = 0; j < queries; ++j) {
@@ -208,45 +220,42 @@ GPU_FUNCTION void score_codes(const Run& run, const uint8_t* row, const CodedQue
             }
             const float scale = coded.scales[(first + j) * coded.n_blocks + at] * keys.scale;
             // Behind the last block +0, which changes no sum: none is ever -0.
-            const float term = b < coded.n_blocks ? static_cast<float>(dot) * scale : 0.0f;
+            const float term = there ? static_cast<float>(dot) * scale : 0.0f;
 #pragma unroll
             for (int i = 0; i < 4; ++i) sums[j] = sums[j] + __shfl_sync(kWholeWarp, term, lane - mine + i);
         }
     }
 #pragma unroll
     for (int j = 0; j < queries; ++j) {
-        if (j % 4 == mine) run.store(first + j, place, sums[j]);
+        if (j % 4 == mine) cells.store(first + j, place, sums[j]);
     }
 }
 
 template <bool four_bits, bool wide>
 GPU_FUNCTION void all_code_scores(const GpuAttendArgs& args, uint8_t* shared) {
-    const AttendBlock block(args);
-    if (!has_work(args, block, kCodeCells)) return;
-    const int n_blocks = args.head_dim / kWarp, n_queries = block.n_queries();
+    const int n_blocks = args.head_dim / kWarp;
     const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
-    const CodedQueries coded{reinterpret_cast<int8_t*>(shared),
-                             reinterpret_cast<float*>(shared + n_queries * args.head_dim), n_blocks};
-    for (int i = warp; i < n_queries * n_blocks; i += kCodeThreads / kWarp) {
-        const int query = i / n_blocks, d = (i - query * n_blocks) * kWarp + lane;
-        const float x = args.q[block.row(args, query) * args.head_dim + d];
-        const float factor = warp_i8_factor(x);
-        coded.codes[query * args.head_dim + d] = static_cast<int8_t>(whole_code(x, factor, -127.0f, 127.0f));
-        if (lane == 0) coded.scales[i] = 1.0f / factor;
-    }
-    __syncthreads();
-    for_each_run(args, block, [&](const Run& run) {
-        const int step = static_cast<int>(gridDim.x) * kCodeCells;
-#pragma unroll 1
-        for (int at = static_cast<int>(blockIdx.x) * kCodeCells; at < run.n_places; at += step) {
-            const int place = at + static_cast<int>(threadIdx.x / 4), end = run.end_query;
-            const uint8_t* row = run.row(place);
-            int i = run.first_query;
-#pragma unroll 1
-            for (; i + 4 <= end; i += 4) score_codes<four_bits, wide, 4>(run, row, coded, i, place);
-#pragma unroll 1
-            for (; i < end; ++i) score_codes<four_bits, wide, 1>(run, row, coded, i, place);
+    // Behind the codes of as many queries as there may be.
+    float* const scales = reinterpret_cast<float*>(shared + args.block_heads * args.tile_tokens * args.head_dim);
+    const CodedQueries coded{reinterpret_cast<int8_t*>(shared), scales, n_blocks};
+    const auto prepare = [&](const AttendBlock& block) {
+        for (int i = warp; i < block.n_queries() * n_blocks; i += kCodeThreads / kWarp) {
+            const int query = i / n_blocks, d = (i - query * n_blocks) * kWarp + lane;
+            const float x = args.q[block.row(args, query) * args.head_dim + d];
+            const float factor = warp_i8_factor(x);
+            coded.codes[query * args.head_dim + d] = static_cast<int8_t>(whole_code(x, factor, -127.0f, 127.0f));
+            if (lane == 0) coded.scales[i] = 1.0f / factor;
         }
+    };
+    for_each_place<kCodeCells>(args, prepare, [&](const Cells& cells, int at) {
+        const int place = at + static_cast<int>(threadIdx.x / 4), end = cells.n_queries;
+        const uint8_t* row = cells.row(place);
+        constexpr int queries = wide ? 4 : 2;  // what fits into registers
+        int i = 0;
+#pragma unroll 1
+        for (; i + queries <= end; i += queries) score_codes<four_bits, wide, queries>(cells, row, coded, i, place);
+#pragma unroll 1
+        for (; i < end; ++i) score_codes<four_bits, wide, 1>(cells, row, coded, i, place);
     });
 }
 

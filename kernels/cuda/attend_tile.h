@@ -1,9 +1,8 @@
 // What the two kernels of attention share: which queries a block serves, which cells those see, and loads of eight numbers
 // of a cell. (Scores: attend_scores.cu; softmax and weighted sums: attend_values.cu.)
 //
-// Each token sees a slice of one list of cells. Tokens of a prompt see nearly the same slice, so a block walks once through
-// the places of the list that any of its tokens sees, and a cell serves all tokens whose slice holds its place. Tokens whose
-// slices lie apart (texts that are decoded together) are served one after the other.
+// Each token sees a slice of one list of cells. Tokens of a tile see nearly the same slice, so a block walks once through
+// the places of the list that any of its tokens sees, and a cell serves all tokens whose slice holds its place.
 #pragma once
 
 #include "kernels/cuda/gpu_lanes.h"
@@ -18,16 +17,27 @@ struct AttendBlock {
     int n_heads;
     int64_t first_token;
     int n_tokens;
+    int64_t first_row;  // of scores, counted in tokens
+    int64_t low = 0;    // places [low, low + n_places) of the list are seen
+    int n_places;
 
-    GPU_MEMBER explicit AttendBlock(const GpuAttendArgs& args) {
+    // tile: among all of the launch's list.
+    GPU_MEMBER AttendBlock(const GpuAttendArgs& args, int tile) {
         const int n_parts = (args.group + args.block_heads - 1) / args.block_heads;
         kv_head = static_cast<int>(blockIdx.y) / n_parts;
         const int done = (static_cast<int>(blockIdx.y) - kv_head * n_parts) * args.block_heads;
         first_head = kv_head * args.group + done;
         n_heads = args.group - done < args.block_heads ? args.group - done : args.block_heads;
-        first_token = static_cast<int64_t>(blockIdx.z) * args.tile_tokens;
-        const int64_t left = args.n_tokens - first_token;
-        n_tokens = static_cast<int>(left < args.tile_tokens ? left : args.tile_tokens);
+        first_token = args.tiles != nullptr ? args.tiles[2 * tile] : tile;
+        n_tokens = args.tiles != nullptr ? args.tiles[2 * tile + 1] : 1;
+        first_row = static_cast<int64_t>(tile - args.first_tile) * args.tile_tokens;
+        int64_t high = 0;
+        for (int t = 0; t < n_tokens; ++t) {
+            const int64_t begin = args.begin[first_token + t], end = begin + args.n_cells[first_token + t];
+            low = t == 0 || begin < low ? begin : low;
+            high = t == 0 || end > high ? end : high;
+        }
+        n_places = static_cast<int>(high - low);
     }
     GPU_MEMBER int n_queries() const { return n_tokens * n_heads; }
     // Where query i's row of [n_tokens][n_head] lies.
@@ -37,34 +47,8 @@ struct AttendBlock {
     }
 };
 
-// Tokens of a block that go through the cells together: places [low, high) of the list.
-struct AttendRun {
-    int token = 0;  // of the block's
-    int n_tokens = 0;
-    int64_t low = 0;
-    int64_t high = 0;
-
-    GPU_MEMBER int n_places() const { return static_cast<int>(high - low); }
-};
-
-// The run that follows `run`; n_tokens is 0 behind the last one.
-GPU_FUNCTION AttendRun next_run(const GpuAttendArgs& args, const AttendBlock& block, const AttendRun& run) {
-    const int from = run.token + run.n_tokens;
-    AttendRun next{from, 0, 0, 0};
-    int64_t most = 0;
-    for (int t = from; t < block.n_tokens; ++t) {
-        const int64_t begin = args.begin[block.first_token + t], n = args.n_cells[block.first_token + t];
-        const int64_t low = t == from || begin < next.low ? begin : next.low;
-        const int64_t high = t == from || begin + n > next.high ? begin + n : next.high;
-        most = n > most ? n : most;
-        if (high - low > 2 * most) break;
-        next = {from, t - from + 1, low, high};
-    }
-    return next;
-}
-
-// A query of the block: its row of scores, and the places of the list that it sees, counted from the run's first one:
-// [begin, end), empty where its token is not in the run.
+// A query of the block: its row of scores, and the places of the list that it sees, counted from the block's first one:
+// [begin, end).
 struct alignas(16) Query {
     float* scores;
     float* out;
@@ -74,13 +58,12 @@ struct alignas(16) Query {
 };
 static_assert(sizeof(Query) == 32);
 
-GPU_FUNCTION Query query_of(const GpuAttendArgs& args, const AttendBlock& block, const AttendRun& run, int i) {
-    const int token = i / block.n_heads;
-    const bool in_run = token >= run.token && token < run.token + run.n_tokens;
-    const int64_t at = block.first_token + token;
-    const int64_t row = at * args.n_head + block.first_head + (i - token * block.n_heads);
-    const int begin = in_run ? static_cast<int>(args.begin[at] - run.low) : 0, n = in_run ? args.n_cells[at] : 0;
-    return {args.scores + row * args.scores_stride, args.out + row * args.head_dim, begin, begin + n, 0.0f};
+GPU_FUNCTION Query query_of(const GpuAttendArgs& args, const AttendBlock& block, int i) {
+    const int token = i / block.n_heads, head = block.first_head + (i - token * block.n_heads);
+    const int64_t at = block.first_token + token, scores_row = (block.first_row + token) * args.n_head + head;
+    const int begin = static_cast<int>(args.begin[at] - block.low), end = begin + args.n_cells[at];
+    return {args.scores + scores_row * args.scores_stride, args.out + block.row(args, i) * args.head_dim, begin, end,
+            0.0f};
 }
 
 // Eight halves of a row from number d on, zeros behind the head's last; d is a multiple of 8.

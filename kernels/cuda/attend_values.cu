@@ -39,10 +39,9 @@ struct Shared {
 
 // Where each query is and what it sees; the largest score of each, NaNs passed over.
 template <class S>
-GPU_FUNCTION void begin_run(const GpuAttendArgs& args, const AttendBlock& block, const AttendRun& run,
-                            const Shared<S>& shared) {
+GPU_FUNCTION void find_queries(const GpuAttendArgs& args, const AttendBlock& block, const Shared<S>& shared) {
     const int n_queries = shared.n_queries, tid = static_cast<int>(threadIdx.x);
-    if (tid < n_queries) shared.queries[tid] = query_of(args, block, run, tid);
+    if (tid < n_queries) shared.queries[tid] = query_of(args, block, tid);
     __syncthreads();
     const int n_warps = static_cast<int>(blockDim.x / kWarp), lane = tid % kWarp;
     const int parts = n_warps > n_queries ? n_warps / n_queries : 1;  // warps for a query
@@ -99,9 +98,9 @@ template <class S>
 struct Producer {
     const GpuAttendArgs& args;
     const Shared<S>& shared;
-    const int32_t* list;  // the run's cells
+    const int32_t* list;  // the block's cells
     const uint8_t* rows;  // the KV head's values
-    int n_places;         // of the run
+    int n_places;         // of the list
     int thread;           // among those of its group
     int n_threads;
     int d;       // of the head
@@ -112,13 +111,12 @@ struct Producer {
     Bytes16 raw[kItems];
     float scores[S::queries];
 
-    GPU_MEMBER Producer(const GpuAttendArgs& a, const Shared<S>& s, const AttendBlock& block, const AttendRun& run,
-                        int t, int n)
+    GPU_MEMBER Producer(const GpuAttendArgs& a, const Shared<S>& s, const AttendBlock& block, int t, int n)
         : args(a), shared(s), thread(t), n_threads(n) {
         const int chunks = shared.width() / 8;  // divides n_threads
-        list = args.cells + run.low;
+        list = args.cells + block.low;
         rows = args.v.base + block.kv_head * args.n_cells_all * args.v.head_bytes;
-        n_places = run.n_places();
+        n_places = block.n_places;
         first_cell = thread / chunks;
         step = n_threads / chunks;
         in_row = (thread - first_cell * chunks) * 8;
@@ -190,7 +188,7 @@ struct Adder {
     }
     GPU_MEMBER const Query& query(int j) const { return shared.queries[j < n ? first + j : first]; }
 
-    // All weights of a tile. A lane adds every sixteenth place of the run; in the query's own list that is every sixteenth
+    // All weights of a tile. A lane adds every sixteenth place of the block's; in the query's own list that is every sixteenth
     // place too, of a lane some steps further round. The tree pairs lanes by their distance, so it gives the same bits.
     GPU_MEMBER void add_weights(const float* weights) {
         const int lane = static_cast<int>(threadIdx.x % kLanes),
@@ -206,13 +204,12 @@ struct Adder {
         }
     }
 
-    // Whether all queries of the run see all places of [low, high). What a query outside the run adds is never read.
+    // Whether all queries see all places of [low, high).
     GPU_MEMBER bool see_all(int low, int high) const {
         bool all = true;
 #pragma unroll
         for (int j = 0; j < S::queries; ++j) {
-            const int begin = query(j).begin, end = query(j).end;
-            all = all && (begin == end || (begin <= low && end >= high));
+            all = all && query(j).begin <= low && query(j).end >= high;
         }
         return all;
     }
@@ -259,8 +256,7 @@ struct Adder {
 #pragma unroll
             for (int j = 2 * k; j < 2 * k + 2 && j < S::queries; ++j) {
                 const float own = __shfl_sync(kWholeWarp, factor, j % 2 * kLanes);
-                const bool mine = j < n && query(j).begin < query(j).end && d < args.head_dim;
-                if (mine) query(j).out[d] = canonical_nan(sums[j] * own);
+                if (j < n && d < args.head_dim) query(j).out[d] = canonical_nan(sums[j] * own);
             }
         }
     }
@@ -268,7 +264,7 @@ struct Adder {
 
 template <class S>
 GPU_FUNCTION void attend_values(const GpuAttendArgs& args) {
-    const AttendBlock block(args);
+    const AttendBlock block(args, args.first_tile + static_cast<int>(blockIdx.z));
     const Shared<S> shared(gpu_dynamic_shared<unsigned char>(), args.block_slices, block.n_queries());
     const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
     const int in_row = warp % args.block_slices * kSlice + lane;
@@ -280,41 +276,38 @@ GPU_FUNCTION void attend_values(const GpuAttendArgs& args) {
     const int producer = static_cast<int>(threadIdx.x) - kFirst;
     const int group = producer < 0 ? -1 : producer / n_producers;
 
-    for (AttendRun run = next_run(args, block, {}); run.n_tokens > 0; run = next_run(args, block, run)) {
-        begin_run(args, block, run, shared);
-        Producer<S> make(args, shared, block, run, producer - group * n_producers, n_producers);
-        Adder<S> adder(shared, adds ? first_query : 0, in_row);
-        const int n_places = run.n_places(), n_tiles = (n_places + S::cells - 1) / S::cells;
-        // Tile t belongs to group t mod groups. When t is put into shared memory, its makers go on with the values of
-        // t + groups, whose cells they know by then, and with the cells of t + 2 * groups.
-        if (group >= 0) {
-            make.fetch_cells(group);
-            make.fetch_values(group);
-            make.fetch_cells(group + S::groups);
-        }
-        for (int t = -1; t < n_tiles; ++t) {
-            if (group >= 0 && (t + 1) % S::groups == group) {
-                make.put(t + 1);
-                make.fetch_values(t + 1 + S::groups);
-                make.fetch_cells(t + 1 + 2 * S::groups);
-            }
-            if (adds && t >= 0) {
-                const float* values = shared.value_tile(t);
-                const float* weights = shared.weight_tile(t);
-                const int low = t * S::cells, high = low + S::cells < n_places ? low + S::cells : n_places;
-                // Behind the last cell lie weights and values of 0: a sum is never -0, so adding +0 changes nothing.
-                if (adder.see_all(low, high)) {
-                    adder.add_values(values, weights);
-                } else {
-                    adder.add_seen_values(values, weights, low);
-                }
-                adder.add_weights(weights);
-            }
-            __syncthreads();
-        }
-        if (adds) adder.finish(args, static_cast<int>(blockIdx.x) * shared.width() + in_row);
-        __syncthreads();  // the next run's queries wait for all who read this one's
+    find_queries(args, block, shared);
+    Producer<S> make(args, shared, block, producer - group * n_producers, n_producers);
+    Adder<S> adder(shared, adds ? first_query : 0, in_row);
+    const int n_places = block.n_places, n_tiles = (n_places + S::cells - 1) / S::cells;
+    // Tile t belongs to group t mod groups. When t is put into shared memory, its makers go on with the values of
+    // t + groups, whose cells they know by then, and with the cells of t + 2 * groups.
+    if (group >= 0) {
+        make.fetch_cells(group);
+        make.fetch_values(group);
+        make.fetch_cells(group + S::groups);
     }
+    for (int t = -1; t < n_tiles; ++t) {
+        if (group >= 0 && (t + 1) % S::groups == group) {
+            make.put(t + 1);
+            make.fetch_values(t + 1 + S::groups);
+            make.fetch_cells(t + 1 + 2 * S::groups);
+        }
+        if (adds && t >= 0) {
+            const float* values = shared.value_tile(t);
+            const float* weights = shared.weight_tile(t);
+            const int low = t * S::cells, high = low + S::cells < n_places ? low + S::cells : n_places;
+            // Behind the last cell lie weights and values of 0: a sum is never -0, so adding +0 changes nothing.
+            if (adder.see_all(low, high)) {
+                adder.add_values(values, weights);
+            } else {
+                adder.add_seen_values(values, weights, low);
+            }
+            adder.add_weights(weights);
+        }
+        __syncthreads();
+    }
+    if (adds) adder.finish(args, static_cast<int>(blockIdx.x) * shared.width() + in_row);
 }
 
 }  // namespace

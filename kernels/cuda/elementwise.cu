@@ -1,14 +1,11 @@
 // Two rows in, one out: add and the gates of the feed-forward part. The steps of cpu/vec_generic.h, four numbers a thread
 // where the rows' addresses allow loads of sixteen bytes.
+#include "kernels/cuda/gate_ops.h"
 #include "kernels/cuda/gpu_lanes.h"
 #include "kernels/cuda/kernel_args.h"
 
 namespace kern::gpu {
 namespace {
-
-// GELU in its form with tanh (vec_generic.h).
-constexpr float kGeluLinear = 0x1.988454p+0f;  // 2 sqrt(2/pi)
-constexpr float kGeluCubic = 0x1.2444f2p-4f;   // 0.044715 times that
 
 template <class Op>
 GPU_FUNCTION void for_each_pair(const BinaryArgs& args, Op op) {
@@ -34,21 +31,15 @@ GPU_KERNEL(add, BinaryArgs, 256) {
 }
 
 GPU_KERNEL(relu2_mul, BinaryArgs, 256) {
-    for_each_pair(args, [](float gate, float up) {
-        const float r = larger(0.0f, gate);  // 0 > g ? 0 : g, so a NaN in the gate stays one
-        return (r * r) * up;
-    });
+    for_each_pair(args, [](float gate, float up) { return relu2_gate(gate, up); });
 }
 
 GPU_KERNEL(silu_mul, BinaryArgs, 256) {
-    for_each_pair(args, [](float g, float up) { return g / (1.0f + exact::exp_value(-g)) * up; });
+    for_each_pair(args, [](float gate, float up) { return silu_gate(gate, up); });
 }
 
 GPU_KERNEL(gelu_mul, BinaryArgs, 256) {
-    for_each_pair(args, [](float g, float up) {
-        const float slope = kGeluLinear + kGeluCubic * (g * g);
-        return g / (1.0f + exact::exp_value(-(g * slope))) * up;
-    });
+    for_each_pair(args, [](float gate, float up) { return gelu_gate(gate, up); });
 }
 
 }  // namespace kern::gpu

@@ -1,25 +1,12 @@
-// I2_S times many columns on the tensor cores for int8 (mma.sync m16n8k32). A step is 256 weights of a row, 64 bytes: lane
-// t of the four that share a row holds 16 of them, four words whose shifted and masked bits are the operand of every
-// field without going through shared memory. Which weights meet in one instruction is free, as integers add up in any
-// order: the activations are staged so that they lie as the codes do. Three shapes of a block:
+// I2_S times many columns on the tensor cores for int8 (mma.sync m16n8k32), in the steps of mma_steps.h. Three shapes of a block:
 //   slim  16 rows x 8 columns; eight warps take every eighth step each, so that a short row is under way at once
 //   deep  32 rows x 32 columns; four warps take every fourth step each: few columns, many blocks
 //   wide  128 rows x 64 columns: codes are unpacked once for 64 columns, activations read once for 128 rows
 #include "kernels/cuda/mat_output.h"
+#include "kernels/cuda/mma_steps.h"
 
 namespace kern::gpu {
 namespace {
-
-constexpr int kStepBytes = 64;       // of a row
-constexpr int kStepActs = 256;       // of a column
-constexpr int kStepActsApart = 320;  // in shared memory: neighbouring columns begin 64 bytes of banks apart
-
-// Of 256 activations those of field f that lane t of four wants are at 64 f + 16 t.
-GPU_FUNCTION int mma_source_of(int piece) {
-    const int field = piece / 4;
-    const int lane = piece % 4;
-    return 128 * (lane / 2) + 32 * field + 16 * (lane % 2);
-}
 
 template <int warps_m, int warps_k, int tiles_m, int tiles_n>
 GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
@@ -43,14 +30,16 @@ GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
     const int warp_k = thread / 32 / warps_m;
     const int t = thread % 4;
     const int eighth = thread % 32 / 4;  // row of the weights, column of the activations
-    const int64_t first_row = (static_cast<int64_t>(blockIdx.x) * warps_m + warp_m) * kRows + eighth;
+    const I2sPart& part = args.part[part_of_block(args)];
+    const MatOutput& output = part.output;
+    const int64_t block = static_cast<int64_t>(blockIdx.x) - part.first_block;
+    const int64_t first_row = (block * warps_m + warp_m) * kRows + eighth;
     const int64_t first_col = static_cast<int64_t>(blockIdx.y) * kCols;
     const int64_t k = 4 * args.row_bytes;
 
     // One address each and steps from it: 64-bit products for every load would take more registers than the sums.
-    const uint8_t* codes_from = args.codes + first_row * args.row_bytes + warp_k * kStepBytes + 16 * t;
-    const int rows_left =
-        static_cast<int>(args.output.n_rows - first_row < kRows ? args.output.n_rows - first_row : kRows);
+    const uint8_t* codes_from = part.codes + first_row * args.row_bytes + warp_k * kStepBytes + 16 * t;
+    const int rows_left = static_cast<int>(output.n_rows - first_row < kRows ? output.n_rows - first_row : kRows);
     const auto load_codes = [&](int64_t step, Bytes16(&codes)[tiles_m][2]) {
         const bool inside = (step + warp_k) * kStepBytes + 16 * t < args.row_bytes;
 #pragma unroll
@@ -67,8 +56,7 @@ GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
     const int staged_step = thread / 16 / kCols;
     const uint8_t* acts_from = args.acts + staged_col * args.column_bytes + kActHeaderBytes + staged_step * kStepActs +
                                mma_source_of(thread % 16);
-    const int cols_left =
-        static_cast<int>(args.output.n_cols - staged_col < kCols ? args.output.n_cols - staged_col : kCols);
+    const int cols_left = static_cast<int>(output.n_cols - staged_col < kCols ? output.n_cols - staged_col : kCols);
     const auto load_acts = [&](int64_t step, Bytes16(&pieces)[kPiecesEach]) {
 #pragma unroll
         for (int i = 0; i < kPiecesEach; ++i) {
@@ -150,17 +138,17 @@ GPU_FUNCTION void i2s_mma(const I2sArgs& args) {
 #pragma unroll
         for (int c = 0; c < 2; ++c) {
             const int64_t col = first_col + 8 * n + 2 * t + c;
-            if (col >= args.output.n_cols) continue;
+            if (col >= output.n_cols) continue;
             const uint8_t* column = args.acts + col * args.column_bytes;
-            const float scale = args.tensor_scale / act_scale_of(column);
+            const float scale = part.tensor_scale / act_scale_of(column);
             const int32_t sum = act_sum_of(column);
 #pragma unroll
             for (int m = 0; m < tiles_m; ++m) {
 #pragma unroll
                 for (int h = 0; h < 2; ++h) {
                     const int64_t row = first_row + 16 * m + 8 * h;
-                    if (row >= args.output.n_rows) continue;
-                    store_product(args.output, row, col, static_cast<float>(sums[m][n][2 * h + c] - sum) * scale);
+                    if (row >= output.n_rows) continue;
+                    store_product(output, row, col, static_cast<float>(sums[m][n][2 * h + c] - sum) * scale);
                 }
             }
         }

@@ -17,10 +17,11 @@ struct BinaryArgs {
 
 // Rows of floats, the cache and attention: row_norm.cu, rope_turn.cu, rows.cu, kv_cells.cu, attend_scores.cu, attend_values.cu.
 
-// Each part of `part` numbers by itself; weight: [part] or null. out may be x.
+// Each part of `part` numbers by itself; weight: [part] or null; added: null, or what normed rows are added to. out may be x.
 struct NormArgs {
     const float* x;
     const float* weight;
+    const float* added;
     float* out;
     int64_t n_parts;
     int64_t part;
@@ -88,6 +89,16 @@ struct KvStoreArgs {
     int64_t head_dim;
 };
 
+// rope_store.cu: queries turn in place; keys turn on their way into the cache and stay in new_k as they were.
+struct RopeStoreArgs {
+    KvStoreArgs store;
+    float* q;            // [n_tokens][n_head * head_dim]
+    const float* table;  // [n_tokens][n_dims / 2] of (cos, sin)
+    int64_t n_head;
+    int64_t n_dims;
+    int32_t halves;  // as RopeArgs
+};
+
 // staging[i], n_heads * head_bytes bytes, are the heads of cells[i]; either way.
 struct KvMoveArgs {
     uint8_t* rows;
@@ -101,8 +112,8 @@ struct KvMoveArgs {
     int32_t into_cache;
 };
 
-// Attention of n_tokens tokens. A block serves the queries of tile_tokens tokens in a row and of block_heads query heads
-// of one KV head: at most kAttendQueries.
+// Attention. A tile is tokens in a row that see nearly the same cells, as those of a prompt do, or one token; a block serves a tile
+// and block_heads query heads of one KV head: at most kAttendQueries.
 struct GpuAttendArgs {
     const float* q;  // [n_tokens][n_head * head_dim]
     float* out;
@@ -112,10 +123,16 @@ struct GpuAttendArgs {
     const int32_t* cells;
     const int32_t* begin;
     const int32_t* n_cells;
-    float* scores;  // [n_tokens][n_head][scores_stride]
+    // Tile i has tiles[2 * i + 1] tokens, at most tile_tokens, from tiles[2 * i] on; null: token i.
+    const int32_t* tiles;
+    // What there is to score where blocks are shared out by cells: a count, how many places a share has, and for each share its tile
+    // and its first place; null: all of a tile's cells are shared out among the blocks of x.
+    const int32_t* shares;
+    float* scores;  // [n_tiles][tile_tokens][n_head][scores_stride]
     int64_t scores_stride;
     int64_t n_cells_all;
-    int64_t n_tokens;
+    int32_t first_tile;  // of those that are served now
+    int32_t n_tiles;
     int32_t n_head;
     int32_t group;  // query heads of a KV head
     int32_t head_dim;
@@ -126,6 +143,7 @@ struct GpuAttendArgs {
     float scale;
 };
 inline constexpr int kAttendQueries = 32;
+inline constexpr int32_t kShareCells = 128;  // shares are multiples
 
 // The blocks of attend_values.cu: Q queries a warp, tiles of C cells, G groups of producers that take turns.
 template <int Q, int C, int G>
@@ -140,7 +158,26 @@ struct AttendShape {
 using AttendOne = AttendShape<1, 128, 2>;  // one warp adds, four produce in each group
 using AttendFour = AttendShape<4, 32, 1>;
 using AttendEight = AttendShape<8, 32, 1>;
-// Matrix products and what belongs to them: pack_acts.cu, i2s_vec.cu, i2s_mma.cu, tq_mat.cu, dense_mat.cu, get_rows.cu.
+
+// The k largest of each row of x: top_numbers.cu.
+struct TopArgs {
+    const float* x;             // [n_rows][n]
+    const uint64_t* from_keys;  // [n_rows][n_from] that an earlier launch has chosen; null: x itself, of n_from = n
+    uint64_t* keys;             // [n_rows][blocks][k] that this one chooses, 0 behind the last; null: it ends with
+    int32_t* places;            // [n_rows][k] rising, -1 behind the last
+    float* numbers;             // [n_rows][k]
+    int64_t n;
+    int64_t n_from;
+    int64_t n_rows;
+    int32_t per_block;  // at most kTopEach a thread
+    int32_t k;          // at most kMostTop
+};
+inline constexpr int kTopThreads = 256;
+inline constexpr int kTopEach = 16;
+inline constexpr int kMostTop = 1024;
+
+// Matrix products and what belongs to them: pack_acts.cu, norm_pack.cu, i2s_vec.cu, i2s_mma.cu, tq_mat.cu, tq_mma.cu, dense_mat.cu,
+// get_rows.cu.
 
 // Columns of the format "i8" (kernels/cpu/act_i8.h); the offsets are those of one column of k values.
 struct PackActsArgs {
@@ -151,35 +188,59 @@ struct PackActsArgs {
     int64_t sums_offset;
 };
 
+// The same behind rms_norm of whole rows.
+struct NormPackArgs {
+    PackActsArgs pack;    // x: what is normed
+    const float* weight;  // [k] or null
+    float* normed;        // [n_cols][k], or null where nobody reads the floats
+    float eps;
+};
+
 // What every product does with its sums.
 struct MatOutput {
     float* out;  // column c, row r at out[c * out_stride + r]
     int64_t out_stride;
+    const float* added;       // or null: what is added to a finished product, placed like out, which it may be
     const float* row_scales;  // or null
     int64_t n_rows;
     int64_t n_cols;
     float out_scale;
     float factor;  // what a finished product is multiplied with
-    int32_t adds;  // 1: to what is there
 };
 
-struct I2sArgs {
+// One launch multiplies up to so many matrices with the same columns: each has the blocks (in x) from its first_block on.
+inline constexpr int kMatParts = 3;
+
+struct I2sPart {
     const uint8_t* codes;  // rows of row_bytes = k / 4
+    float tensor_scale;
+    int32_t first_block;
+    MatOutput output;
+};
+struct I2sArgs {
+    I2sPart part[kMatParts];
     const uint8_t* acts;
     int64_t row_bytes;
     int64_t column_bytes;
-    float tensor_scale;
-    MatOutput output;
+    int32_t n_parts;
+    int32_t gate;  // of i2s_gate_*: a GateOp, between the rows of part 0 and those of part 1
 };
 
-struct TqArgs {
+enum class GateOp : int32_t { relu2, silu, gelu };
+
+struct TqPart {
     const uint8_t* codes;  // 64 bytes a block, in the order of TQ2_0
     const uint16_t* d;     // a half a block
+    int32_t first_block;
+    MatOutput output;
+};
+struct TqArgs {
+    TqPart part[kMatParts];
     const uint8_t* acts;
     int64_t n_blocks;  // of a row
     int64_t column_bytes;
     int64_t sums_offset;
-    MatOutput output;
+    int32_t n_parts;
 };
 
 // The planes of weight_layouts.h, by address.
@@ -187,12 +248,17 @@ struct PlaneAddresses {
     const uint8_t* plane[6];
 };
 
-struct DenseArgs {
+struct DensePart {
     PlaneAddresses weights;
+    int32_t first_block;
+    MatOutput output;
+};
+struct DenseArgs {
+    DensePart part[kMatParts];
     const float* x;  // [n_cols][act_stride]
     int64_t act_stride;
     int64_t k;
-    MatOutput output;
+    int32_t n_parts;
 };
 
 struct GetRowsArgs {

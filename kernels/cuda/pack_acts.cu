@@ -1,80 +1,14 @@
-// Floats become columns of the format "i8" (kernels/cpu/act_i8.h), one block a column: the largest magnitude first, then
-// a warp quantises 256 values at a time and adds up what they became.
-#include "kernels/cuda/gpu_lanes.h"
-#include "kernels/cuda/kernel_args.h"
+// Floats become columns of the format "i8", one block a column.
+#include "kernels/cuda/pack_column.h"
 
 namespace kern::gpu {
-namespace {
-
-constexpr int kQuantizeWarps = 32;  // at most, of a block
-
-GPU_FUNCTION float magnitude_of(uint32_t bits) { return float_from_bits(bits & 0x7fffffffu); }
-
-// Four numbers as four bytes of q, by the steps of vec_quantize_i8 (kernels/cpu/vec_generic.h); adds them to sum.
-GPU_FUNCTION uint32_t quantize_four(Bytes16 four, float scale, int& sum) {
-    uint32_t packed = 0;
-    for (int i = 0; i < 4; ++i) {
-        const int q = whole_code(float_from_bits(four.word[i]), scale, -127.0f, 127.0f);
-        sum += q;
-        packed |= (static_cast<uint32_t>(q) & 255u) << (8 * i);
-    }
-    return packed;
-}
-
-}  // namespace
 
 GPU_KERNEL(pack_acts, PackActsArgs, 1024) {
-    __shared__ float warp_largest[kQuantizeWarps];
-    __shared__ int warp_sum[kQuantizeWarps];
-    const int lane = static_cast<int>(threadIdx.x % 32);
-    const int warp = static_cast<int>(threadIdx.x / 32);
-    const int n_warps = static_cast<int>(blockDim.x / 32);
+    __shared__ PackShared shared;
     const uint8_t* x = reinterpret_cast<const uint8_t*>(args.x + static_cast<int64_t>(blockIdx.x) * args.k);
     uint8_t* column = args.acts + static_cast<int64_t>(blockIdx.x) * args.column_bytes;
-    uint8_t* q = column + 64;
-
-    float largest = 0.0f;  // a NaN never wins
-    for (int64_t i = 4 * static_cast<int64_t>(threadIdx.x); i < args.k; i += 4 * static_cast<int64_t>(blockDim.x)) {
-        const Bytes16 four = load16(x + 4 * i);
-        for (int j = 0; j < 4; ++j) largest = larger(magnitude_of(four.word[j]), largest);
-    }
-    largest = warp_max(largest);
-    if (lane == 0) warp_largest[warp] = largest;
-    __syncthreads();
-    for (int i = 0; i < n_warps; ++i) largest = larger(warp_largest[i], largest);
-    const float scale = 127.0f / (largest > 1e-5f ? largest : 1e-5f);
-
-    int total = 0;  // of this warp's blocks of 256
-    for (int64_t begin = 256 * static_cast<int64_t>(warp); begin < args.k;
-         begin += 256 * static_cast<int64_t>(n_warps)) {
-        int sum = 0;
-        for (int half = 0; half < 2; ++half) {
-            const int64_t i = begin + 128 * half + 4 * lane;
-            const Bytes16 four = i < args.k ? load16(x + 4 * i) : no_bytes16();
-            *reinterpret_cast<uint32_t*>(q + i) = quantize_four(four, scale, sum);
-        }
-        for (int apart = 16; apart > 0; apart /= 2) sum += __shfl_xor_sync(kWholeWarp, sum, apart);
-        if (lane == 0) reinterpret_cast<int32_t*>(column + args.sums_offset)[begin / 256] = sum;
-        total += sum;
-    }
-    if (lane == 0) warp_sum[warp] = total;
-    __syncthreads();
-
-    // What lies between: the rest of the header, and behind the block sums.
-    for (int64_t i = 8 + 4 * static_cast<int64_t>(threadIdx.x); i < 64; i += 4 * static_cast<int64_t>(blockDim.x)) {
-        *reinterpret_cast<uint32_t*>(column + i) = 0;
-    }
-    const int64_t behind = args.sums_offset + (args.k + 255) / 256 * 4;
-    for (int64_t i = behind + 4 * static_cast<int64_t>(threadIdx.x); i < args.column_bytes;
-         i += 4 * static_cast<int64_t>(blockDim.x)) {
-        *reinterpret_cast<uint32_t*>(column + i) = 0;
-    }
-    if (threadIdx.x == 0) {
-        int sum = 0;
-        for (int i = 0; i < n_warps; ++i) sum += warp_sum[i];
-        *reinterpret_cast<float*>(column) = scale;
-        reinterpret_cast<int32_t*>(column)[1] = sum;
-    }
+    const auto four = [&](int64_t i) { return load16(x + 4 * i); };
+    pack_column(args, column, shared, four, four);
 }
 
 }  // namespace kern::gpu

@@ -2,6 +2,7 @@
 // heads in place. A thread a pair.
 #include "kernels/cuda/gpu_lanes.h"
 #include "kernels/cuda/kernel_args.h"
+#include "kernels/cuda/rope_pairs.h"
 
 namespace kern::gpu {
 
@@ -23,11 +24,7 @@ GPU_KERNEL(rope, RopeArgs, 256) {
         float* row = args.x + token * args.n_head * args.head_dim;
         for_each_number(args.n_head * n_pairs, [&](int64_t i) {
             const int64_t head = i / n_pairs, pair = i - head * n_pairs;
-            float* x = row + head * args.head_dim + (args.halves ? pair : 2 * pair);
-            float* y = x + (args.halves ? n_pairs : 1);
-            const float a = *x, b = *y, cosine = table[2 * pair], sine = table[2 * pair + 1];
-            *x = canonical_nan(a * cosine - b * sine);
-            *y = canonical_nan(a * sine + b * cosine);
+            turn_pair(row + head * args.head_dim, pair, table, n_pairs, args.halves != 0);
         });
     });
 }

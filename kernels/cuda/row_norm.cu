@@ -1,57 +1,25 @@
-// rms_norm as vec_generic.h has it: squares added in sixteen lanes, the tree, then every number times the row's factor and
-// its weight. A long row has a block: all threads square, sixteen of them add, because a lane's sum must run in order.
-// Short parts, the heads of a row, have sixteen threads each.
-#include "kernels/cuda/gpu_lanes.h"
+// rms_norm of rows and of parts of rows, the heads of a row for instance: every number times the factor of its part and its
+// weight. A long part has a block (row_factor.h), a short one sixteen threads.
 #include "kernels/cuda/kernel_args.h"
+#include "kernels/cuda/row_factor.h"
 
 namespace kern::gpu {
 namespace {
 
-constexpr int kSquares = 4096;  // squares in shared memory at a time
-
-GPU_FUNCTION float norm_factor(float squares, int64_t n, float eps) {
-    const float mean = canonical_nan(squares) / static_cast<float>(n);
-    return 1.0f / sqrtf(mean + eps);
-}
-
-GPU_FUNCTION float normed(float x, float factor, const float* weight, int64_t i) {
-    const float y = x * factor;
-    return canonical_nan(weight == nullptr ? y : y * weight[i]);
+GPU_FUNCTION void store_normed(const NormArgs& args, float factor, int64_t first, int64_t i) {
+    const float y = normed(args.x[first + i], factor, args.weight, i);
+    args.out[first + i] = args.added != nullptr ? canonical_nan(args.added[first + i] + y) : y;
 }
 
 }  // namespace
 
 // A block a part of `part` numbers.
 GPU_KERNEL(rms_norm_row, NormArgs, 512) {
-    __shared__ float squares[kSquares];
-    __shared__ float shared_factor;
-    const int tid = static_cast<int>(threadIdx.x), n_threads = static_cast<int>(blockDim.x);
+    __shared__ RowFactorShared shared;
     for (int64_t row = blockIdx.x; row < args.n_parts; row += gridDim.x) {
-        const float* x = args.x + row * args.part;
-        float* out = args.out + row * args.part;
-        float sum = 0.0f;
-        for (int64_t begin = 0; begin < args.part; begin += kSquares) {
-            const int n = static_cast<int>(args.part - begin < kSquares ? args.part - begin : kSquares);
-#pragma unroll 8
-            for (int i = tid; i < n; i += n_threads) {
-                const float v = x[begin + i];
-                squares[i] = v * v;
-            }
-            __syncthreads();
-            if (tid < kLanes) {
-#pragma unroll 16
-                for (int i = tid; i < n; i += kLanes) sum = sum + squares[i];
-            }
-            __syncthreads();
-        }
-        if (tid < kWarp) {
-            const float total = lanes_tree(sum);
-            if (tid == 0) shared_factor = norm_factor(total, args.part, args.eps);
-        }
-        __syncthreads();
-        const float factor = shared_factor;
+        const float factor = row_factor(args.x + row * args.part, args.part, args.eps, shared);
 #pragma unroll 4
-        for (int64_t i = tid; i < args.part; i += n_threads) out[i] = normed(x[i], factor, args.weight, i);
+        for (int64_t i = threadIdx.x; i < args.part; i += blockDim.x) store_normed(args, factor, row * args.part, i);
         __syncthreads();  // the next row's factor waits for all who read this one's
     }
 }
@@ -75,8 +43,7 @@ GPU_KERNEL(rms_norm_part, NormArgs, 256) {
         }
         const float factor = norm_factor(lanes_tree(sum), args.part, args.eps);
         if (mine) {
-            float* out = args.out + at * args.part;
-            for (int64_t i = lane; i < args.part; i += kLanes) out[i] = normed(x[i], factor, args.weight, i);
+            for (int64_t i = lane; i < args.part; i += kLanes) store_normed(args, factor, at * args.part, i);
         }
     }
 }

@@ -1,4 +1,4 @@
-// TQ2_0 (and TQ1_0, which lies as TQ2_0) times int8 activations. Sixteen lanes share a row and each is one lane of the
+// TQ2_0 (and TQ1_0, which lies as TQ2_0) times few columns of int8 activations. Sixteen lanes share a row and each is one lane of the
 // CPU's sum: it has the blocks b = lane, lane + 16, ... of 256 weights, an exact integer each, times the block's scale,
 // added in rising order; the lanes are added in the fixed tree.
 #include "kernels/cuda/gpu_lanes.h"
@@ -11,22 +11,25 @@ namespace {
 template <int cols>
 GPU_FUNCTION void tq_mat(const TqArgs& args) {
     const int lane = static_cast<int>(threadIdx.x % kLanes);
-    const int64_t row = static_cast<int64_t>(blockIdx.x) * (blockDim.x / kLanes) + threadIdx.x / kLanes;
+    const TqPart& part = args.part[part_of_block(args)];
+    const MatOutput& output = part.output;
+    const int64_t of_part = static_cast<int64_t>(blockIdx.x) - part.first_block;
+    const int64_t row = of_part * (blockDim.x / kLanes) + threadIdx.x / kLanes;
     const int64_t first_col = static_cast<int64_t>(blockIdx.y) * cols;
     const uint8_t* columns[cols];
 #pragma unroll
     for (int c = 0; c < cols; ++c) {  // columns that do not exist: the last one again, and nothing is stored
-        const int64_t col = first_col + c < args.output.n_cols ? first_col + c : args.output.n_cols - 1;
+        const int64_t col = first_col + c < output.n_cols ? first_col + c : output.n_cols - 1;
         columns[c] = args.acts + col * args.column_bytes;
     }
     float sums[cols] = {};
-    const int64_t n_blocks = row < args.output.n_rows ? args.n_blocks : 0;
+    const int64_t n_blocks = row < output.n_rows ? args.n_blocks : 0;
     for (int64_t b = lane; b < n_blocks; b += kLanes) {
         const int64_t block = row * args.n_blocks + b;
         Bytes16 codes[4];
 #pragma unroll
-        for (int i = 0; i < 4; ++i) codes[i] = load16(args.codes + 64 * block + 16 * i);
-        const float d = half_to_float(args.d[block]);
+        for (int i = 0; i < 4; ++i) codes[i] = load16(part.codes + 64 * block + 16 * i);
+        const float d = half_to_float(part.d[block]);
         int dots[cols] = {};
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
@@ -52,9 +55,9 @@ GPU_FUNCTION void tq_mat(const TqArgs& args) {
 #pragma unroll
     for (int c = 0; c < cols; ++c) {
         const float sum = lanes_tree(sums[c]);
-        if (lane == 0 && row < args.output.n_rows && first_col + c < args.output.n_cols) {
+        if (lane == 0 && row < output.n_rows && first_col + c < output.n_cols) {
             const float scale = 1.0f / act_scale_of(columns[c]);
-            store_product(args.output, row, first_col + c, sum * scale);
+            store_product(output, row, first_col + c, sum * scale);
         }
     }
 }

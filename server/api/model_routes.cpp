@@ -117,10 +117,11 @@ HttpResponse load_model(ServerState& state, const HttpRequest& request) {
     if (fields.has("tokenizer_path")) load.tokenizer_path = read_path(fields, "tokenizer_path");
     load.device = fields.text("device").value_or("auto");
     if (load.device == "gpu") load.device = "cuda";
-    bitnet_device_kind kind = BITNET_DEVICE_AUTO;
-    if (bitnet_device_parse(load.device.c_str(), &kind, nullptr) != BITNET_OK)
-        fields.fail("device", "must be auto, cpu, gpu, metal, cuda or cuda:N");
-    if (bitnet_device_check(load.device.c_str()) != BITNET_OK)
+    const bitnet_status device = bitnet_device_check(load.device.c_str());
+    if (device == BITNET_E_CONFIG)
+        fields.fail("device",
+                    "must be auto, cpu, gpu, metal, cuda, cuda:N or several GPUs, as cuda:0,cuda:1 or cuda:all");
+    if (device != BITNET_OK)
         throw ApiError(ErrorCode::kDeviceUnavailable, bitnet_last_error(), "device", "Use auto, or leave it out");
     load.id = read_id(fields, "model_id");
     if (const Json* config = fields.object("validation_config")) {

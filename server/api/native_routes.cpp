@@ -78,7 +78,7 @@ void read_device_preference(const JsonFields& fields, InferenceRequest& inferenc
 
 bool is_on(const ModelFacts& facts, const std::string& device) {
     if (device == "auto") return true;
-    return device == "gpu" ? facts.device != "cpu" : facts.device == device;
+    return device == "gpu" ? facts.device != "cpu" : computes_on(facts, device);
 }
 
 // The id of a loaded model with the same weights where another one suits the wishes better than the one that was named.

@@ -106,7 +106,7 @@ Json device_object(const ServerState& state, const std::string& name, CpuUtiliza
     }
     int64_t active = 0;
     for (const ModelEntry& entry : state.models->list())
-        if (entry.engine && entry.facts.device == name) active += entry.engine->stats().active;
+        if (entry.engine && computes_on(entry.facts, name)) active += entry.engine->stats().active;
     device["active_requests"] = active;
     Json& capabilities = device["capabilities"] = Json::object();
     if (info.kind == BITNET_DEVICE_CPU) {

@@ -116,7 +116,9 @@ void add_models(Options& options, ServerOptions& values) {
                   "Models in memory; for one more the one not used longest goes");
     options.whole("--max-model-bytes", values.registry.max_bytes, 0, int64_t{1} << 50,
                   "Of all models and their contexts; 0: BITNET_MEMORY_LIMIT decides");
-    options.add("--device", values.registry.device, "Where to compute: cpu, cuda:0, auto (see bitnet devices)")
+    options
+        .add("--device", values.registry.device,
+             "Where to compute: cpu, cuda:0, several GPUs (cuda:0,cuda:1 or cuda:all), auto (see bitnet devices)")
         ->type_name("NAME");
     options.add("--kernel", values.registry.kernel, "Use this matrix kernel (see bitnet kernels)")->type_name("NAME");
     options

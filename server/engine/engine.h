@@ -38,7 +38,7 @@ struct ModelFacts {
     std::string name;      // general.name
     std::string architecture;
     std::string quantization;  // "i2_s"
-    std::string device;        // "cpu"
+    std::string device;        // "cpu", "cuda:0,cuda:1"
     int32_t n_ctx = 0;         // the longest text, prompt included
     int32_t n_ctx_train = 0;
     int32_t n_vocab = 0;
@@ -49,6 +49,11 @@ struct ModelFacts {
     std::chrono::system_clock::time_point loaded_at = {};
     uint64_t load_us = 0;
 };
+
+// Whether a device has the model, or some of its layers.
+inline bool computes_on(const ModelFacts& facts, const std::string& device) {
+    return ("," + facts.device + ",").find("," + device + ",") != std::string::npos;
+}
 
 // Counters since the model was loaded; read at any time from any thread.
 struct EngineStats {

@@ -10,6 +10,7 @@
 #include "src/api/api_guard.h"
 #include "src/device/device_list.h"
 #include "src/device/feature_list.h"
+#include "src/device/gpu_choice.h"
 #include "src/device/host_memory.h"
 
 using namespace bitnet;
@@ -158,7 +159,7 @@ const char* bitnet_device_get_name(size_t index) {
 }
 
 bitnet_status bitnet_device_check(const char* device) {
-    return api_call(__func__, [&] { require_device(device); });
+    return api_call(__func__, [&] { require_gpus(device); });
 }
 
 bitnet_status bitnet_device_get_memory(const char* device, bitnet_device_memory* out_memory) {

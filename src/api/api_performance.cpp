@@ -163,7 +163,8 @@ bitnet_status bitnet_context_get_device_stats(const bitnet_context* context, bit
 bitnet_status bitnet_context_reset_device_stats(bitnet_context* context) {
     return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
-        context->context.backend().work().reset();
+        tg::Backend& backend = context->context.backend();
+        for (size_t i = 0; i < backend.n_places(); ++i) backend.place(i).work().reset();
     });
 }
 
@@ -171,7 +172,7 @@ bitnet_status bitnet_context_get_device_summary(const bitnet_context* context, c
                                                 size_t* out_size) {
     return api_call(__func__, about(context), [&] {
         require(context != nullptr, "the context is NULL");
-        write_text(device_summary(stats_of(context->context)), buffer, capacity, out_size);
+        write_text(device_summary(stats_of(context->context), context->context), buffer, capacity, out_size);
     });
 }
 

@@ -97,10 +97,12 @@ bitnet_status bitnet_sampler_sample_context(bitnet_sampler* sampler, bitnet_cont
                 "bitnet_sampler_sample_context: a pointer is NULL");
         size_t k = 0;
         std::vector<bitnet_token>& also = sampler->also;
-        const float* logits = sampler->sampler.needs_only_top(&k, &also) ? context->context.top_logits(index, k, also)
-                                                                         : context->context.logits(index);
+        const size_t n_vocab = static_cast<size_t>(context->state->model.hparams.n_vocab);
+        const LogitRow row = sampler->sampler.needs_only_top(&k, &also)
+                                 ? context->context.top_logits(index, k, also)
+                                 : LogitRow(context->context.logits(index), n_vocab);
         const auto begin = std::chrono::steady_clock::now();
-        *out_token = sampler->sampler.sample(logits, static_cast<size_t>(context->state->model.hparams.n_vocab));
+        *out_token = sampler->sampler.sample(row);
         PerformanceCounters& performance = context->context.performance();
         performance.add_sampling(static_cast<uint64_t>(
             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count()));
@@ -137,7 +139,7 @@ bitnet_status bitnet_sampler_get_probabilities(bitnet_sampler* sampler, const fl
 bitnet_status bitnet_logits_argmax(const float* logits, size_t n_vocab, bitnet_token* out_token) {
     return api_call(__func__, [&] {
         require(out_token != nullptr, "bitnet_logits_argmax: out_token is NULL");
-        check_logits(logits, n_vocab);
+        check_logits({logits, n_vocab});
         *out_token = find_best(logits, n_vocab);
     });
 }
@@ -145,7 +147,7 @@ bitnet_status bitnet_logits_argmax(const float* logits, size_t n_vocab, bitnet_t
 bitnet_status bitnet_logits_softmax(const float* logits, size_t n_vocab, float* out_probabilities) {
     return api_call(__func__, [&] {
         require(out_probabilities != nullptr, "bitnet_logits_softmax: out_probabilities is NULL");
-        check_logits(logits, n_vocab);
+        check_logits({logits, n_vocab});
         softmax_logits(logits, n_vocab, out_probabilities);
     });
 }
@@ -161,7 +163,7 @@ bitnet_status bitnet_logits_sample(const float* logits, size_t n_vocab, const bi
 bitnet_status bitnet_logits_get_top_logprobs(const float* logits, size_t n_vocab, bitnet_token token,
                                              float* out_logprob, bitnet_token_logprob* out_top, size_t n_top) {
     return api_call(__func__, [&] {
-        check_logits(logits, n_vocab);
+        check_logits({logits, n_vocab});
         require(n_top == 0 || out_top != nullptr, "bitnet_logits_get_top_logprobs: out_top is NULL");
         if (n_top > n_vocab) {
             throw Error(BITNET_E_ARGUMENT, "n_top is " + std::to_string(n_top) + ", but there are only " +

@@ -35,7 +35,7 @@ void make_one_line(char* text, size_t n) noexcept {
 void make_one_line(std::string& text) noexcept { make_one_line(text.data(), text.size()); }
 
 void describe_device(const char* device, const kern::KernelSet& kernels, LastError& last) noexcept {
-    std::snprintf(last.device, sizeof last.device, "%.16s, %.40s", device, kernels.vec->level);
+    std::snprintf(last.device, sizeof last.device, "%.40s, %.20s", device, kernels.vec->level);
 }
 
 void describe_model(const Model& model, LastError& last) noexcept {

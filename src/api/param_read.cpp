@@ -7,7 +7,7 @@
 #include "ggml-like/thread_limit.h"
 #include "src/api/api_guard.h"
 #include "src/base/environment.h"
-#include "src/device/device_list.h"
+#include "src/context/context_layout.h"
 #include "src/load/layout_choice.h"
 
 namespace bitnet {
@@ -16,6 +16,14 @@ namespace {
 
 void init_thread_pool(bitnet_thread_pool* pool, uint32_t struct_size) {
     write_params(pool, struct_size, bitnet_thread_pool{});
+}
+
+// Of a context with default parameters.
+GpuContextBytes usual_context(const Model& model) {
+    bitnet_context_params params;
+    bitnet_context_params_init(&params, sizeof params);
+    const ContextConfig config = resolve_context_config(params, model, 0, 0, 1);
+    return gpu_context_bytes(model, config, lay_out_context(model, config).plan);
 }
 
 }  // namespace
@@ -31,9 +39,9 @@ int32_t loading_threads(int32_t n_threads) {
 }
 
 LoadOptions load_options(const bitnet_model_params& params) {
-    const DeviceName device = require_device(params.device);
     LoadOptions options;
-    if (device.kind == BITNET_DEVICE_CUDA) options.gpu = device.index;
+    options.gpus = require_gpus(params.device);
+    options.usual_context = usual_context;
     options.check_weights = params.check_weights != 0;
     require(params.i2s_order == BITNET_I2S_ORDER_X86 || params.i2s_order == BITNET_I2S_ORDER_ARM,
             "bitnet_model_params.i2s_order is unknown");

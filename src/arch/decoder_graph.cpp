@@ -28,7 +28,10 @@ public:
         if (h_.sliding_window > 0) sliding_rope_table_ = g_.rope_table(sliding_rope_, "rope_table_sliding");
         const float factor = traits_.scaled_embedding ? __builtin_sqrtf(static_cast<float>(h_.n_embd)) : 1.0f;
         tg::ValueId x = g_.get_rows(model_.weights.token_embd, "embedding", factor);    // 1
-        for (int64_t i = 0; i < h_.n_layer; ++i) x = layer(x, i);
+        for (int64_t i = 0; i < h_.n_layer; ++i) {
+            if (i > 0 && model_.share_of(i) != model_.share_of(i - 1)) g_.begin_place();
+            x = layer(x, i);
+        }
         DecoderGraph out;
         out.hidden = norm(x, model_.weights.output_norm, "output_norm");                // 7
         out.logits = g_.mul_mat(model_.weights.head(), out.hidden, "logits");

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "ggml-like/gpu/backend_gpu_split.h"
+#include "ggml-like/gpu/gpu_error.h"
 #include "src/base/error.h"
 
 namespace bitnet {
@@ -29,10 +31,32 @@ MemoryCharge charged(uint64_t n_bytes, const ContextConfig& config) {
     return charge;
 }
 
+// Each GPU has room for its part, before anything is taken from any of them.
+void check_gpu_memory(const Model& model, const ContextConfig& config, const tg::MemoryPlan& plan) {
+    if (!model.on_gpu()) return;
+    const GpuContextBytes bytes = gpu_context_bytes(model, config, plan);
+    for (const GpuShare& share : model.gpus) {
+        uint64_t needed = bytes.of_device + static_cast<uint64_t>(share.n_layers()) * bytes.of_layer;
+        if (&share == &model.gpus.back()) needed += output_bytes(model, config);
+        const uint64_t free = share.weights->device()->memory().free;
+        if (needed <= free) continue;
+        throw tg::GpuError(tg::GpuFault::out_of_memory,
+                           std::string(tg::gpu_device_name(share.index)) + " lacks " + std::to_string(needed - free) +
+                               " bytes for the context: keys and values of " + std::to_string(share.n_layers()) +
+                               " layers and scratch take " + std::to_string(needed) + ", " + std::to_string(free) +
+                               " are free; choose a smaller n_ctx or n_ubatch or quantised keys and values, free other "
+                               "contexts, or load the model on more devices",
+                           needed, free);
+    }
+}
+
 std::unique_ptr<tg::Backend> make_backend(const Model& model, const ContextConfig& config) {
     const kern::VecKernels& vec = *model.kernels.vec;
-    if (model.gpu != nullptr) {
-        return tg::make_gpu_backend(model.gpu, gpu_shape(model, config));
+    if (model.gpus.size() == 1) return tg::make_gpu_backend(model.gpus[0].weights, gpu_shape(model, config));
+    if (model.gpus.size() > 1) {
+        std::vector<tg::GpuPlace> places;
+        for (const GpuShare& share : model.gpus) places.push_back({share.weights, share.direct});
+        return tg::make_gpu_split_backend(places, gpu_shape(model, config));
     }
     const int64_t group = model.hparams.n_head / model.hparams.n_head_kv;
     if (config.host_threads.run != nullptr) {
@@ -57,8 +81,8 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
 Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config, ContextLayout&& layout)
     : model_(std::move(model)), config_(config), charge_(charged(layout.memory.total_bytes(), config)),
       bytes_without_outputs_(layout.memory.total_bytes() - layout.memory.logits_bytes),
-      backend_(make_backend(*model_, config)),
-      cache_(*backend_, kv_shape(*model_, config), config.n_ctx, config.n_seq_max),
+      backend_((check_gpu_memory(*model_, config, layout.plan), make_backend(*model_, config))),
+      cache_(*backend_, kv_shape(*model_, config), config.n_ctx, config.n_seq_max, place_ends(*model_)),
       adapters_(*model_, config.max_lora_rank, config.n_ubatch, config.n_seq_max),
       decoder_(std::move(layout.decoder)), plan_(std::move(layout.plan)),
       arena_(backend_->allocate(plan_.arena_bytes, "activations")),
@@ -67,8 +91,10 @@ Context::Context(std::shared_ptr<const Model> model, const ContextConfig& config
     ubatch_outputs_.reserve(static_cast<size_t>(config.n_ubatch));
     output_of_token_.reserve(static_cast<size_t>(config.n_batch));
     output_seq_.reserve(static_cast<size_t>(config.n_batch));
-    if (chosen_rows_bytes(*model_, config) != 0) {
-        chosen_.reserve(kMostDeferred);
+    if (model_->on_gpu()) {
+        settled_.reserve(static_cast<size_t>(config.n_ubatch));
+    } else if (chosen_rows_bytes(*model_, config) != 0) {
+        settled_.reserve(kMostDeferred);
         selection_.reserve(most_chosen_rows(*model_));
     }
     if (config.trace) trace_.rows.reserve(decoder_.graph.nodes().size());
@@ -157,11 +183,7 @@ void Context::decode_batch(const BatchView& batch, const Deadline& deadline) {
         for (int32_t begin = 0, end = 0; begin < batch.n_tokens; begin = end) {
             end = split_.cut(begin, config_.n_ubatch, cache_);
             tg::RunInputs inputs = micro_batch(begin, end);
-            if (end - begin == batch.n_tokens && defers_head()) {
-                head_inputs_ = inputs;
-                inputs.n_nodes = decoder_.graph.end_of(decoder_.hidden);
-                head_state_ = HeadState::deferred;
-            }
+            if (end - begin == batch.n_tokens) leave_head(inputs);
             run(inputs);
             tell_progress(end - begin);
         }
@@ -325,7 +347,7 @@ uint64_t Context::scratch_bytes() const noexcept {
     return arena_->size() + backend_->scratch_bytes() + logits_.size() + hidden_.size() +
            BatchSplit::bytes_needed(config_.n_batch, config_.n_ubatch, config_.n_ctx, config_.n_seq_max) +
            (ubatch_outputs_.capacity() + output_of_token_.capacity() + output_seq_.capacity()) * sizeof(int32_t) +
-           chosen_.capacity() + selection_.bytes() + adapters_.bytes() + graph_bytes(decoder_.graph, plan_, false) +
+           settled_.capacity() + selection_.bytes() + adapters_.bytes() + graph_bytes(decoder_.graph, plan_, false) +
            trace_.rows.capacity() * sizeof(tg::TraceRow);
 }
 

@@ -15,6 +15,7 @@
 #include "src/arch/arch.h"
 #include "src/base/deadline.h"
 #include "src/base/error.h"
+#include "src/base/logit_row.h"
 #include "src/base/memory_budget.h"
 #include "src/context/batch_split.h"
 #include "src/context/context_config.h"
@@ -26,6 +27,7 @@
 #include "src/context/metrics.h"
 #include "src/context/performance_counters.h"
 #include "src/context/sequence_adapters.h"
+#include "src/context/top_row.h"
 #include "src/model/model.h"
 
 namespace bitnet {
@@ -64,9 +66,9 @@ public:
 
     // Of a batch entry of the last decode, computed now where the decode has left that for later.
     const float* logits(int32_t index);
-    // The same for one who needs the k largest and those of these tokens only: others may be -infinity instead. Each of the k
-    // largest is there whatever the logits of `also` become.
-    const float* top_logits(int32_t index, size_t k, std::span<const bitnet_token> also);
+    // The same for one who needs the k largest and those of these tokens only: others may be missing or -infinity instead. Each of
+    // the k largest is there whatever the logits of `also` become. The row is lent until the next call of either.
+    LogitRow top_logits(int32_t index, size_t k, std::span<const bitnet_token> also);
     // How often top_logits had rows of the head to choose from, and how many it then multiplied.
     struct ScreenCounts {
         uint64_t n_screened = 0, n_rows = 0, n_full = 0;
@@ -158,7 +160,11 @@ private:
     bitnet_pooling pooling_of_model() const;
     tg::RunInputs micro_batch(int32_t begin, int32_t end);
     bool defers_head() const noexcept;
+    void leave_head(tg::RunInputs& inputs);
+    template <typename Body>
+    void late_head(Body&& body);
     void run_head(size_t first_node, size_t n_nodes);
+    bool near_logits(int64_t row, size_t k, std::span<const bitnet_token> also, LogitRow* out);
     const float* hidden_of(int64_t row) const noexcept;
     void set_outputs(tg::RunInputs& inputs, float* logits, float* hidden) const noexcept;
     void run(const tg::RunInputs& inputs);
@@ -185,13 +191,16 @@ private:
     std::vector<bitnet_seq_id> output_seq_; // per output row
     tg::Arena logits_;                      // [output][n_vocab]
     tg::Arena hidden_;                      // [output][n_embd], with embeddings only
-    // What the last decode's rows of logits_ are: head_inputs_ computes them from the hidden states that it left.
-    enum class HeadState : uint8_t { done, deferred, near };
+    // What the last decode's rows of logits_ are: here; to be computed by head_inputs_ from the hidden states that it left, all or
+    // first the near ones; or kept by the backend.
+    enum class HeadState : uint8_t { done, deferred, near, kept };
     HeadState head_state_ = HeadState::done;
     tg::RunInputs head_inputs_;
     bool last_was_step_ = true;             // what was decoded last counts as decoding, not as prefill
-    std::vector<uint8_t> chosen_;           // per output, where near: its near logits have made way for the chosen ones
+    // Per output, where near: its near logits have made way for the chosen ones; where kept: they are in logits_, too.
+    std::vector<uint8_t> settled_;
     tg::RowSelection selection_;
+    TopRow top_row_;
     ScreenCounts screen_counts_;
     tg::GraphTrace trace_;
     KernelLog* kernel_log_ = nullptr;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "ggml-like/gpu/backend_gpu.h"
 #include "ggml-like/memory_plan.h"
@@ -37,8 +38,12 @@ inline constexpr int32_t kLogitsSlot = 0, kHiddenSlot = 1;  // of tg::RunInputs:
 // The model may be without values. Throws BITNET_E_OUT_OF_MEMORY where the bytes are beyond any memory.
 ContextLayout lay_out_context(const Model& model, const ContextConfig& config);
 
+// On its GPUs.
+GpuContextBytes gpu_context_bytes(const Model& model, const ContextConfig& config, const tg::MemoryPlan& plan);
 // Of a context over a model on a GPU.
 tg::GpuBackendShape gpu_shape(const Model& model, const ContextConfig& config);
+// Behind the last layer of each device.
+std::vector<int64_t> place_ends(const Model& model);
 KvShape kv_shape(const Model& model, const ContextConfig& config);
 // What the graph and all that grows with it take; the trace only where one is recorded.
 uint64_t graph_bytes(const tg::Graph& graph, const tg::MemoryPlan& plan, bool trace);
@@ -48,7 +53,7 @@ uint64_t output_table_bytes(const ContextConfig& config);
 inline constexpr int64_t kMostDeferred = 64;
 // Rows that a screen may choose: with more than a sixteenth of them choosing costs more than it saves.
 size_t most_chosen_rows(const Model& model) noexcept;
-// Tables for choosing them; 0 where no decode of such a context leaves its head for later.
+// Tables for choosing them, or of the rows that a device keeps; 0 where no decode of such a context leaves anything for later.
 uint64_t chosen_rows_bytes(const Model& model, const ContextConfig& config) noexcept;
 uint64_t output_bytes(const Model& model, const ContextConfig& config);
 

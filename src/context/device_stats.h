@@ -12,7 +12,7 @@ namespace bitnet {
 bitnet_device_stats device_stats(const Context& context);
 // More than four fifths of the operations ran on a GPU: the specification's mark.
 bool is_gpu_effective(double gpu_efficiency);
-// A few lines for a person.
-std::string device_summary(const bitnet_device_stats& stats);
+// A few lines for a person; with the part of each device where there are several.
+std::string device_summary(const bitnet_device_stats& stats, const Context& context);
 
 }  // namespace bitnet

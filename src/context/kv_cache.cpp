@@ -31,15 +31,28 @@ uint64_t KvCache::bytes_needed(const KvShape& shape, int32_t n_cells, int32_t n_
     return row_bytes(shape, n_cells) + SequenceTree::bytes_needed(n_cells, n_seq);
 }
 
-KvCache::KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, int32_t n_seq)
-    : SequenceTree(n_cells, n_seq), backend_(backend), shape_(shape),
-      buffer_(backend.allocate(row_bytes(shape, n_cells), "KV cache")) {
-    uint8_t* next = buffer_->data();
-    for (int64_t i = 0; i < shape.n_layer; ++i) {
-        uint8_t* const values = next + shape.k_bytes() * n_cells;
-        layers_.push_back({next, values, shape.k_type, shape.v_type, n_cells});
-        next = values + shape.v_bytes() * n_cells;
+KvCache::KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, int32_t n_seq,
+                 const std::vector<int64_t>& place_ends)
+    : SequenceTree(n_cells, n_seq), backend_(backend), shape_(shape) {
+    int64_t layer = 0;
+    for (const int64_t end : place_ends) {
+        const auto place = static_cast<int32_t>(buffers_.size());
+        KvShape part = shape;
+        part.n_layer = end - layer;
+        buffers_.push_back(backend.allocate_at(place, row_bytes(part, n_cells), "KV cache"));
+        uint8_t* next = buffers_.back()->data();
+        for (; layer < end; ++layer) {
+            uint8_t* const values = next + shape.k_bytes() * n_cells;
+            layers_.push_back({next, values, shape.k_type, shape.v_type, n_cells, place});
+            next = values + shape.v_bytes() * n_cells;
+        }
     }
+}
+
+uint64_t KvCache::bytes() const noexcept {
+    uint64_t sum = SequenceTree::bytes();
+    for (const std::unique_ptr<tg::Buffer>& buffer : buffers_) sum += buffer->size();
+    return sum;
 }
 
 }  // namespace bitnet

@@ -30,12 +30,16 @@ const char* kv_type_name(kern::KvType type) noexcept;  // "q8_0"
 class KvCache : public SequenceTree {
 public:
     // Throws Error, tg::Error(out_of_memory).
-    KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, int32_t n_seq);
+    // place_ends: behind the last layer of each of the backend's places.
+    KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, int32_t n_seq,
+            const std::vector<int64_t>& place_ends);
+    KvCache(tg::Backend& backend, const KvShape& shape, int32_t n_cells, int32_t n_seq)
+        : KvCache(backend, shape, n_cells, n_seq, {shape.n_layer}) {}
     // What a cache of this size takes, keys, values and the lists of who holds them. Throws Error where that is beyond any
     // memory.
     static uint64_t bytes_needed(const KvShape& shape, int32_t n_cells, int32_t n_seq);
 
-    uint64_t bytes() const noexcept { return buffer_->size() + SequenceTree::bytes(); }
+    uint64_t bytes() const noexcept;
     const std::vector<tg::KvLayer>& layers() const noexcept { return layers_; }
     const KvShape& shape() const noexcept { return shape_; }
     // Whose memory the rows are in; it outlives the cache.
@@ -46,7 +50,7 @@ public:
 private:
     tg::Backend& backend_;
     const KvShape shape_;
-    std::unique_ptr<tg::Buffer> buffer_;
+    std::vector<std::unique_ptr<tg::Buffer>> buffers_;  // by place
     std::vector<tg::KvLayer> layers_;
 };
 

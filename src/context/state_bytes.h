@@ -28,7 +28,8 @@ T get_le(const uint8_t*& from) {
 inline std::array<tg::CellRows, 2> kv_rows(const KvCache& cache, const tg::KvLayer& layer) {
     const KvShape& shape = cache.shape();
     const auto rows = [&](uint8_t* first, kern::KvType type) {
-        return tg::CellRows{first, layer.n_cells, shape.n_head_kv, kern::kv_head_bytes(type, shape.head_dim)};
+        return tg::CellRows{first, layer.n_cells, shape.n_head_kv, kern::kv_head_bytes(type, shape.head_dim),
+                            layer.place};
     };
     return {{rows(layer.k, layer.k_type), rows(layer.v, layer.v_type)}};
 }

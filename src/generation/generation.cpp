@@ -274,15 +274,15 @@ void Generation::draw(Context& context, int32_t index) {
     try {
         size_t k = 0;
         const bool top = !record_ && config_.n_logprobs == 0 && sampler_.needs_only_top(&k, &also_);
-        const float* logits = top ? context.top_logits(index, k, also_) : context.logits(index);
         const size_t n_vocab = static_cast<size_t>(context.model().hparams.n_vocab);
-        if (record_) record_->logits.push_back(logits_digest(logits, n_vocab));
+        const LogitRow row = top ? context.top_logits(index, k, also_) : LogitRow(context.logits(index), n_vocab);
+        if (record_) record_->logits.push_back(logits_digest(row.logits, n_vocab));
         const Stopwatch time;
-        drawn_ = sampler_.sample(logits, n_vocab);
+        drawn_ = sampler_.sample(row);
         sampling_us_ = time.us();
         context.performance().count_sampled();
         if (record_) record_->drawn.push_back(drawn_);
-        if (config_.n_logprobs > 0) note_logprobs(logits, n_vocab);
+        if (config_.n_logprobs > 0) note_logprobs(row.logits, n_vocab);
         if (draft_) draft_->compare(drawn_);
     } catch (...) {
         if (record_) record_->logits.resize(record_->drawn.size());

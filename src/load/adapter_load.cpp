@@ -40,7 +40,7 @@ public:
         find_matrices();
         find_pairs();
         copy_data();
-        if (model_.gpu != nullptr) place_on_gpu();
+        if (model_.on_gpu()) place_on_gpu();
     }
 
 private:
@@ -206,9 +206,11 @@ private:
     }
 
     void place_on_gpu() {
-        out_.gpu = std::make_unique<tg::GpuWeights>(model_.gpu->device());
-        for (const Half& half : halves_) out_.gpu->add(*half.weight);
-        out_.charge.resize(n_bytes_ + out_.gpu->bytes(), memory_limit_, "the adapter", "free models, contexts and adapters");
+        uint64_t gpu_bytes = 0;
+        for (const GpuShare& share : model_.gpus) out_.gpus.push_back(std::make_unique<tg::GpuWeights>(share.weights->device()));
+        for (const Half& half : halves_) out_.gpus[model_.share_of_tensor(half.weight->name)]->add(*half.weight);
+        for (const auto& weights : out_.gpus) gpu_bytes += weights->bytes();
+        out_.charge.resize(n_bytes_ + gpu_bytes, memory_limit_, "the adapter", "free models, contexts and adapters");
     }
 
     static void check_finite(const GgufTensor& tensor, const uint8_t* data) {

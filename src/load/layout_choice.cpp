@@ -28,6 +28,9 @@ constexpr const char* kAuto = "auto";
 constexpr uint64_t kLargestBlock = uint64_t{64} << 20;
 constexpr int64_t kRunBytes = int64_t{4} << 20;  // of one timing
 constexpr int kRounds = 5;
+// A prompt: more columns than any kernel takes without unpacking rows for them, and how many products are timed.
+constexpr int64_t kPromptCols = 64;
+constexpr int64_t kPromptWork = int64_t{1} << 25;
 // A packed copy costs time at load and memory that processes cannot share: less than this is no reason for one.
 constexpr double kWorthwhile = 1.03;
 
@@ -40,7 +43,7 @@ int64_t layout_bytes(const kern::MulMatKernel& kernel, int64_t n_rows, int64_t k
     return n_rows * static_cast<int64_t>(kern::quant_row_bytes(kernel.type, k));
 }
 
-// One column times a matrix of any bytes: time does not depend on the weights.
+// Columns times a matrix of any bytes: time does not depend on the weights.
 class LayoutTimer {
 public:
     LayoutTimer(const kern::KernelSet& kernels, uint64_t block_bytes, tg::ThreadPool& pool)
@@ -59,21 +62,25 @@ public:
             this);
     }
 
-    // Seconds per row by layout; infinite for a layout that does not take rows of k, or for which the block is too small.
+    // Seconds per row by layout, for a token that is generated and one of a prompt together; infinite for a layout that does
+    // not take rows of k, or for which the block is too small.
     std::array<double, kern::kWeightLayoutCount> times(int64_t k, int64_t n_rows) {
-        std::array<double, kern::kWeightLayoutCount> best;
-        best.fill(std::numeric_limits<double>::infinity());
+        std::array<double, kern::kWeightLayoutCount> generated, prompted;
+        generated.fill(std::numeric_limits<double>::infinity());
+        prompted = generated;
         const std::vector<float> x(static_cast<size_t>(k), 1.0f);
         for (int round = 0; round < kRounds; ++round) {  // by turns, so that a disturbance meets all of them
             for (int i = 0; i < kern::kWeightLayoutCount; ++i) {
                 const auto layout = static_cast<kern::WeightLayout>(i);
                 if (!kern::weight_layout_takes(layout, k)) continue;
-                best[static_cast<size_t>(i)] =
-                    std::min(best[static_cast<size_t>(i)],
-                             time(kernels_.for_weight(kern::QuantType::i2_s, layout), k, n_rows, x));
+                const kern::MulMatKernel& kernel = kernels_.for_weight(kern::QuantType::i2_s, layout);
+                const auto at = static_cast<size_t>(i);
+                generated[at] = std::min(generated[at], time(kernel, k, n_rows, x, 1));
+                prompted[at] = std::min(prompted[at], time(kernel, k, n_rows, x, kPromptCols));
             }
         }
-        return best;
+        for (size_t i = 0; i < generated.size(); ++i) generated[i] += prompted[i];
+        return generated;
     }
 
 private:
@@ -92,24 +99,27 @@ private:
         if (args.row_begin < args.row_end) job.kernel->run(args);
     }
 
-    double time(const kern::MulMatKernel& kernel, int64_t k, int64_t n_rows, const std::vector<float>& x) {
+    // Per row and column.
+    double time(const kern::MulMatKernel& kernel, int64_t k, int64_t n_rows, const std::vector<float>& x,
+                int64_t n_cols) {
         const int64_t room = static_cast<int64_t>(block_.size());
+        if (n_cols > 1) n_rows = std::min(n_rows, std::max(kPromptWork / (k * n_cols), kernel.row_tile * pool_.size()));
         while (n_rows > kernel.row_tile && layout_bytes(kernel, n_rows, k) > room) n_rows /= 2;
         const int64_t bytes = layout_bytes(kernel, n_rows, k);
         if (bytes > room) return std::numeric_limits<double>::infinity();
-        tg::Arena acts(std::max<size_t>(kernel.act->bytes(k, 1), 1), "measuring layouts");
-        if (kernel.act->pack != nullptr) kernel.act->pack(x.data(), k, k, 1, 0, 1, acts.data());
-        std::vector<float> out(static_cast<size_t>(n_rows));
+        tg::Arena acts(std::max<size_t>(kernel.act->bytes(k, n_cols), 1), "measuring layouts");
+        if (kernel.act->pack != nullptr) kernel.act->pack(x.data(), 0, k, n_cols, 0, n_cols, acts.data());
+        std::vector<float> out(static_cast<size_t>(n_rows * n_cols));
         Job job{&kernel, {}, pool_.size()};
         job.args.weight_scale = 1.0f;
         job.args.acts = kernel.act->pack != nullptr ? static_cast<const void*>(acts.data()) : x.data();
-        job.args.act_stride = k;
+        job.args.act_stride = 0;  // all columns are alike
         job.args.out = out.data();
         job.args.out_stride = n_rows;
         job.args.k = k;
         job.args.n_rows = n_rows;
-        job.args.n_cols = 1;
-        const int64_t n_runs = std::max<int64_t>(kRunBytes / bytes, 1);
+        job.args.n_cols = n_cols;
+        const int64_t n_runs = n_cols > 1 ? 1 : std::max<int64_t>(kRunBytes / bytes, 1);
         const auto begin = std::chrono::steady_clock::now();
         for (int64_t i = 0; i < n_runs; ++i) {  // on through the block, where this run's bytes are the longest unread
             if (at_ + bytes > room) at_ = 0;
@@ -118,7 +128,7 @@ private:
             pool_.run(run_share, &job);
         }
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-        return seconds.count() / static_cast<double>(n_runs * n_rows);
+        return seconds.count() / static_cast<double>(n_runs * n_rows * n_cols);
     }
 
     const kern::KernelSet& kernels_;
@@ -141,8 +151,8 @@ kern::WeightLayout fastest(const std::array<double, kern::kWeightLayoutCount>& t
 void log_choice(int64_t k, int64_t n_rows, int n_threads, kern::WeightLayout layout,
                 const std::array<double, kern::kWeightLayoutCount>& times) {
     std::string text = "matrices of " + std::to_string(n_rows) + " rows of " + std::to_string(k) + " weights become " +
-                       kern::weight_layout_name(layout) + "; speed for one token on " + std::to_string(n_threads) +
-                       (n_threads == 1 ? " thread" : " threads") + " against i2s:";
+                       kern::weight_layout_name(layout) + "; speed for a token generated and one of a prompt on " +
+                       std::to_string(n_threads) + (n_threads == 1 ? " thread" : " threads") + " against i2s:";
     for (int i = 1; i < kern::kWeightLayoutCount; ++i) {
         char number[32];
         std::snprintf(number, sizeof number, " %.2f", times[0] / times[static_cast<size_t>(i)]);
@@ -197,11 +207,11 @@ void require_quantization(const std::string& name) {
 }
 
 void choose_layouts(const LoadOptions& options, const TensorPlacer& placer, Model& model) {
-    if (options.gpu >= 0) {
+    if (model.on_gpu()) {
         if (options.quantization.empty() || options.quantization == kAuto || options.quantization == "i2s") return;
-        throw Error(BITNET_E_CONFIG, "quantization '" + options.quantization +
-                                         "' is a layout of the CPU's; leave it out, or write i2s or auto, with device " +
-                                         model.device())
+        throw Error(BITNET_E_CONFIG,
+                    "quantization '" + options.quantization +
+                        "' is a layout of the CPU's; leave it out, or write i2s or auto, with device " + model.device())
             .with_subject("quantization");
     }
     if (options.quantization == kAuto) return choose_by_time(options, placer, model);

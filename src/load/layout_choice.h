@@ -13,8 +13,8 @@ struct LoadOptions;
 void require_quantization(const std::string& name);
 
 // Sets Weight::layout of all that is placed. Matrices stay as stored that have no codes of I2_S, rows that a layout does not take, or
-// rows that are looked up one by one, which would need both forms. "auto" times each shape, one column on options.n_threads
-// threads, once per process: so an estimate and the load that follows it choose alike.
+// rows that are looked up one by one, which would need both forms. "auto" times each shape, one column and the columns
+// of a prompt on options.n_threads threads, once per process: so an estimate and the load that follows it choose alike.
 void choose_layouts(const LoadOptions& options, const TensorPlacer& placer, Model& model);
 
 }  // namespace bitnet

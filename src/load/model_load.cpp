@@ -9,6 +9,7 @@
 #include "kernels/cuda/cuda_kernel_set.h"
 #include "src/arch/arch.h"
 #include "src/base/error.h"
+#include "src/base/error_table.h"
 #include "src/base/log.h"
 #include "src/gguf/gguf_text.h"
 #include "src/load/gpu_place.h"
@@ -26,8 +27,9 @@ namespace {
 void choose_kernels(const LoadOptions& options, Model& model) {
     const std::string& name = options.kernel;
     kern::KernelSet* out = &model.kernels;
-    model.gpu_index = options.gpu;
-    if (options.gpu >= 0) {
+    for (const GpuChoice::Gpu& gpu : options.gpus.gpus) model.gpus.push_back({.index = gpu.index});
+    if (model.on_gpu()) {
+        model.device_text = format_gpus(options.gpus.gpus);
         if (!name.empty()) {
             throw Error(BITNET_E_CONFIG, "kernel '" + for_message(name) + "' names what a CPU computes with; leave it and "
                                          "BITNET_KERNEL empty with device " + model.device())
@@ -128,7 +130,7 @@ constexpr int64_t kScreenedWeights = int64_t{1} << 24;
 // Plans the screen of the head, where there is to be one, and its bytes.
 void plan_screen(const LoadOptions& options, Model& model, WeightPlan& plan) {
     const tg::Weight& head = model.weights.head();
-    if (options.gpu >= 0) return;
+    if (model.on_gpu()) return;
     const bool large = head.k * head.n_rows >= kScreenedWeights || options.screen_head == 2;
     if (options.screen_head == 0 || !large || !tg::can_screen(head, model.kernels)) return;
     model.screen = std::make_unique<tg::HeadScreen>();
@@ -139,8 +141,18 @@ void plan_screen(const LoadOptions& options, Model& model, WeightPlan& plan) {
     plan.by_role[TensorRole::output] += bytes;
 }
 
-// Everything up to the reading of values: shape, kernels, the tensors' places and bytes.
-WeightPlan read_header(const GgufFile& file, const LoadOptions& options, Model& model, TensorPlacer& placer) {
+// All that a context's graph is built from, without values.
+void give_shapes(const TensorPlacer& placer, Model& model) {
+    for (const TensorPlacer::PlacedNorm& placed : placer.norms()) {
+        if (placed.norm != nullptr) placed.norm->assign(static_cast<size_t>(placed.tensor->ne[0]), 1.0f);
+    }
+    for (const TensorPlacer::Placed& placed : placer.placed()) {
+        placed.weight->kernel = &model.kernels.for_weight(placed.weight->type, placed.weight->layout);
+    }
+}
+
+// Everything up to the reading of values: shape, kernels, the tensors' places and bytes. loads: what computes is opened.
+WeightPlan read_header(const GgufFile& file, const LoadOptions& options, bool loads, Model& model, TensorPlacer& placer) {
     model.name = file.get_string(gguf_key::kName).value_or("");
     model.hparams = read_hparams(file);
     model.arch = find_arch(model.hparams.architecture);
@@ -149,6 +161,10 @@ WeightPlan read_header(const GgufFile& file, const LoadOptions& options, Model& 
     place_tensors_of(model.hparams, *model.arch, placer, model.weights);
     placer.finish();
     choose_layouts(options, placer, model);
+    if (model.on_gpu()) {
+        give_shapes(placer, model);
+        split_model(options, placer, loads, model);
+    }
     WeightPlan plan = plan_weights(placer, model, options.arm_order);
     plan_screen(options, model, plan);
     return plan;
@@ -207,11 +223,11 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
     placer.read_norms();
     if (options.check_weights) check_norms(*model.arch, model.weights);
     count_norms(placer, model);
-    if (options.gpu < 0) check_vec_kernels(model);
+    if (!model.on_gpu()) check_vec_kernels(model);
     tg::ThreadPool pool(options.n_threads);
     KernelCheck kernels(&model);
     GpuPlacer gpu(model);
-    if (model.gpu != nullptr) gpu.norms();
+    if (model.on_gpu()) gpu.norms();
     uint64_t done = 0;
     for (const TensorPlacer::Placed& placed : placer.placed()) {
         if (options.on_progress && !options.on_progress(static_cast<float>(static_cast<double>(done) /
@@ -221,11 +237,11 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
         placer.materialize(placed, options.arm_order, pool);
         if (options.check_weights) check_weight_codes(*placed.weight, pool);
         if (!options.check_weights) keep_unpackable(*placed.weight);
-        if (model.gpu == nullptr) kernels.check(*placed.weight);
+        if (!model.on_gpu()) kernels.check(*placed.weight);
         // As in the plan, unless the check has just replaced a kernel.
         const PlannedWeight planned = plan_weight(placer, placed, model, options.arm_order);
-        if (model.gpu != nullptr) model.owned_bytes += planned.packed_bytes;
-        if (model.gpu != nullptr) {
+        if (model.on_gpu()) {
+            model.owned_bytes += planned.packed_bytes;
             placed.weight->kernel = &model.kernels.for_type(placed.weight->type);
             gpu.matrix(*placed.weight);
         } else {
@@ -235,7 +251,7 @@ void load_weights(const LoadOptions& options, TensorPlacer& placer, const Weight
         model.bytes_by_role[tensor_role(placed.tensor->name)] += planned.mapped_bytes + planned.owned_bytes();
         if (planned.copy_bytes != 0 && !planned.keeps_copy) {
             // What was read lies before what was packed from it, which is not here but on the GPU where there is one.
-            model.owned.erase(model.owned.end() - (model.gpu != nullptr ? 1 : 2));
+            model.owned.erase(model.owned.end() - (model.on_gpu() ? 1 : 2));
             placed.weight->file_data = nullptr;
             placed.weight->row_scales = nullptr;
         }
@@ -262,8 +278,7 @@ void load_all(const LoadOptions& options, Model& model) {
     }
     model.tl_tiling = options.tl_tiling_text;
     TensorPlacer placer(*model.file, &model.owned, &options.tl_tilings);
-    const WeightPlan plan = read_header(*model.file, options, model, placer);
-    if (options.gpu >= 0) open_gpu(options, model);
+    const WeightPlan plan = read_header(*model.file, options, true, model, placer);
     model.fingerprint = fingerprint(*model.file, model.hparams, options);
     load_weights(options, placer, plan, model);
 }
@@ -280,6 +295,39 @@ auto naming_the_file(const Model& model, Body&& body) {
         }
         throw;
     }
+}
+
+void load_once(const std::shared_ptr<const GgufFile>& file, const LoadOptions& options, Model& model) {
+    model.file = file;
+    choose_kernels(options, model);
+    if (options.replace_kernels != nullptr) options.replace_kernels(&model.kernels);
+    naming_the_file(model, [&] { load_all(options, model); });
+}
+
+void note_fallback(const std::string& problem, Model& model) {
+    model.gpu_problem = problem;
+    log_message(BITNET_LOG_WARNING, model.file->source().name() + ": the CPU computes, as the device's name allows: " + problem);
+}
+
+bool is_of_device(bitnet_status status) { return error_row(status).family == BITNET_FAMILY_DEVICE; }
+
+// The GPUs, or the CPU where one of them cannot.
+void load_or_fall_back(const std::shared_ptr<const GgufFile>& file, const LoadOptions& options, Model& model) {
+    std::string problem;
+    try {
+        return load_once(file, options, model);
+    } catch (const tg::Error& error) {
+        if (error.kind() != tg::ErrorKind::device && error.kind() != tg::ErrorKind::device_memory) throw;
+        problem = error.message();
+    } catch (const Error& error) {
+        if (!is_of_device(error.status())) throw;
+        problem = error.message();
+    }
+    model = Model();
+    LoadOptions on_cpu = options;
+    on_cpu.gpus = {};
+    load_once(file, on_cpu, model);
+    note_fallback(problem, model);
 }
 
 }  // namespace
@@ -312,13 +360,8 @@ WeightPlan plan_model(std::shared_ptr<const GgufFile> file, const LoadOptions& o
     choose_kernels(options, model);
     return naming_the_file(model, [&] {
         TensorPlacer placer(*model.file, &model.owned, &options.tl_tilings);
-        WeightPlan plan = read_header(*model.file, options, model, placer);
-        for (const TensorPlacer::PlacedNorm& placed : placer.norms()) {
-            if (placed.norm != nullptr) placed.norm->assign(static_cast<size_t>(placed.tensor->ne[0]), 1.0f);
-        }
-        for (const TensorPlacer::Placed& placed : placer.placed()) {
-            placed.weight->kernel = &model.kernels.for_weight(placed.weight->type, placed.weight->layout);
-        }
+        WeightPlan plan = read_header(*model.file, options, false, model, placer);
+        give_shapes(placer, model);
         return plan;
     });
 }
@@ -326,10 +369,12 @@ WeightPlan plan_model(std::shared_ptr<const GgufFile> file, const LoadOptions& o
 void load_model(std::shared_ptr<const GgufFile> file, const LoadOptions& options, Model* out) {
     const auto begin = std::chrono::steady_clock::now();
     Model& model = *out;
-    model.file = std::move(file);
-    choose_kernels(options, model);
-    if (options.replace_kernels != nullptr) options.replace_kernels(&model.kernels);
-    naming_the_file(model, [&] { load_all(options, model); });
+    if (options.gpus.or_cpu && !options.gpus.empty()) {
+        load_or_fall_back(file, options, model);
+    } else {
+        load_once(file, options, model);
+        if (!options.gpus.problem.empty()) note_fallback(options.gpus.problem, model);
+    }
     model.load_us = static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count());
     log_message(BITNET_LOG_INFO, "loaded " + model.file->source().name() + ": " + model.hparams.architecture + ", " +

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bitnet.h"
+#include "src/device/gpu_choice.h"
 #include "src/gguf/gguf_reader.h"
 #include "src/load/weight_plan.h"
 #include "src/model/model.h"
@@ -20,9 +21,10 @@ struct LoadOptions {
     bool vocab_only = false;
     int32_t screen_head = 1;     // as bitnet_model_params
     int32_t n_threads = 1;
-    int32_t gpu = -1;            // the CUDA device that computes; -1: the CPU
+    GpuChoice gpus;              // that compute; none: the CPU
     std::string kernel;          // name or level; empty = the best here
     std::string quantization;    // as bitnet_model_params; known, or empty
+    GpuContextBytes (*usual_context)(const Model& model) = nullptr;  // of default parameters; null: takes nothing
     void (*replace_kernels)(kern::KernelSet* chosen) = nullptr;  // for tests: what a kernel that computes wrongly would do
     uint64_t max_bytes = 0;      // of the weights; 0 = no limit
     uint64_t memory_limit = 0;   // of all models and contexts of the process; 0 = none

@@ -16,11 +16,12 @@ PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed
     PlannedWeight weight;
     if (!in_place) weight.copy_bytes = TensorPlacer::copy_bytes(tensor);
     weight.passing_bytes = placer.passing_bytes(tensor);
-    if (model.gpu_index >= 0) {  // all of it goes there, nothing stays
+    if (model.on_gpu()) {  // all of it goes there, nothing stays
         weight.packed_bytes = tg::gpu_weight_bytes(*placed.weight);
         // Whether rows share their scale is seen when they are read.
         const bool has_scales = kern::dialect_has_row_scales(tensor.type);
         if (has_scales) weight.packed_bytes += static_cast<uint64_t>(tensor.n_rows()) * sizeof(float);
+        if (looked_up && model.weights.head_copy.present()) weight.packed_bytes *= 2;
         return weight;
     }
     weight.keeps_copy = !packs || looked_up;
@@ -30,7 +31,7 @@ PlannedWeight plan_weight(const TensorPlacer& placer, const TensorPlacer::Placed
 }
 
 uint64_t norm_bytes(const TensorPlacer::PlacedNorm& placed, const Model& model) {
-    const bool twice = model.gpu_index >= 0 && placed.norm != &model.weights.rope_freqs;  // here and there
+    const bool twice = model.on_gpu() && placed.norm != &model.weights.rope_freqs;  // here and there
     return static_cast<uint64_t>(placed.tensor->ne[0]) * sizeof(float) * (twice ? 2 : 1);
 }
 

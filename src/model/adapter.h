@@ -34,7 +34,7 @@ struct Adapter {
     std::shared_ptr<const Model> model;  // whose shapes were checked: it fits no other
     std::vector<tg::LoraPair> pairs;     // per slot
     tg::Arena data;
-    std::unique_ptr<tg::GpuWeights> gpu;  // where the model is on a device
+    std::vector<std::unique_ptr<tg::GpuWeights>> gpus;  // by share of the model, where it is on devices
     MemoryCharge charge;  // of data
     std::string name;   // general.name
     std::string label;  // the name or the file, fit for messages

@@ -1,5 +1,8 @@
 #include "src/model/tensor_role.h"
 
+#include <charconv>
+#include <limits>
+
 namespace bitnet {
 
 TensorRole tensor_role(std::string_view name) noexcept {
@@ -14,6 +17,16 @@ TensorRole tensor_role(std::string_view name) noexcept {
     if (stem.substr(0, 5) == "attn_") return TensorRole::attention;
     if (stem.substr(0, 4) == "ffn_") return TensorRole::feed_forward;
     return TensorRole::other;
+}
+
+int64_t tensor_layer(std::string_view name) noexcept {
+    if (tensor_role(name) == TensorRole::embedding) return 0;
+    int64_t layer = 0;
+    if (name.starts_with("blk.") &&
+        std::from_chars(name.data() + 4, name.data() + name.size(), layer).ec == std::errc()) {
+        return layer;
+    }
+    return std::numeric_limits<int64_t>::max();
 }
 
 const char* tensor_role_name(TensorRole role) noexcept {

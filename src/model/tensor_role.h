@@ -13,6 +13,9 @@ inline constexpr size_t kTensorRoleCount = 6;
 
 // By the part behind "blk.N.": "attn_q.weight" and "attn_q.scale" are attention, "attn_norm.weight" is a norm.
 TensorRole tensor_role(std::string_view name) noexcept;
+// N of "blk.N.attn_q.weight"; 0 of the embedding, whose place is before the first layer; the largest number of what comes
+// behind the last one.
+int64_t tensor_layer(std::string_view name) noexcept;
 // "attention", "feed_forward", ...; static storage.
 const char* tensor_role_name(TensorRole role) noexcept;
 

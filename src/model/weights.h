@@ -38,7 +38,9 @@ struct ModelWeights {
     NormWeight rope_freqs;     // [n_rot / 2], divides the frequencies; may be absent
     std::vector<LayerWeights> layers;
 
-    const tg::Weight& head() const { return output.present() ? output : token_embd; }
+    tg::Weight head_copy;      // the embedding once more where its device is not the head's; else absent
+
+    const tg::Weight& head() const { return output.present() ? output : head_copy.present() ? head_copy : token_embd; }
 };
 
 }  // namespace bitnet

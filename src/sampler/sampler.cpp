@@ -64,8 +64,10 @@ void check_adaptive_steps(const SamplerConfig& config) {
 
 }  // namespace
 
-void check_logits(const float* logits, size_t n_vocab) {
-    if (logits == nullptr) throw Error(BITNET_E_ARGUMENT, "the logits are NULL; pass n_vocab floats");
+void check_logits(const LogitRow& row) {
+    const size_t n_vocab = row.n_vocab;
+    if (row.logits == nullptr && row.tokens == nullptr)
+        throw Error(BITNET_E_ARGUMENT, "the logits are NULL; pass n_vocab floats");
     if (n_vocab == 0)
         throw Error(BITNET_E_ARGUMENT, "n_vocab is 0; a token can only be picked from at least one logit");
     if (n_vocab > static_cast<size_t>(std::numeric_limits<bitnet_token>::max()))
@@ -110,23 +112,23 @@ Sampler::Sampler(SamplerConfig config)
     forbidden_.erase(std::unique(forbidden_.begin(), forbidden_.end()), forbidden_.end());
 }
 
-bitnet_token Sampler::sample(const float* logits, size_t n_vocab) {
-    check_logits(logits, n_vocab);
+bitnet_token Sampler::sample(const LogitRow& given) {
+    check_logits(given);
     // Everything that may fail comes first: after it, generator and history move together.
     history_.reserve_one();
     dry_.reserve_one();
-    logits = filtered(logits, n_vocab);
+    const LogitRow row = filtered(given);
     bitnet_token token;
     Pcg32 rng = rng_;
     bool learns = false;
     if (greedy()) {
-        const int64_t best = pick_greedy(logits, n_vocab);
-        token = best >= 0 ? static_cast<bitnet_token>(best) : lowest_allowed(n_vocab);
+        const int64_t best = pick_greedy(row);
+        token = best >= 0 ? static_cast<bitnet_token>(best) : lowest_allowed(row.n_vocab);
     } else {
         const bool exclude_top = draw_exclusion(rng);
-        const bool some_finite = filter(logits, n_vocab, exclude_top);
+        const bool some_finite = filter(row, exclude_top);
         const double u = rng.next_unit();
-        token = some_finite ? draw(candidates_, u) : lowest_allowed(n_vocab);
+        token = some_finite ? draw(candidates_, u) : lowest_allowed(row.n_vocab);
         learns = some_finite && mirostat_.on();
     }
     if (filter_ != nullptr) filter_->accept(token);
@@ -172,14 +174,13 @@ void Sampler::reset() noexcept {
 }
 
 void Sampler::probabilities(const float* logits, size_t n_vocab, float* out_probabilities) {
-    check_logits(logits, n_vocab);
+    check_logits({logits, n_vocab});
     if (out_probabilities == nullptr)
         throw Error(BITNET_E_ARGUMENT, "out_probabilities is NULL; pass room for n_vocab floats");
-    logits = filtered(logits, n_vocab);
+    const LogitRow row = filtered(LogitRow(logits, n_vocab));
     // The choice is made before anything is written: out_probabilities may be the logits themselves.
     Pcg32 rng = rng_;  // a copy: the sample that comes next takes the same draws
-    const int64_t best =
-        greedy() ? pick_greedy(logits, n_vocab) : (filter(logits, n_vocab, draw_exclusion(rng)) ? 0 : -1);
+    const int64_t best = greedy() ? pick_greedy(row) : (filter(row, draw_exclusion(rng)) ? 0 : -1);
     std::fill_n(out_probabilities, n_vocab, 0.0f);
     if (best < 0) {
         out_probabilities[lowest_allowed(n_vocab)] = 1;
@@ -192,32 +193,38 @@ void Sampler::probabilities(const float* logits, size_t n_vocab, float* out_prob
     }
 }
 
-void Sampler::adjust(const float* logits, size_t n_vocab) {
-    adjusted_.resize(n_vocab);
-    sanitize_logits(logits, n_vocab, adjusted_.data());
-    apply_bias(config_.logit_bias, adjusted_.data(), n_vocab);
+void Sampler::adjust(const LogitRow& row) {
+    adjusted_.resize(row.n);
+    sanitize_logits(row.logits, row.n, adjusted_.data());
+    apply_bias(config_.logit_bias, row, adjusted_.data());
     const Penalties penalties{config_.repetition_penalty, config_.frequency_penalty, config_.presence_penalty};
-    apply_penalties(penalties, history_.counts(), adjusted_.data(), n_vocab);
-    dry_.apply(adjusted_.data(), n_vocab);
+    apply_penalties(penalties, history_.counts(), row, adjusted_.data());
+    dry_.apply(adjusted_.data(), row.n);
 }
 
 bool Sampler::draw_exclusion(Pcg32& rng) const noexcept {
     return xtc_on() && rng.next_unit() < static_cast<double>(config_.xtc_probability);
 }
 
-int64_t Sampler::pick_greedy(const float* logits, size_t n_vocab) {
-    if (config_.logit_bias.empty() && history_.counts().empty() && dry_.empty()) return find_greedy(logits, n_vocab);
-    adjust(logits, n_vocab);
-    return find_greedy(adjusted_.data(), n_vocab);
+int64_t Sampler::pick_greedy(const LogitRow& row) {
+    const float* logits = row.logits;
+    if (!config_.logit_bias.empty() || !history_.counts().empty() || !dry_.empty()) {
+        adjust(row);
+        logits = adjusted_.data();
+    }
+    const int64_t best = find_greedy(logits, row.n);
+    return best >= 0 ? row.token(static_cast<size_t>(best)) : best;
 }
 
-bool Sampler::filter(const float* logits, size_t n_vocab, bool exclude_top) {
-    adjust(logits, n_vocab);
+bool Sampler::filter(const LogitRow& row, bool exclude_top) {
+    adjust(row);
     const bool mirostat = mirostat_.on();
-    if (config_.top_n_sigma > 0 && !mirostat) forbid_below_sigmas(config_.top_n_sigma, adjusted_.data(), n_vocab);
+    if (config_.top_n_sigma > 0 && !mirostat) forbid_below_sigmas(config_.top_n_sigma, adjusted_.data(), row.n);
     const int32_t top_k = mirostat ? 0 : config_.top_k;
-    collect_candidates(adjusted_.data(), n_vocab, static_cast<size_t>(top_k), candidates_);
+    collect_candidates(adjusted_.data(), row.n, static_cast<size_t>(top_k), candidates_);
     if (candidates_.empty()) return false;
+    // Tokens rise with their places, so that ties were broken by either alike.
+    for (Candidate& candidate : candidates_) candidate.token = row.token(static_cast<size_t>(candidate.token));
     const float temperature = temperature_in_use();
     weigh(temperature, candidates_);
     if (mirostat) {
@@ -231,22 +238,23 @@ bool Sampler::filter(const float* logits, size_t n_vocab, bool exclude_top) {
     return true;
 }
 
-const float* Sampler::filtered(const float* logits, size_t n_vocab) {
-    if (filter_ == nullptr) return logits;
+LogitRow Sampler::filtered(const LogitRow& row) {
+    if (filter_ == nullptr) return row;
     allowed_ = filter_->allowed();
-    filtered_.resize(n_vocab);
+    filtered_.resize(row.n);
     size_t n_allowed = 0;
-    for (size_t i = 0; i < n_vocab; ++i) {
-        const bool may_come = is_allowed(allowed_, i);
-        filtered_[i] = may_come ? logits[i] : -std::numeric_limits<float>::infinity();
+    for (size_t i = 0; i < row.n; ++i) {
+        const bool may_come = is_allowed(allowed_, static_cast<size_t>(row.token(i)));
+        filtered_[i] = may_come ? row.logits[i] : -std::numeric_limits<float>::infinity();
         n_allowed += may_come ? 1 : 0;
     }
     if (n_allowed == 0) {
-        throw Error(BITNET_E_ARGUMENT, "none of the " + to_text(n_vocab) +
-                                           " logits belongs to a token that the grammar allows; pass those of the whole "
-                                           "vocabulary, and a grammar made for the model's tokenizer");
+        throw Error(BITNET_E_ARGUMENT,
+                    "none of the " + to_text(row.n) +
+                        " logits belongs to a token that the grammar allows; pass those of the whole "
+                        "vocabulary, and a grammar made for the model's tokenizer");
     }
-    return filtered_.data();
+    return {filtered_.data(), row.tokens, row.n, row.n_vocab};
 }
 
 float Sampler::temperature_in_use() noexcept {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bitnet.h"
+#include "src/base/logit_row.h"
 #include "src/sampler/adaptive_steps.h"
 #include "src/sampler/dry_history.h"
 #include "src/sampler/rng.h"
@@ -45,7 +46,7 @@ struct SamplerConfig {
 // Throws BITNET_E_CONFIG naming the first parameter that is NaN or out of range, its value and the range.
 void check_sampler_config(const SamplerConfig& config);
 // Throws BITNET_E_ARGUMENT unless there is at least one logit and an id for each.
-void check_logits(const float* logits, size_t n_vocab);
+void check_logits(const LogitRow& row);
 
 class Sampler {
 public:
@@ -55,7 +56,9 @@ public:
     // Picks a token and accepts it. Throws BITNET_E_ARGUMENT for no logits; after a failure the sampler is as before.
     // A sampler that is not greedy advances its generator by exactly one draw each time, two with XTC, whatever the
     // logits hold.
-    bitnet_token sample(const float* logits, size_t n_vocab);
+    bitnet_token sample(const float* logits, size_t n_vocab) { return sample(LogitRow(logits, n_vocab)); }
+    // A row of some tokens only is for a sampler that needs_only_top(), and holds what that names.
+    bitnet_token sample(const LogitRow& row);
     // Counts a token for the penalties and DRY. Throws BITNET_E_TOKEN for a negative id.
     void accept(bitnet_token token);
     // Whether sample() picks the same where only the *k largest logits and those of *also are given and the others are
@@ -78,16 +81,16 @@ private:
     bool xtc_on() const noexcept { return config_.xtc_probability > 0 && !mirostat_.on(); }
     // Whether this sample leaves the top choices out; takes XTC's draw, if it is on.
     bool draw_exclusion(Pcg32& rng) const noexcept;
-    // The logits after bias, penalties and DRY, sanitized, in adjusted_.
-    void adjust(const float* logits, size_t n_vocab);
-    int64_t pick_greedy(const float* logits, size_t n_vocab);
+    // The row's logits after bias, penalties and DRY, sanitized, in adjusted_.
+    void adjust(const LogitRow& row);
+    int64_t pick_greedy(const LogitRow& row);
     // Fills candidates_; false when no logit is finite.
-    bool filter(const float* logits, size_t n_vocab, bool exclude_top);
+    bool filter(const LogitRow& row, bool exclude_top);
     // Temperature in use for candidates_, whose weights it may overwrite.
     float temperature_in_use() noexcept;
     bitnet_token lowest_allowed(size_t n_vocab) const noexcept;
-    // The logits with -infinity where the filter forbids a token; the logits themselves without one.
-    const float* filtered(const float* logits, size_t n_vocab);
+    // The row with -infinity where the filter forbids a token; the row itself without one.
+    LogitRow filtered(const LogitRow& row);
 
     SamplerConfig config_;
     bool penalized_;                       // some penalty is on; otherwise no history is kept

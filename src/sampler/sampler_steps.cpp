@@ -60,27 +60,27 @@ void sanitize_logits(const float* logits, size_t n, float* out) noexcept {
     for (size_t i = 0; i < n; ++i) out[i] = sanitized(logits[i]);
 }
 
-void apply_bias(const std::vector<bitnet_logit_bias>& biases, float* logits, size_t n) noexcept {
+void apply_bias(const std::vector<bitnet_logit_bias>& biases, const LogitRow& row, float* logits) noexcept {
     for (const bitnet_logit_bias& entry : biases) {
-        const auto token = static_cast<size_t>(entry.token);
-        if (entry.token < 0 || token >= n) continue;
+        const size_t at = row.find(entry.token);
+        if (at == row.n) continue;
         if (entry.bias == -kInfinity)
-            logits[token] = -kInfinity;
-        else if (logits[token] != -kInfinity)
-            logits[token] = clamp_finite(logits[token] + entry.bias);
+            logits[at] = -kInfinity;
+        else if (logits[at] != -kInfinity)
+            logits[at] = clamp_finite(logits[at] + entry.bias);
     }
 }
 
-void apply_penalties(const Penalties& penalties, const std::vector<TokenCount>& counts, float* logits,
-                     size_t n) noexcept {
+void apply_penalties(const Penalties& penalties, const std::vector<TokenCount>& counts, const LogitRow& row,
+                     float* logits) noexcept {
     for (const TokenCount& entry : counts) {
-        const auto token = static_cast<size_t>(entry.token);
-        if (token >= n || logits[token] == -kInfinity) continue;
-        float logit = logits[token];
+        const size_t at = row.find(entry.token);
+        if (at == row.n || logits[at] == -kInfinity) continue;
+        float logit = logits[at];
         logit = logit > 0 ? logit / penalties.repetition : logit * penalties.repetition;
         logit = clamp_finite(logit);
         logit = clamp_finite(logit - clamp_finite(penalties.frequency * static_cast<float>(entry.count)));
-        logits[token] = clamp_finite(logit - penalties.presence);
+        logits[at] = clamp_finite(logit - penalties.presence);
     }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bitnet.h"
+#include "src/base/logit_row.h"
 #include "src/sampler/token_history.h"
 
 namespace bitnet {
@@ -31,17 +32,17 @@ inline bool ranks_before(const Candidate& a, const Candidate& b) noexcept {
 float sanitized(float logit) noexcept;
 void sanitize_logits(const float* logits, size_t n, float* out) noexcept;
 
-// Adds each bias, in the order given; tokens outside the vocabulary are passed over. A finite logit and a finite bias
-// stay finite: only a bias of -infinity forbids.
-void apply_bias(const std::vector<bitnet_logit_bias>& biases, float* logits, size_t n) noexcept;
+// Adds each bias to its token's place of logits, in the order given; tokens that have none in the row are passed over. A
+// finite logit and a finite bias stay finite: only a bias of -infinity forbids.
+void apply_bias(const std::vector<bitnet_logit_bias>& biases, const LogitRow& row, float* logits) noexcept;
 
 struct Penalties {
     float repetition = 1;  // > 0; logits above 0 are divided by it, others multiplied
     float frequency = 0;   // subtracted once per occurrence
     float presence = 0;    // subtracted once
 };
-void apply_penalties(const Penalties& penalties, const std::vector<TokenCount>& counts, float* logits,
-                     size_t n) noexcept;
+void apply_penalties(const Penalties& penalties, const std::vector<TokenCount>& counts, const LogitRow& row,
+                     float* logits) noexcept;
 
 // The lowest id among the largest logits, with NaN and infinities as in sanitized(); -1 when no logit is above
 // -infinity. Takes raw or sanitized logits.

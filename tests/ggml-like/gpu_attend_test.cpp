@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "ggml-like/gpu/attend_plan.h"
 #include "ggml-like/gpu/gpu_ops.h"
 #include "kernels/cpu/vec_kernel_sets.h"
 #include "tests/support/float_bits.h"
@@ -27,14 +28,15 @@ struct Heads {
     KvType k_type = KvType::f16, v_type = KvType::f16;
 };
 
-// A slice of the list of cells for each token.
+// A slice of a list of cells for each token; the lists of all texts lie in one.
 struct Lists {
-    std::vector<int32_t> begin, n_cells;
+    std::vector<int32_t> begin, n_cells, text;
     int64_t n_listed = 0;
 
-    void add(int64_t from, int64_t n) {
+    void add(int64_t from, int64_t n, int64_t of_text = 0) {
         begin.push_back(static_cast<int32_t>(from));
         n_cells.push_back(static_cast<int32_t>(n));
+        text.push_back(static_cast<int32_t>(of_text));
         n_listed = std::max(n_listed, from + n);
     }
 };
@@ -52,7 +54,7 @@ Lists prompt(int64_t n_tokens, int64_t n_before, int64_t window) {
 // Texts side by side: every token has a list of its own.
 Lists texts(const std::vector<int64_t>& n_cells) {
     Lists lists;
-    for (const int64_t n : n_cells) lists.add(lists.n_listed, n);
+    for (const int64_t n : n_cells) lists.add(lists.n_listed, n, lists.n_listed);
     return lists;
 }
 
@@ -124,7 +126,7 @@ struct Case {
         return out;
     }
 
-    // more_cells: than any token sees, as where a recorded step serves later ones; at_once: tokens whose scores fit.
+    // more_cells: than any token sees, as where a recorded step serves later ones; at_once: tokens whose scores fit, or a tile's.
     std::vector<float> on_gpu(GpuFixture& gpu, int64_t more_cells = 0, int64_t at_once = kWhole) const {
         tg::GpuAttention work;
         work.q = gpu.put(q);
@@ -134,7 +136,6 @@ struct Case {
         work.kv.k_type = heads.k_type;
         work.kv.v_type = heads.v_type;
         work.kv.n_cells = n_slots;
-        work.n_tokens = n_tokens();
         work.n_head = n_head();
         work.n_head_kv = heads.n_head_kv;
         work.head_dim = heads.head_dim;
@@ -142,7 +143,16 @@ struct Case {
         work.begin = gpu.put(lists.begin);
         work.n_cells = gpu.put(lists.n_cells);
         work.most_cells = most_cells() + more_cells;
-        work.n_scores = tg::gpu_attention_scores(n_head(), work.most_cells) * std::min(n_tokens(), at_once);
+        const int32_t tile = tg::gpu_attention_tile(n_head(), heads.n_head_kv, heads.head_dim, heads.k_type);
+        tg::AttendPlan plan;
+        plan.make(lists.text, lists.n_cells, tile);
+        if (n_tokens() >= tg::AttendPlan::kFewTexts)
+            work.tiles = gpu.put(std::vector(plan.tiles().begin(), plan.tiles().end()));
+        if (!plan.shares().empty()) work.shares = gpu.put(std::vector(plan.shares().begin(), plan.shares().end()));
+        work.n_together = plan.n_together();
+        work.n_alone = plan.n_alone();
+        const int64_t n_fit = std::max<int64_t>(at_once, plan.n_together() > 0 ? tile : 1);
+        work.n_scores = tg::gpu_attention_scores(n_head(), work.most_cells) * std::min(n_tokens(), n_fit);
         work.scores = gpu.room<float>(static_cast<size_t>(work.n_scores));
         tg::gpu_attention(*gpu.stream, work);
         std::vector<float> out = gpu.get(work.out, q.size());
@@ -228,11 +238,35 @@ TEST_CASE("attention on a GPU has the CPU's bits for tokens of many texts, long 
         for (int64_t t = 0; t < n_tokens; ++t) n_cells.push_back(1 + t * 37 % 211);
         same_bits(Case({64, 4, 2}, texts(n_cells), 40));
         same_bits(Case({64, 2, 1, KvType::q4_0, KvType::q8_0}, texts(n_cells), 41));
-        // Prompts of two texts in one step: a block's tokens are from both.
+        // Guesses of one text behind those of another.
         Lists both = prompt(n_tokens, 5, kWhole);
         const int64_t behind = both.n_listed;
-        for (int64_t t = 0; t < 3; ++t) both.add(behind, 90 + t);
+        for (int64_t t = 0; t < 3; ++t) both.add(behind, 90 + t, 1);
         same_bits(Case({32, 3, 2}, both, 42));
+    }
+}
+
+TEST_CASE("attention on a GPU has the CPU's bits for a step of texts beside prompts, each served in its own way") {
+    for (const KvType type : {KvType::f16, KvType::q8_0}) {
+        // A long text, short ones, a prompt's end, two prompts with a text between them.
+        Lists step = texts({700, 3, 90, 1, 17, 200, 150, 40, 129});
+        const auto add_prompt = [&](int64_t n_tokens, int64_t n_before, int64_t window) {
+            const int64_t begin = step.n_listed;
+            const Lists one = prompt(n_tokens, n_before, window);
+            for (size_t t = 0; t < one.begin.size(); ++t) step.add(begin + one.begin[t], one.n_cells[t], begin);
+        };
+        add_prompt(5, 60, kWhole);
+        add_prompt(45, 0, kWhole);
+        step.add(step.n_listed, 77, step.n_listed);
+        add_prompt(30, 100, 20);
+        const Case one({64, 4, 2, type, type}, step, 43);
+        GpuFixture gpu;
+        CHECK(difference(one.on_gpu(gpu), one.on_cpu()) == "");
+        const test::VirtualCounters counters = gpu.counters();
+        CHECK(counters.n_launches_of[static_cast<size_t>(kern::gpu::KernelId::attend_values_8)] == 1);
+        CHECK(counters.n_launches_of[static_cast<size_t>(kern::gpu::KernelId::attend_values_4)] == 1);
+        CHECK(counters.n_launches == 4);
+        CHECK(difference(one.on_gpu(gpu, 600, 8), one.on_cpu()) == "");  // in pieces
     }
 }
 

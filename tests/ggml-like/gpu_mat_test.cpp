@@ -181,8 +181,10 @@ TEST_CASE("I2_S products of many columns are the CPU's bits, in both block shape
 }
 
 TEST_CASE("TQ products are the CPU's bits for every number of blocks and columns") {
-    constexpr Shape kShapes[] = {{1, 256, 1},   {5, 512, 2},   {33, 2560, 1}, {9, 4096, 3}, {70, 4352, 4},
-                                 {21, 6912, 5}, {17, 8448, 1}, {300, 256, 9}, {4, 1024, 70}};
+    // From five columns on, tensor cores: blocks of 16 rows and 8 columns, or of 64 and 32 where there are enough of them.
+    constexpr Shape kShapes[] = {{1, 256, 1},   {5, 512, 2},    {33, 2560, 1}, {9, 4096, 3},   {70, 4352, 4},
+                                 {21, 6912, 5}, {17, 8448, 1},  {300, 256, 9}, {4, 1024, 70},  {70, 4352, 33},
+                                 {1, 3840, 8},  {39, 8448, 17}, {16, 512, 31}, {520, 256, 70}, {65, 2560, 65}};
     for (const QuantType type : {QuantType::tq2_0, QuantType::tq1_0}) {
         for (const Shape& s : kShapes) {
             CAPTURE(text_of(type, s));
@@ -209,8 +211,8 @@ TEST_CASE("infinities and NaNs among the activations of ternary products show as
 }
 
 TEST_CASE("products of weights that are read as floats are the CPU's bits for every type") {
-    constexpr Shape kShapes[] = {{1, 256, 1},  {3, 512, 1},  {140, 256, 2}, {33, 768, 3},  {17, 2560, 4},
-                                 {64, 256, 5}, {9, 1280, 8}, {2, 6912, 1},  {300, 256, 1}, {5, 512, 70}};
+    constexpr Shape kShapes[] = {{1, 256, 1},  {3, 512, 1},  {140, 256, 2}, {33, 768, 3}, {17, 2560, 4}, {64, 256, 5},
+                                 {9, 1280, 8}, {2, 6912, 1}, {300, 256, 1}, {5, 512, 70}, {131, 768, 11}};
     for (const QuantType type : kDense) {
         for (const Shape& s : kShapes) {
             CAPTURE(text_of(type, s));

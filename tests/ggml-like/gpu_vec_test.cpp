@@ -93,6 +93,11 @@ TEST_CASE("rows and heads are normalised on a GPU as on the CPU, bit for bit") {
                 tg::gpu_rms_norm(*gpu.stream, on_x, on_weight, 1e-5f, kRows, parts * part, part, out);
                 INFO(part, " of ", parts);
                 REQUIRE(difference(gpu.get(out, size), expected) == "");
+                const std::vector<float> residual = numbers(static_cast<int64_t>(size), 6, 40);
+                std::vector<float> sums(size);
+                vec_scalar.add(residual.data(), expected.data(), sums.data(), static_cast<int64_t>(size));
+                tg::gpu_rms_norm(*gpu.stream, on_x, on_weight, 1e-5f, kRows, parts * part, part, out, gpu.put(residual));
+                REQUIRE(difference(gpu.get(out, size), sums) == "");
                 tg::gpu_rms_norm(*gpu.stream, on_x, on_weight, 1e-5f, kRows, parts * part, part, on_x);
                 REQUIRE(difference(gpu.get(on_x, size), expected) == "");
                 REQUIRE(gpu.release() == "");

@@ -174,3 +174,22 @@ TEST_CASE("a graph built without a cache gets one later, layer by layer, and kno
     g.add(x, x, std::string(1000, 'n'));  // the name of the node and of its value
     CHECK(g.bytes() >= before + 2000);
 }
+
+TEST_CASE("the values across a border are those made before it and touched behind it, in place or not") {
+    const tg::Weight table = weight("table", 256, 10, kern::QuantType::f32);
+    const float norm[256] = {};
+    tg::RopeParams rope;
+    rope.n_dims = 64;
+    tg::Graph graph;
+    const tg::ValueId x = graph.get_rows(table, "x"), turns = graph.rope_table(rope, "turns");
+    graph.rms_norm(x, norm, 256, 1e-5f, "read by nobody");
+    graph.begin_place();
+    graph.rope(x, turns, rope, 4, 64, "rope");
+    graph.begin_place();
+    graph.add(x, x, "sum");
+    CHECK(graph.place_begins() == std::vector<size_t>{3, 4});
+    CHECK(graph.values_across(0).empty());
+    CHECK(graph.values_across(3) == std::vector<tg::ValueId>{x, turns});
+    CHECK(graph.values_across(4) == std::vector<tg::ValueId>{x});
+    CHECK(graph.values_across(5).empty());
+}

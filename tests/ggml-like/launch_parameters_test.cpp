@@ -102,3 +102,16 @@ TEST_CASE("a device with less shared memory gets tiles that fit") {
     CHECK(p.tile_m < 128);
     CHECK(tg::launch_parameters({40, 1024, 1024, 1024}, 4096, 4096, 4096).block[0] == 64);  // the smallest there is
 }
+
+TEST_CASE("the largest of a kernel's tiles is taken where there is work for it, and rows that are few are said to be") {
+    const tg::GpuShape h100 = {132, 1024, 2048, 232448};
+    constexpr tg::ProductTile kTiles[] = {{64, 128, 128, 20480}, {32, 32, 256, 40960}, {8, 16, 256, 20480}};
+    CHECK(tg::best_tile(h100, kTiles, 2048, 6912) == 0);
+    CHECK(tg::best_tile(h100, kTiles, 32, 2560) == 1);
+    CHECK(tg::best_tile(h100, kTiles, 8, 2560) == 2);
+    CHECK(tg::best_tile({132, 1024, 2048, 30000}, kTiles, 32, 2560) != 1);  // it does not fit
+    CHECK(tg::rows_are_few(h100, 640, 8));
+    CHECK(!tg::rows_are_few(h100, 2560, 8));
+    CHECK(tg::threads_for_rows(h100, 2560, 8) == 64);
+    CHECK(tg::threads_for_rows(h100, 128256, 8) == 256);
+}

@@ -228,6 +228,42 @@ TEST_CASE("inputs and output of one node never overlap, except what is changed i
     CHECK(wrong == 0);
 }
 
+TEST_CASE("what nodes that run together write lies over nothing that another of them touches") {
+    int wrong = 0, shared = 0;
+    for (uint64_t seed = 1; seed <= 200; ++seed) {
+        const RandomGraph r(seed, 40);
+        const std::vector<tg::Node>& all = r.graph.nodes();
+        test::Random random(seed);
+        std::vector<uint8_t> together(all.size(), 1);
+        for (size_t i = 0; i < all.size();) {
+            const size_t n = std::min<size_t>(1 + static_cast<size_t>(random.below(4)), all.size() - i);
+            for (size_t k = 0; k < n; ++k) together[i + k] = static_cast<uint8_t>(n - k);
+            i += n;
+        }
+        const tg::MemoryPlan plan = tg::plan_memory(r.graph, 3, together);
+        CHECK(plan.together == together);
+        const tg::MemoryPlan alone = tg::plan_memory(r.graph, 3);
+        CHECK(alone.together.empty());
+        const auto overlap = [&](const tg::MemoryPlan& p, tg::ValueId a, tg::ValueId b) {
+            if (a == tg::kNoValue || b == tg::kNoValue || a == b) return false;
+            const size_t x = static_cast<size_t>(a), y = static_cast<size_t>(b);
+            return p.offsets[x] < p.offsets[y] + p.bytes[y] && p.offsets[y] < p.offsets[x] + p.bytes[x];
+        };
+        for (size_t i = 0; i < all.size(); i += together[i]) {
+            for (size_t a = i; a < i + together[i]; ++a) {
+                for (size_t b = i; b < i + together[i]; ++b) {
+                    for (const tg::ValueId other : {all[b].inputs[0], all[b].inputs[1], all[b].output}) {
+                        wrong += overlap(plan, all[a].output, other) ? 1 : 0;
+                        shared += overlap(alone, all[a].output, other) ? 1 : 0;
+                    }
+                }
+            }
+        }
+    }
+    CHECK(wrong == 0);
+    CHECK(shared > 0);  // which a plan for single nodes does
+}
+
 TEST_CASE("threads meet before every node that touches another thread's work since the last meeting") {
     constexpr int64_t kMaxRows = 7;
     int missing = 0, barriers = 0, nodes = 0;

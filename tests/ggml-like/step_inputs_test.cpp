@@ -53,7 +53,7 @@ TEST_CASE("tokens of one list share it, those of others have their own, and each
     step.output_rows = {3};
     StepInputs gathered;
     for (int again = 0; again < 2; ++again) {
-        gathered.gather(step.inputs());
+        gathered.gather(step.inputs(), 8);
         const StepInputs::Places& places = gathered.places();
         CHECK(part(gathered, places.tokens, 4) == step.tokens);
         CHECK(part(gathered, places.positions, 4) == step.positions);
@@ -76,7 +76,7 @@ TEST_CASE("what lies outside of a window is left out where attention is windowed
     step.add(0, list.data(), 3, 1);
     step.add(1, list.data(), 4, 2);
     StepInputs gathered;
-    gathered.gather(step.inputs());
+    gathered.gather(step.inputs(), 8);
     const StepInputs::Places& places = gathered.places();
     CHECK(part(gathered, places.begin, 2) == std::vector<int32_t>{0, 0});
     CHECK(part(gathered, places.count, 2) == std::vector<int32_t>{3, 4});

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -209,10 +210,43 @@ TEST_CASE("what is left on a device, and what was never on it, is a problem") {
     CHECK(names(gpu.device(0).take_problems(), "no block begins at"));
 }
 
+TEST_CASE("a copy from another device lies within a block of each, and comes from another one") {
+    VirtualGpu gpu({.n_devices = 2, .memory_of = {1 << 20}});
+    CHECK(gpu.open(0)->memory().total == 1 << 20);
+    CHECK(gpu.open(1)->memory().total == uint64_t{256} << 20);
+    const std::shared_ptr<tg::GpuDevice> a = gpu.open(0), b = gpu.open(1);
+    uint8_t* const from = a->allocate(16, "values");
+    uint8_t* const to = b->allocate(16, "values");
+    {
+        const std::unique_ptr<tg::GpuStream> source = a->make_stream(), target = b->make_stream();
+        uint8_t bytes[16] = {1, 2, 3}, back[16] = {};
+        source->copy_in(from, bytes, 16);
+        target->copy_from(*source, to, from, 16);
+        target->copy_out(back, to, 16);
+        CHECK(std::equal(bytes, bytes + 16, back));
+        CHECK(gpu.device(1).counters().n_copies_from == 1);
+        CHECK(gpu.device(1).counters().n_bytes_from == 16);
+        CHECK(names(refusal([&] { target->copy_from(*source, to + 1, from, 16); }),
+                    "virtual GPU 1: copy_from: 16 bytes at"));
+        CHECK(names(refusal([&] { target->copy_from(*source, to, from + 1, 16); }),
+                    "virtual GPU 0: copy_from: 16 bytes at"));
+        const std::unique_ptr<tg::GpuStream> beside = b->make_stream();
+        CHECK(names(refusal([&] { target->copy_from(*beside, to, to, 16); }), "of the same device"));
+        gpu.device(1).set_deaf(true);
+        target->copy_from(*source, to, from, 16);
+        target->copy_out(back, to, 16);
+        CHECK_FALSE(std::equal(bytes, bytes + 16, back));
+    }
+    a->release(from);
+    b->release(to);
+}
+
 TEST_CASE("a test says which call fails") {
-    VirtualGpu gpu;
+    VirtualGpu gpu({.n_devices = 2});
     test::VirtualDevice& device = gpu.device(0);
     Rows r(gpu, 64);
+    uint8_t* const there = gpu.device(1).allocate(16, "values");
+    std::unique_ptr<tg::GpuStream> source = gpu.device(1).make_stream();
     uint8_t bytes[16] = {};
     const auto call = [&](FaultPoint point) {
         switch (point) {
@@ -224,11 +258,12 @@ TEST_CASE("a test says which call fails") {
             case FaultPoint::copy_out: r.stream->copy_out(bytes, r.rows[0], 16); break;
             case FaultPoint::synchronize: r.stream->synchronize(); break;
             case FaultPoint::make_stream: device.make_stream(); break;
+            case FaultPoint::copy_from: r.stream->copy_from(*source, r.rows[0], there, 16); break;
         }
     };
-    constexpr FaultPoint kPoints[] = {FaultPoint::allocate,    FaultPoint::launch,     FaultPoint::copy_in,
-                                      FaultPoint::copy_within, FaultPoint::clear,      FaultPoint::copy_out,
-                                      FaultPoint::synchronize, FaultPoint::make_stream};
+    constexpr FaultPoint kPoints[] = {FaultPoint::allocate,    FaultPoint::launch,      FaultPoint::copy_in,
+                                      FaultPoint::copy_within, FaultPoint::clear,       FaultPoint::copy_out,
+                                      FaultPoint::synchronize, FaultPoint::make_stream, FaultPoint::copy_from};
     for (const FaultPoint point : kPoints) {
         INFO(static_cast<int>(point));
         device.set_fault({.at = point, .after = 2});
@@ -246,4 +281,6 @@ TEST_CASE("a test says which call fails") {
     device.set_fault({.at = FaultPoint::allocate, .kind = tg::ErrorKind::out_of_memory});
     CHECK(names(failure(tg::ErrorKind::out_of_memory, [&] { call(FaultPoint::allocate); }), "allocate"));
     CHECK(device.counters().n_streams == 1);
+    source.reset();
+    gpu.device(1).release(there);
 }

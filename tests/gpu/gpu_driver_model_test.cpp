@@ -59,6 +59,32 @@ TEST_CASE("models give the CPU's bits through the driver's code, in prompts of s
     }
 }
 
+TEST_CASE("layers on several devices give the CPU's bits through the driver's code, whatever way values take between them") {
+    const Restored restored;
+    const Tokens prompt = {1, 5, 9, 2, 7, 3, 8, 4, 6, 11, 12};
+    for (const char* way : {"direct", "the driver's own detour", "the host"}) {
+        CAPTURE(std::string(way));
+        test::FakeCudaMachine machine;
+        machine.fake.devices.resize(3);
+        machine.fake.peers_reach = way[0] == 'd';
+        machine.fake.peers_deliver = std::string(way) != "the host";
+        const std::string path = test::golden_model("gemma3-i2s");
+        const test::ModelHandle cpu = test::load_model(path, on("cpu"));
+        const test::ModelHandle gpu = test::load_model(path, on("cuda:0=1,cuda:1=1,cuda:2=1"));
+        const test::ContextHandle a = test::make_context(cpu, two_sequences), b = test::make_context(gpu, two_sequences);
+        const int direct = machine.fake.n_direct_copies, staged = machine.fake.n_staged_copies;
+        for (const test::ContextHandle* context : {&a, &b}) test::decode(*context, prompt);
+        CHECK(test::same_bits(test::copy_logits(a, cpu), test::copy_logits(b, gpu)));
+        for (bitnet_token token = 1; token < 5; ++token) {
+            test::decode(a, {token});
+            test::decode(b, {token});
+            CHECK(test::same_bits(test::copy_logits(a, cpu), test::copy_logits(b, gpu)));
+        }
+        CHECK((machine.fake.n_direct_copies > direct) == (std::string(way) == "direct"));
+        CHECK((machine.fake.n_staged_copies > staged) == (std::string(way) == "the driver's own detour"));
+    }
+}
+
 TEST_CASE("a launch that fails breaks the device, not the process: later calls say so, and another device goes on") {
     const Restored restored;
     test::FakeCudaMachine machine;

@@ -2,6 +2,7 @@
 // clean failures. The GPU is played by the CPU (tests/support/virtual_gpu.h), kernel by kernel, thread by thread.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -227,4 +228,147 @@ TEST_CASE("a step that comes again is launched as one, at any depth, and between
     for (bitnet_token token = 1; token < 4; ++token) both({token, 3}, 1);
     for (bitnet_token token = 1; token < 4; ++token) both({token}, token % 2);
     CHECK(device.counters().n_replays >= before + 11);
+}
+
+TEST_CASE("a decode step of a layer is so many launches and no more") {
+    struct Row {
+        const char* model;
+        uint64_t of_layer;
+    };
+    // Norm and codes; q, k and v; their rotation and the cache; scores; values; norm and codes; output and residual; norm and codes;
+    // gate and up; norm and codes; down and residual. TQ and float weights have the gate's product by itself, a llama fewer norms.
+    const Row rows[] = {{"b158-i2s", 11}, {"b158-tq2", 12}, {"llama-f16", 10}};
+    constexpr uint64_t kOwn = 6;  // angles, embedding, two rows picked in the last layer, the last norm, the head
+    test::VirtualDevice& device = test::gpu_of_tests().device(0);
+    for (const Row& row : rows) {
+        CAPTURE(row.model);
+        const test::ModelHandle model = test::load_model(test::golden_model(row.model), on("cuda:0"));
+        const test::ContextHandle context = test::make_context(model, small);
+        test::decode(context, {1});
+        const uint64_t layers = static_cast<uint64_t>(test::info_of(model).n_layer);
+        for (bitnet_token token = 2; token < 5; ++token) {
+            const uint64_t before = device.counters().n_launches;
+            test::decode(context, {token});
+            CHECK(device.counters().n_launches - before == row.of_layer * layers + kOwn);
+        }
+    }
+}
+
+namespace {
+
+using SamplerTweak = void (*)(bitnet_sampler_params&);
+
+bitnet_token draw(const test::SamplerHandle& sampler, const test::ContextHandle& context, int32_t index = -1) {
+    bitnet_token token = -1;
+    test::must(bitnet_sampler_sample_context(sampler.get(), context.get(), index, &token));
+    return token;
+}
+
+test::SamplerHandle make_sampler(SamplerTweak tweak) {
+    bitnet_sampler_params params = bitnet_sampler_default_params();
+    params.has_seed = 1;
+    params.seed = 11;
+    tweak(params);
+    bitnet_sampler* raw = nullptr;
+    test::must(bitnet_sampler_create(&params, &raw));
+    return test::SamplerHandle(raw);
+}
+
+constexpr SamplerTweak kGreedy = [](bitnet_sampler_params& p) { p.temperature = 0; };
+
+}  // namespace
+
+TEST_CASE("logits stay on a device: what a sampler needs of them travels, and all of a row when somebody asks") {
+    test::VirtualDevice& device = test::gpu_of_tests().device(0);
+    const std::string path = test::golden_model("b158-i2s");
+    const test::ModelHandle cpu = test::load_model(path, on("cpu")), gpu = test::load_model(path, on("cuda:0"));
+    const uint64_t row_bytes = static_cast<uint64_t>(test::info_of(gpu).n_vocab) * sizeof(float);
+    static constexpr bitnet_logit_bias kBiases[] = {{7, 9.0f}, {9, 9.0f}};
+    struct Case {
+        SamplerTweak tweak;
+        uint64_t most_bytes;  // that a step copies out, from the third one on; 0: all
+    };
+    const Case cases[] = {
+        {kGreedy, 8},
+        {[](bitnet_sampler_params& p) { p.top_k = 40; }, 64 * 8},
+        {[](bitnet_sampler_params& p) { p.top_k = 5, p.repetition_penalty = 1.3f; }, 64 * 8 + 16 * 4},
+        {[](bitnet_sampler_params& p) { p.top_k = 5, p.logit_bias = kBiases, p.n_logit_bias = 2; }, 64 * 8 + 2 * 4},
+        {[](bitnet_sampler_params& p) { p.top_k = 0; }, 0},
+        {[](bitnet_sampler_params& p) { p.mirostat = 2; }, 0},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.most_bytes);
+        const test::ContextHandle a = test::make_context(cpu, small), b = test::make_context(gpu, small);
+        const test::SamplerHandle x = make_sampler(one.tweak), y = make_sampler(one.tweak);
+        bitnet_token token = 3;
+        for (int step = 0; step < 10; ++step) {
+            test::decode(a, {token});
+            const uint64_t before = device.counters().n_bytes_out;
+            test::decode(b, {token});
+            token = draw(y, b);
+            const uint64_t bytes = device.counters().n_bytes_out - before;
+            if (step >= 2) CHECK((one.most_bytes != 0 ? bytes <= one.most_bytes : bytes == row_bytes));
+            CHECK(token == draw(x, a));
+        }
+        const uint64_t before = device.counters().n_bytes_out;
+        const Logits all = test::copy_logits(b, gpu);
+        CHECK(test::same_bits(all, test::copy_logits(a, cpu)));
+        CHECK(device.counters().n_bytes_out - before == (one.most_bytes != 0 ? row_bytes : 0));
+        CHECK(test::same_bits(test::copy_logits(b, gpu), all));  // it is here now
+        CHECK(device.counters().n_bytes_out - before <= row_bytes);
+    }
+}
+
+TEST_CASE("texts that step together share a search for their best logits, and only who needs all of a row gets it") {
+    test::VirtualDevice& device = test::gpu_of_tests().device(0);
+    const std::string path = test::golden_model("b158-i2s");
+    const test::ModelHandle cpu = test::load_model(path, on("cpu")), gpu = test::load_model(path, on("cuda:0"));
+    const uint64_t row_bytes = static_cast<uint64_t>(test::info_of(gpu).n_vocab) * sizeof(float);
+    constexpr int32_t kTexts = 9;
+    const auto tweak = [](bitnet_context_params& params) {
+        small(params);
+        params.n_seq_max = kTexts;
+    };
+    const test::ContextHandle a = test::make_context(cpu, tweak), b = test::make_context(gpu, tweak);
+    std::vector<test::SamplerHandle> x, y;
+    for (int32_t i = 0; i < kTexts; ++i) {
+        const SamplerTweak of_text = i % 3 == 0 ? kGreedy : [](bitnet_sampler_params& p) { p.top_k = 50; };
+        x.push_back(make_sampler(of_text));
+        y.push_back(make_sampler(of_text));
+    }
+    Tokens tokens(kTexts, 5);
+    for (int step = 0; step < 5; ++step) {
+        test::BatchArrays batch;
+        for (int32_t i = 0; i < kTexts; ++i) batch.add(tokens[static_cast<size_t>(i)], i, true);
+        const bitnet_batch view = batch.view();
+        test::must(bitnet_context_decode(a.get(), &view));
+        const uint64_t before = device.counters().n_bytes_out, copies = device.counters().n_copies_out;
+        test::must(bitnet_context_decode(b.get(), &view));
+        for (int32_t i = kTexts - 1; i >= 0; --i) {
+            tokens[static_cast<size_t>(i)] = draw(y[static_cast<size_t>(i)], b, i);
+            CHECK(tokens[static_cast<size_t>(i)] == draw(x[static_cast<size_t>(i)], a, i));
+        }
+        CHECK(device.counters().n_bytes_out - before == kTexts * 64 * 8);
+        CHECK(device.counters().n_copies_out - copies == 1);
+        CHECK(test::same_bits(test::copy_logits(b, gpu, step), test::copy_logits(a, cpu, step)));
+        CHECK(device.counters().n_bytes_out - before == kTexts * 64 * 8 + row_bytes);
+    }
+}
+
+TEST_CASE("a search for the best logits that fails is told, and the decode's logits are there when the device is") {
+    test::VirtualDevice& device = test::gpu_of_tests().device(0);
+    const test::ModelHandle gpu = test::load_model(test::golden_model("b158-i2s"), on("cuda:0"));
+    const test::ContextHandle context = test::make_context(gpu, small);
+    const test::SamplerHandle greedy = make_sampler(kGreedy);
+    test::decode(context, {1, 2, 3});
+    bitnet_token token = -1;
+    for (const test::FaultPoint point : {test::FaultPoint::launch, test::FaultPoint::copy_out}) {
+        device.set_fault({.at = point});
+        CHECK(test::name_of(bitnet_sampler_sample_context(greedy.get(), context.get(), -1, &token)) ==
+              "BITNET_E_DEVICE");
+        device.clear_fault();
+    }
+    token = draw(greedy, context);
+    const Logits logits = test::copy_logits(context, gpu);
+    CHECK(token == std::max_element(logits.begin(), logits.end()) - logits.begin());
 }

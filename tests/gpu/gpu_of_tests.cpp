@@ -1,5 +1,6 @@
 // Puts them in the driver's place before any test runs, and lets models go there that tests/api loads without naming a device.
-// BITNET_TEST_DEVICE=cuda:0 leaves the driver in its place and lets them go to a real device (scripts/gpu-check).
+// BITNET_TEST_DEVICE=cuda:0 leaves the driver in its place and lets them go to a real device (scripts/gpu-check);
+// BITNET_TEST_PLAYED=cuda:0,cuda:1 splits them among those that are played.
 #include "tests/gpu/gpu_of_tests.h"
 
 #include <cstdlib>
@@ -24,7 +25,8 @@ const bool g_installed = [] {
         return true;
     }
     tg::set_gpu_driver(&test::gpu_of_tests());
-    test::device_of_tests() = "cuda:0";
+    const char* const played = std::getenv("BITNET_TEST_PLAYED");
+    test::device_of_tests() = played != nullptr ? played : "cuda:0";
     return true;
 }();
 

@@ -186,7 +186,11 @@ TEST_CASE("a forced level limits every kernel to itself and what it builds on") 
     CHECK(chosen("amx", kAll, QuantType::tq2_0) == "tq2_avx512vnni");
     KernelSet set;
     REQUIRE(select_kernels_for("avx512vnni", kAll, &set) == KernelChoice::ok);
+    CHECK(std::strcmp(set.vec->name, "vec_avx512vnni") == 0);
+    REQUIRE(select_kernels_for("avx512", kAll, &set) == KernelChoice::ok);
     CHECK(std::strcmp(set.vec->name, "vec_avx512") == 0);
+    REQUIRE(select_kernels_for("avxvnni", kAll, &set) == KernelChoice::ok);
+    CHECK(std::strcmp(set.vec->name, "vec_avxvnni") == 0);
     CHECK(select_kernels_for("avx512vnni", CPU_AVX2 | CPU_AVX512, &set) == KernelChoice::not_runnable);
     CHECK(select_kernels_for("amx", CPU_AVX2 | CPU_AVX512 | CPU_AVX512VNNI, &set) == KernelChoice::not_runnable);
     CHECK(select_kernels_for("tq2_avxvnni", CPU_AVX2, &set) == KernelChoice::not_runnable);

@@ -152,7 +152,7 @@ TEST_CASE(
     "screen: codes of Q8_0 and Q6_K, any bytes: every level gives the same bits, near the product by definition") {
     for (const kern::QuantType type : {kern::QuantType::q8_0, kern::QuantType::q6_k}) {
         for (const int64_t k : {256, 512, 2560}) {
-            for (const int64_t n_cols : {1, 2, 3, 5}) {
+            for (const int64_t n_cols : {1, 2, 3, 5, 19}) {
                 Screened s(9, k, n_cols, false);
                 const uint64_t row_bytes = kern::quant_row_bytes(type, k);
                 const size_t block = type == kern::QuantType::q8_0 ? 34 : 210;
@@ -195,6 +195,29 @@ TEST_CASE(
                         CHECK(off <= 1e-3 * std::sqrt(norm * size));
                     }
                 }
+            }
+        }
+    }
+}
+
+TEST_CASE("screen: the largest codes, scales and values of Q6_K stay within the integers of every level") {
+    constexpr int64_t k = 512, n_rows = 9;
+    for (const int64_t n_cols : {1, 2, 4, 6}) {
+        Screened s(n_rows, k, n_cols, true);                                            // columns of 3 and of -3
+        s.weights.assign(kern::quant_row_bytes(kern::QuantType::q6_k, k) * n_rows, 0);  // codes 0 are -32
+        for (size_t at = 0; at < s.weights.size(); at += 210) {
+            std::memset(&s.weights[at + 192], 0x80, 16);  // scales of -128
+            const uint16_t one = 0x3c00;
+            std::memcpy(&s.weights[at + 208], &one, 2);
+        }
+        for (size_t i = 0; i < kern::screen_kernel_count(); ++i) {
+            const kern::MulMatKernel& kernel = kern::screen_kernel_at(i);
+            if (kernel.type != kern::QuantType::q6_k || (kernel.needs & ~kern::cpu_features()) != 0) continue;
+            CAPTURE(kernel.name);
+            const std::vector<float> out = s.product(kernel, 0, n_rows);
+            for (size_t o = 0; o < out.size(); ++o) {
+                const float wanted = (o / n_rows) % 2 == 0 ? 3.0f * k * 4096.0f : -3.0f * k * 4096.0f;
+                CHECK(out[o] == doctest::Approx(wanted).epsilon(1e-5));
             }
         }
     }

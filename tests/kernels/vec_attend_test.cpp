@@ -225,6 +225,19 @@ TEST_CASE("attend: quantised keys and values have the bits of their definition a
     }
 }
 
+// Nothing that quantises gives the code -128, but a saved session may hold any byte.
+TEST_CASE("attend: keys of any codes against the largest query codes have the bits of their definition") {
+    Case c({128, 7, 37, kern::KvType::q8_0, kern::KvType::q8_0}, 91, 1000000);
+    for (size_t i = 0; i < c.q.size(); ++i) c.q[i] = i % 3 == 0 ? 0.01f : -0.01f;  // small: all cells count
+    for (int64_t slot = 0; slot < c.shape.n_cells + kMoreTokens + 3; ++slot) {
+        for (int64_t d = 0; d < 128; ++d) c.k[static_cast<size_t>(slot * c.k_stride + d)] = slot % 3 == 0 ? 128 : 127;
+    }
+    for (const VecKernels* kernels : test::runnable_vec_kernels()) {
+        INFO(kernels->name);
+        CHECK(difference(by_definition(c), c.run(*kernels, 0, c.shape.n_q)) == "");
+    }
+}
+
 TEST_CASE("attend: tokens in a row give the bits of each by itself") {
     for (const auto type : kTypes) {
         for (const int64_t head_dim : {64, 100, 128, 2048}) {

@@ -24,7 +24,7 @@ ARROWS = {
     "src/model": ["src/base"],
     "src/arch": ["src/model"],
     "src/context": ["src/arch"],
-    "src/load": ["src/arch", "src/model", "src/gguf"],
+    "src/load": ["src/arch", "src/model", "src/gguf", "src/device"],
     "src/validation": ["src/load"],
     "src/tokenizer": ["src/gguf"],
     "src/template": ["src/tokenizer"],

@@ -99,7 +99,7 @@ class GpuCode(unittest.TestCase):
                     self.assertIsNone(INEXACT.search(text))
 
     def test_ternary_codes_are_read_sixteen_bytes_at_a_time_and_multiplied_by_fours(self) -> None:
-        for pattern in (r"i2s_vec_\d", r"tq_mat_\d"):
+        for pattern in (r"i2s_(vec|row|gate)_\d", r"tq_mat_\d"):
             for name, text in self.kernels("90", pattern).items():
                 with self.subTest(name):
                     self.assertTrue(re.search(r"ld\.global\.v4\.\w32", text))
@@ -109,12 +109,12 @@ class GpuCode(unittest.TestCase):
         self.assertGreaterEqual(len(re.findall(r"ld\.global\.v4", text[: text.index("bar")])), 8)
 
     def test_many_columns_go_through_the_tensor_cores(self) -> None:
-        for name, text in self.kernels("90", r"i2s_mma_\w+").items():
+        for name, text in self.kernels("90", r"(i2s|tq)_mma_\w+").items():
             with self.subTest(name):
                 self.assertTrue(re.search(r"mma\.sync\.aligned\.m16n8k32\.row\.col\.s32\.s8\.s8\.s32", text))
                 self.assertTrue(re.search(r"ld\.global\.v4\.\w32", text))
                 self.assertTrue(re.search(r"ld\.shared\.v4\.\w32", text))
-        for name, text in self.kernels("75", r"i2s_mma_\w+").items():
+        for name, text in self.kernels("75", r"(i2s|tq)_mma_\w+").items():
             with self.subTest(f"{name} sm_75"):
                 self.assertTrue(re.search(r"mma\.sync\.aligned\.m8n8k16\.row\.col\.s32\.s8\.s8\.s32", text))
 
@@ -122,8 +122,12 @@ class GpuCode(unittest.TestCase):
         for name, text in self.kernels("90", r"(f32|f16|bf16)_mat_\d").items():
             with self.subTest(name):
                 self.assertTrue(re.search(r"ld\.global\.v4\.\w32", text))
-        (text,) = self.kernels("90", "pack_acts").values()
-        self.assertTrue(re.search(r"ld\.global\.v4\.\w32", text))
+        for name, text in self.kernels("90", r"pack_acts|norm_pack").items():
+            with self.subTest(name):
+                self.assertTrue(re.search(r"ld\.global\.v4\.\w32", text))
+        for name, text in self.kernels("90", r"\w+_mat_8").items():  # columns in shared memory
+            with self.subTest(name):
+                self.assertTrue(re.search(r"ld\.shared\.v4\.\w32", text))
 
     def test_machine_code_has_these_instructions_too(self) -> None:
         path = os.pathsep.join([str(Path(NVCC).parent), os.environ.get("PATH", "")])

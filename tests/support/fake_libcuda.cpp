@@ -26,6 +26,7 @@ namespace tg::cuda {
 
 struct ContextOfDriver {
     int device;
+    std::set<int> peers;
 };
 struct FunctionOfDriver {
     std::string name;
@@ -42,6 +43,7 @@ struct GraphExecOfDriver {
     std::vector<std::function<void()>> work;
 };
 struct StreamOfDriver {
+    int device = 0;
     std::deque<std::function<void()>> work;
     uint64_t n_done = 0;
     std::unique_ptr<GraphOfDriver> captured;  // while work goes there
@@ -62,6 +64,7 @@ struct State {
     std::vector<ContextOfDriver> contexts;
     std::vector<int> n_retained;
     std::set<StreamOfDriver*> streams;
+    std::map<uintptr_t, int> device_of_block;
     std::mutex lock;
 };
 State g_state;
@@ -91,17 +94,22 @@ const test::FakeCudaDevice& here() { return g_state.control.devices[static_cast<
 
 size_t bytes_in_use() {
     size_t sum = 0;
-    for (const auto& [address, n_bytes] : g_state.control.blocks) sum += n_bytes;
+    for (const auto& [address, n_bytes] : g_state.control.blocks) {
+        if (g_state.device_of_block[address] == t_current.back()->device) sum += n_bytes;
+    }
     return sum;
 }
 
-bool inside(Address begin, size_t n_bytes) {
+bool inside(Address begin, size_t n_bytes, int device) {
     const auto& blocks = g_state.control.blocks;
     auto block = blocks.upper_bound(static_cast<uintptr_t>(begin));
     if (block == blocks.begin()) return false;
     --block;
+    if (g_state.device_of_block[block->first] != device) return false;
     return begin - block->first <= block->second && n_bytes <= block->second - (begin - block->first);
 }
+
+bool inside(Address begin, size_t n_bytes) { return inside(begin, n_bytes, t_current.back()->device); }
 
 void* memory_at(Address address) { return reinterpret_cast<void*>(address); }
 
@@ -151,7 +159,7 @@ FAKE_CALL(cuInit, unsigned) {
     ENTER(Where::anywhere);
     g_state.contexts.resize(g_state.control.devices.size());
     g_state.n_retained.assign(g_state.control.devices.size(), 0);
-    for (size_t i = 0; i < g_state.contexts.size(); ++i) g_state.contexts[i].device = static_cast<int>(i);
+    for (size_t i = 0; i < g_state.contexts.size(); ++i) g_state.contexts[i] = {static_cast<int>(i), {}};
     return g_state.control.devices.empty() ? no_device : ok;
 }
 FAKE_CALL(cuDriverGetVersion, int* version) {
@@ -201,6 +209,11 @@ FAKE_CALL(cuDeviceGetUuid_v2, Uuid* uuid, DeviceNumber device) {
     uuid->bytes[0] = static_cast<unsigned char>(device);
     return ok;
 }
+FAKE_CALL(cuDeviceCanAccessPeer, int* can, DeviceNumber, DeviceNumber) {
+    ENTER(Where::anywhere);
+    *can = g_state.control.peers_reach ? 1 : 0;
+    return ok;
+}
 FAKE_CALL(cuDeviceGetAttribute, int* value, Attribute attribute, DeviceNumber device) {
     ENTER(Where::anywhere);
     const test::FakeCudaDevice& of = g_state.control.devices[static_cast<size_t>(device)];
@@ -246,6 +259,13 @@ FAKE_CALL(cuCtxSynchronize) {
     ENTER();
     for (StreamOfDriver* stream : g_state.streams) run_all(*stream);
     return static_cast<Status>(g_state.control.broken_by);
+}
+
+FAKE_CALL(cuCtxEnablePeerAccess, Context peer, unsigned flags) {
+    ENTER();
+    if (flags != 0 || peer == t_current.back() || !g_state.control.peers_reach) return invalid_value;
+    t_current.back()->peers.insert(peer->device);
+    return ok;
 }
 
 FAKE_CALL(cuModuleLoadDataEx, Module* module, const void* image, unsigned n_options, JitOption* options,
@@ -327,6 +347,7 @@ FAKE_CALL(cuMemAlloc_v2, Address* address, size_t n_bytes) {
     std::memset(block, 0xee, n_bytes);
     *address = reinterpret_cast<Address>(block);
     g_state.control.blocks[reinterpret_cast<uintptr_t>(block)] = n_bytes;
+    g_state.device_of_block[reinterpret_cast<uintptr_t>(block)] = t_current.back()->device;
     return ok;
 }
 FAKE_CALL(cuMemFree_v2, Address address) {
@@ -377,6 +398,22 @@ FAKE_CALL(cuMemcpyDtoDAsync_v2, Address to, Address from, size_t n_bytes, Stream
     stream->work.push_back([=] { std::memmove(memory_at(to), memory_at(from), n_bytes); });
     return ok;
 }
+FAKE_CALL(cuMemcpyPeerAsync, Address to, Context to_context, Address from, Context from_context, size_t n_bytes,
+          Stream stream) {
+    ENTER();
+    if (stream->refuses()) return capture_unsupported;
+    if (stream->device != t_current.back()->device || !inside(to, n_bytes, to_context->device) ||
+        !inside(from, n_bytes, from_context->device)) {
+        return invalid_value;
+    }
+    test::FakeCuda& fake = g_state.control;
+    ++(to_context->peers.contains(from_context->device) ? fake.n_direct_copies : fake.n_staged_copies);
+    const bool arrives = fake.peers_deliver;
+    stream->work.push_back([=] {
+        if (arrives) std::memmove(memory_at(to), memory_at(from), n_bytes);
+    });
+    return ok;
+}
 FAKE_CALL(cuMemsetD8Async, Address to, unsigned char value, size_t n_bytes, Stream stream) {
     ENTER();
     if (stream->refuses()) return capture_unsupported;
@@ -389,6 +426,7 @@ FAKE_CALL(cuStreamCreate, Stream* stream, unsigned flags) {
     ENTER();
     if (flags != kStreamNonBlocking) return invalid_value;
     *stream = new StreamOfDriver;
+    (*stream)->device = t_current.back()->device;
     g_state.streams.insert(*stream);
     ++g_state.control.n_streams;
     return ok;
@@ -398,6 +436,18 @@ FAKE_CALL(cuStreamSynchronize, Stream stream) {
     if (stream->refuses()) return capture_unsupported;
     run_all(*stream);
     return static_cast<Status>(g_state.control.broken_by);
+}
+FAKE_CALL(cuStreamWaitEvent, Stream stream, Event event, unsigned flags) {
+    ENTER();
+    if (flags != 0 || stream->device != t_current.back()->device) return invalid_value;
+    if (stream->refuses()) return capture_unsupported;
+    // A stream may be gone by then, and is done in that case.
+    StreamOfDriver* const other = event->stream;
+    const uint64_t at = event->at;
+    stream->work.push_back([=] {
+        if (other != nullptr && g_state.streams.contains(other)) run_until(*other, at);
+    });
+    return ok;
 }
 FAKE_CALL(cuStreamDestroy_v2, Stream stream) {
     ENTER(Where::even_broken);
@@ -456,6 +506,7 @@ FAKE_CALL(cuEventCreate, Event* event, unsigned) {
 #endif
 FAKE_CALL(cuEventRecord, Event event, Stream stream) {
     ENTER();
+    if (stream->device != t_current.back()->device) return invalid_value;
     if (stream->refuses()) return capture_unsupported;
     event->stream = stream;
     event->at = stream->n_done + stream->work.size();

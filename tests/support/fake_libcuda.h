@@ -38,6 +38,8 @@ struct FakeCuda {
     std::string missing_kernel;                        // of the library's own
     std::string module_log;                            // what the compiler of PTX says, with failing_call
     std::function<void(const FakeLaunch&)> on_launch;  // plays the kernel
+    bool peers_reach = true;    // each other's memory
+    bool peers_deliver = true;  // what is copied between them
 
     // What happened.
     std::map<std::string, int> calls;
@@ -46,6 +48,7 @@ struct FakeCuda {
     std::map<uintptr_t, size_t> blocks;
     int n_pinned = 0, n_streams = 0, n_events = 0, n_modules = 0, n_contexts = 0, n_graphs = 0;
     size_t copied_at_once = 0;  // the longest copy between host and device
+    int n_direct_copies = 0, n_staged_copies = 0;  // between devices
 
     bool all_freed() const {
         return blocks.empty() && n_pinned == 0 && n_streams == 0 && n_events == 0 && n_modules == 0 && n_contexts == 0 &&

@@ -35,6 +35,7 @@ public:
         if (n > 0) stream->copy_out(values.data(), from, n * sizeof(T));
         return values;
     }
+    VirtualCounters counters() { return gpu_.device(0).counters(); }
     // What the blocks' guards say; empty where nothing was written beside them.
     std::string release() {
         stream->synchronize();

@@ -30,8 +30,8 @@ constexpr size_t kGuardBytes = 256;  // before and behind a block
 constexpr uint8_t kGuardByte = 0xa7;
 constexpr size_t kMaxArgsBytes = 4096;
 
-constexpr const char* kPointNames[] = {"allocate", "launch",   "copy_in",     "copy_within",
-                                       "clear",    "copy_out", "synchronize", "make_stream"};
+constexpr const char* kPointNames[] = {"allocate", "launch",      "copy_in",     "copy_within", "clear",
+                                       "copy_out", "synchronize", "make_stream", "copy_from"};
 
 std::string hexadecimal(const void* address) {
     char text[32];
@@ -110,6 +110,8 @@ public:
     }
     void set_wrong(bool on) override { wrong_ = on; }
     bool wrong() const { return wrong_; }
+    void set_deaf(bool on) override { deaf_ = on; }
+    bool deaf() const { return deaf_; }
     void clear_fault() override {
         const std::lock_guard lock(mutex_);
         fault_.reset();
@@ -144,7 +146,7 @@ private:
     std::map<uintptr_t, Block> blocks_;
     VirtualCounters counters_;
     std::optional<VirtualFault> fault_;
-    std::atomic<bool> wrong_ = false;
+    std::atomic<bool> wrong_ = false, deaf_ = false;
     bool lost_ = false;
     std::string problems_;
 };
@@ -160,6 +162,7 @@ public:
     void launch(kern::gpu::KernelId kernel, const tg::GpuGrid& grid, const void* args, size_t n_args) override;
     void copy_in(void* to, const void* from, size_t n_bytes) override;
     void copy_within(void* to, const void* from, size_t n_bytes) override;
+    void copy_from(tg::GpuStream& source, void* to, const void* from, size_t n_bytes) override;
     void clear(void* to, size_t n_bytes) override;
     void copy_out(void* to, const void* from, size_t n_bytes) override;
     void synchronize() override;
@@ -208,7 +211,8 @@ Device::Device(const VirtualGpuOptions& options, int32_t index) {
     info_.max_threads_per_block = kMaxBlockThreads;
     info_.max_threads_per_multiprocessor = kMaxBlockThreads;
     info_.max_shared_bytes = options.max_shared_bytes;
-    info_.memory_bytes = options.memory_bytes;
+    const auto at = static_cast<size_t>(index);
+    info_.memory_bytes = at < options.memory_of.size() ? options.memory_of[at] : options.memory_bytes;
 }
 
 Device::~Device() {
@@ -376,6 +380,23 @@ void Stream::copy_within(void* to, const void* from, size_t n_bytes) {
     if (n_bytes > 0 && (a < b ? b - a : a - b) < n_bytes) device_.fail(FaultPoint::copy_within, "the ranges overlap");
     device_.pass(FaultPoint::copy_within, [&](VirtualCounters& counters) { counters.n_bytes_within += n_bytes; });
     if (n_bytes > 0) std::memcpy(to, from, n_bytes);
+}
+
+void Stream::copy_from(tg::GpuStream& source, void* to, const void* from, size_t n_bytes) {
+    auto& other = static_cast<Stream&>(source);
+    const Use use(*this), use_of_other(other);
+    require_no_recording(FaultPoint::copy_from);
+    other.require_no_recording(FaultPoint::copy_from);
+    if (&device_ == &other.device_) device_.fail(FaultPoint::copy_from, "the other stream is of the same device");
+    device_.check_range(FaultPoint::copy_from, to, n_bytes);
+    other.device_.check_range(FaultPoint::copy_from, from, n_bytes);
+    device_.pass(FaultPoint::copy_from, [&](VirtualCounters& counters) {
+        ++counters.n_copies_from;
+        counters.n_bytes_from += n_bytes;
+    });
+    if (n_bytes == 0) return;
+    std::memcpy(to, from, n_bytes);
+    if (device_.deaf()) *static_cast<uint8_t*>(to) ^= 1;
 }
 
 void Stream::clear(void* to, size_t n_bytes) {

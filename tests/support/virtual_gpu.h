@@ -31,10 +31,11 @@ struct VirtualGpuOptions {
     int32_t major = 7;
     int32_t minor = 5;
     std::string problem = {};  // of the driver, where there is no device
+    std::vector<uint64_t> memory_of = {};  // of the first devices, where they differ
 };
 
 // What a test lets fail.
-enum class FaultPoint { allocate, launch, copy_in, copy_within, clear, copy_out, synchronize, make_stream };
+enum class FaultPoint { allocate, launch, copy_in, copy_within, clear, copy_out, synchronize, make_stream, copy_from };
 
 struct VirtualFault {
     FaultPoint at = FaultPoint::launch;
@@ -59,6 +60,8 @@ struct VirtualCounters {
     uint64_t n_bytes_cleared = 0;
     uint64_t n_synchronizes = 0;
     uint64_t n_replays = 0;
+    uint64_t n_copies_from = 0;  // other devices
+    uint64_t n_bytes_from = 0;
 };
 
 class VirtualDevice : public tg::GpuDevice {
@@ -69,6 +72,8 @@ public:
     virtual void clear_fault() = 0;
     // While it is on, whatever is read back from the device has its first bit wrong.
     virtual void set_wrong(bool on) = 0;
+    // While it is on, what comes from other devices has its first bit wrong, and no copy fails for it.
+    virtual void set_deaf(bool on) = 0;
     // Bytes written behind a block, blocks released twice, and now also blocks and streams that are left; empty where all is
     // well. Asking clears the list.
     virtual std::string take_problems() = 0;

@@ -324,8 +324,8 @@ TEST_CASE("loading checks the kernels of a model, and its contexts count what wa
         const bitnet_device_stats stats = device_stats(context);
         CHECK(stats.fallback_count == 0);
         CHECK(std::string(stats.last_cpu_error).empty());
-        CHECK(device_summary(stats).find("fallbacks: 0") != std::string::npos);
-        CHECK(device_summary(stats).find("last CPU error") == std::string::npos);
+        CHECK(device_summary(stats, context).find("fallbacks: 0") != std::string::npos);
+        CHECK(device_summary(stats, context).find("last CPU error") == std::string::npos);
     }
     Model wrong = golden();
     wrong.n_kernel_fallbacks = 2;
@@ -334,8 +334,8 @@ TEST_CASE("loading checks the kernels of a model, and its contexts count what wa
     const bitnet_device_stats stats = device_stats(context);
     CHECK(stats.fallback_count == 2);
     CHECK(std::string(stats.last_cpu_error) == "kernel broken gives other sums");
-    CHECK(device_summary(stats).find("fallbacks: 2") != std::string::npos);
-    CHECK(device_summary(stats).find("last CPU error: kernel broken") != std::string::npos);
+    CHECK(device_summary(stats, context).find("fallbacks: 2") != std::string::npos);
+    CHECK(device_summary(stats, context).find("last CPU error: kernel broken") != std::string::npos);
 }
 
 TEST_CASE("a device is effective above four fifths of the operations, and the summary says what it did") {
@@ -350,7 +350,7 @@ TEST_CASE("a device is effective above four fifths of the operations, and the su
     stats.gpu_efficiency = 0.9;
     stats.memory_total_bytes = 4 << 20;
     stats.memory_used_bytes = 1 << 20;
-    const std::string text = device_summary(stats);
+    const std::string text = device_summary(stats, context);
     CHECK(text.find("k on cuda:0: 10 operations") == 0);
     CHECK(text.find("GPU: 9 operations (90.0 %), CPU: 1, fallbacks: 0") != std::string::npos);
     CHECK(text.find("memory: 1.0 of 4.0 MiB used") != std::string::npos);

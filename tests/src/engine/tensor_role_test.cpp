@@ -1,6 +1,7 @@
 // What tensors are for, by their names.
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <string>
 
 #include "src/model/tensor_role.h"
@@ -39,4 +40,15 @@ TEST_CASE("a tensor's role is known by its name") {
     bytes[TensorRole::norm] += 3;
     bytes[TensorRole::other] += 4;
     CHECK(bytes.total() == 7);
+}
+
+TEST_CASE("a tensor belongs to a layer by its number, before the first one or behind the last one") {
+    constexpr int64_t kBehind = std::numeric_limits<int64_t>::max();
+    CHECK(bitnet::tensor_layer("blk.0.attn_q.weight") == 0);
+    CHECK(bitnet::tensor_layer("blk.29.ffn_down.weight.lora_a") == 29);
+    CHECK(bitnet::tensor_layer("token_embd.weight") == 0);
+    for (const char* name :
+         {"output_norm.weight", "output.weight", "output.weight.lora_b", "rope_freqs.weight", "blk.", ""}) {
+        CHECK(bitnet::tensor_layer(name) == kBehind);
+    }
 }

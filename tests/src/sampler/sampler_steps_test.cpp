@@ -113,25 +113,26 @@ TEST_CASE("greedy passes over NaN, treats +infinity as the largest float and rep
 TEST_CASE("bias adds up, forbids with -infinity, and never makes a finite logit infinite") {
     std::vector<float> logits = {1, 2, 3, FLT_MAX, -kInf, 6};
     apply_bias({{0, 0.5f}, {0, 0.25f}, {1, -kInf}, {3, FLT_MAX}, {4, 100}, {5, -kInf}, {5, 7}, {6, 9}, {-1, 9}},
-               logits.data(), logits.size());
+               LogitRow(logits.data(), logits.size()), logits.data());
     CHECK(logits == std::vector<float>{1.75f, -kInf, 3, FLT_MAX, -kInf, -kInf});
 }
 
 TEST_CASE("penalties divide or multiply once, then subtract per occurrence and once") {
     std::vector<float> logits = {3, -3, 0, 8, -kInf, 5};
     const Penalties penalties{1.5f, 0.25f, 0.5f};
-    apply_penalties(penalties, {{0, 2}, {1, 1}, {2, 4}, {4, 1}, {17, 3}}, logits.data(), logits.size());
+    apply_penalties(penalties, {{0, 2}, {1, 1}, {2, 4}, {4, 1}, {17, 3}}, LogitRow(logits.data(), logits.size()),
+                    logits.data());
     CHECK(logits == std::vector<float>{3 / 1.5f - 0.5f - 0.5f, -4.5f - 0.25f - 0.5f, -1.0f - 0.5f, 8, -kInf, 5});
 }
 
 TEST_CASE("penalties keep finite logits finite") {
     std::vector<float> logits = {FLT_MAX, -FLT_MAX, 0};
-    apply_penalties({1e-38f, 0, 0}, {{0, 1}}, logits.data(), logits.size());
+    apply_penalties({1e-38f, 0, 0}, {{0, 1}}, LogitRow(logits.data(), logits.size()), logits.data());
     CHECK(logits[0] == FLT_MAX);
-    apply_penalties({1e38f, FLT_MAX, FLT_MAX}, {{1, 9}, {2, 9}}, logits.data(), logits.size());
+    apply_penalties({1e38f, FLT_MAX, FLT_MAX}, {{1, 9}, {2, 9}}, LogitRow(logits.data(), logits.size()), logits.data());
     CHECK(logits[1] == -FLT_MAX);
     CHECK(logits[2] == -FLT_MAX);
-    apply_penalties({1, -FLT_MAX, -FLT_MAX}, {{0, 9}}, logits.data(), logits.size());
+    apply_penalties({1, -FLT_MAX, -FLT_MAX}, {{0, 9}}, LogitRow(logits.data(), logits.size()), logits.data());
     CHECK(logits[0] == FLT_MAX);
 }
 

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <limits>
@@ -330,4 +331,43 @@ TEST_CASE("impossible calls are refused and change nothing") {
     CHECK(status_of([&] { sampler.accept(-1); }) == BITNET_E_TOKEN);
     CHECK(out == 7);
     for (int i = 0; i < 10; ++i) CHECK(pick(sampler, logits) == pick(untouched, logits));
+}
+
+TEST_CASE("a row of the best tokens and those that penalties and biases touch draws what all logits draw") {
+    const std::vector<float> all = [] {
+        std::vector<float> logits = wavy_logits(500);
+        logits[3] = kNan, logits[7] = kInf, logits[90] = FLT_MAX, logits[491] = -kInf;
+        return logits;
+    }();
+    for (const float temperature : {0.0f, 0.8f}) {
+        for (const int32_t top_k : {1, 6, 40}) {
+            SamplerConfig config = plain(temperature, 17);
+            config.top_k = top_k;
+            config.repetition_penalty = 1.4f;
+            config.logit_bias = {{90, -kInf}, {12, 4.0f}, {499, 9.0f}, {700, 1.0f}};
+            Sampler whole(config), some(config);
+            for (int step = 0; step < 40; ++step) {
+                size_t k = 0;
+                std::vector<bitnet_token> also;
+                REQUIRE(some.needs_only_top(&k, &also));
+                std::vector<bitnet::Candidate> best;
+                std::vector<float> sanitized(all.size());
+                bitnet::sanitize_logits(all.data(), all.size(), sanitized.data());
+                bitnet::collect_candidates(sanitized.data(), sanitized.size(), k + also.size(), best);
+                std::vector<bitnet_token> tokens = also;
+                for (const bitnet::Candidate& one : best) tokens.push_back(one.token);
+                std::erase_if(tokens,
+                              [&](bitnet_token token) { return token >= static_cast<bitnet_token>(all.size()); });
+                std::sort(tokens.begin(), tokens.end());
+                tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+                std::vector<float> logits;
+                for (const bitnet_token token : tokens) logits.push_back(all[static_cast<size_t>(token)]);
+                const bitnet::LogitRow row(logits.data(), tokens.data(), tokens.size(), all.size());
+                CHECK(some.sample(row) == pick(whole, all));
+            }
+        }
+    }
+    Sampler nobody(plain(0, 1));  // no token of the vocabulary has a logit
+    const bitnet_token none = 0;
+    CHECK(nobody.sample(bitnet::LogitRow(nullptr, &none, 0, 9)) == 0);
 }
