@@ -43,7 +43,10 @@ TEST_CASE("the best token of a screened head needs a few exact rows, and all log
     const int64_t n_vocab = plain->model().hparams.n_vocab;
     const std::vector<float> all(plain->logits(-1), plain->logits(-1) + n_vocab);
     const std::vector<bitnet_token> also = {7};
-    const float* top = screened->top_logits(-1, 1, also);
+    const LogitRow row = screened->top_logits(-1, 1, also);
+    REQUIRE(row.n == static_cast<size_t>(n_vocab));
+    REQUIRE(row.tokens == nullptr);
+    const float* const top = row.logits;
     CHECK(screened->screen_counts().n_screened == 1);
     CHECK(screened->screen_counts().n_full == 0);
     CHECK(screened->screen_counts().n_rows < static_cast<uint64_t>(n_vocab) / 8);
@@ -60,7 +63,9 @@ TEST_CASE("the best token of a screened head needs a few exact rows, and all log
 TEST_CASE("more tokens than the screen can pay for take the whole head") {
     const std::unique_ptr<Context> plain = decoded(0), screened = decoded(2);
     const int64_t n_vocab = plain->model().hparams.n_vocab;
-    const float* top = screened->top_logits(-1, static_cast<size_t>(n_vocab) / 2, {});
+    const LogitRow row = screened->top_logits(-1, static_cast<size_t>(n_vocab) / 2, {});
+    REQUIRE(row.n == static_cast<size_t>(n_vocab));
+    const float* const top = row.logits;
     CHECK(screened->screen_counts().n_full == 1);
     const float* all = plain->logits(-1);
     CHECK(std::vector<float>(top, top + n_vocab) == std::vector<float>(all, all + n_vocab));
