@@ -15,11 +15,14 @@ GPU_FUNCTION void add_eight(const float (&weights)[8], const float (&x)[8], floa
     for (int i = 0; i < 8; ++i) sums[i] = sums[i] + weights[i] * x[i];
 }
 
-// Turns of a single column whose loads may be under way together. Six planes' addresses leave few registers on Turing.
+// Turns of a single column whose loads may be under way together: fewer where planes' addresses leave few registers (IQ2_S has six
+// of them, which Turing notices; Q4_1 three, which sm_80 does).
 template <class Type>
 constexpr int kTurns = Type::kPlain ? 8 : 4;
 template <>
 constexpr int kTurns<ReadIq2_S> = 2;
+template <>
+constexpr int kTurns<ReadQ4_1> = 2;
 
 // Whole eights of a row: rows and columns begin at 16 bytes. Columns that do not exist are not read.
 template <class Type, int cols>
