@@ -378,7 +378,8 @@ TEST_CASE("graphs are launched by as few kernels as their values allow, to the C
         for (const bool together : {true, false}) {
             const tg::MemoryPlan plan =
                 tg::plan_memory(s.graph, 2, together ? tg::nodes_launched_together(s.graph) : std::vector<uint8_t>());
-            const auto backend = tg::make_gpu_backend(gpu.weights, {2, 8, 1});
+            const auto backend = tg::make_gpu_backend(
+                gpu.weights, {.max_rows = 2, .max_cells = 8, .n_head = 1, .n_head_kv = 1, .head_dim = kWidth});
             const auto arena = backend->allocate(plan.arena_bytes, "test");
             std::vector<float> actual(expected.size());
             tg::RunInputs in = inputs;
@@ -448,7 +449,11 @@ TEST_CASE("a layer of a ternary model is eleven launches, recorded or not, and t
         for (const std::vector<float>& norm : layer.norms) gpu.weights->add_floats(norm.data(), norm.size(), "norm");
         layer.bind(gpu.room<uint8_t>(k.size()), gpu.room<uint8_t>(v.size()));
         const tg::MemoryPlan plan = tg::plan_memory(layer.graph, n_tokens, tg::nodes_launched_together(layer.graph));
-        const auto backend = tg::make_gpu_backend(gpu.weights, {n_tokens, Layer::kCells, Layer::kHeads});
+        const auto backend = tg::make_gpu_backend(gpu.weights, {.max_rows = n_tokens,
+                                                                .max_cells = Layer::kCells,
+                                                                .n_head = Layer::kHeads,
+                                                                .n_head_kv = Layer::kHeadsKv,
+                                                                .head_dim = Layer::kHeadDim});
         const auto arena = backend->allocate(plan.arena_bytes, "test");
         constexpr uint64_t kOwn = 3;  // two tables of rows, one of which nobody reads, and the angles
         for (uint64_t run = 0; run < 3; ++run) {
