@@ -147,7 +147,7 @@ TEST_CASE("auto says what it measured and chose, once for a shape, and other nam
         const Log log(BITNET_LOG_INFO);
         const test::ModelHandle model = test::load_model(file, measured_once);
         CHECK(log.text.find(" weights become ") != std::string::npos);
-        CHECK(log.text.find("speed for one token on 1 thread against i2s: t5 ") != std::string::npos);
+        CHECK(log.text.find("speed for a token generated and one of a prompt on 1 thread against i2s: t5 ") != std::string::npos);
     }
     {
         const Log log(BITNET_LOG_INFO);
