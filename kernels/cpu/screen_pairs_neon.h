@@ -1,4 +1,5 @@
-// The words of a Q6_K block and their products with NEON (screen_blocks.h), for both of its levels.
+// The words of a Q6_K block and their products with NEON (screen_blocks.h), for both of its levels. The including file has
+// its v16_neon.h.
 #pragma once
 
 #include "kernels/cpu/screen_blocks.h"
