@@ -87,13 +87,7 @@ inline void pair_sums(const int16_t* words, const int16_t* const (&values)[kCols
             __asm__("" : "+x"(low[c]), "+x"(high[c]));  // else g++ adds products in another order, and in memory
         }
     };
-    if constexpr (kCols == 1) {  // without a loop the words of a block go from register to register
-#pragma GCC unroll 8
-        for (int j = 0; j < kQ6KBlock; j += 32) step(j);
-    } else {
-#pragma GCC unroll 1
-        for (int j = 0; j < kQ6KBlock; j += 32) step(j);
-    }
+    for_words<kCols>(step);
     for (int c = 0; c < kCols; ++c) sums[c] = {_mm256_cvtepi32_ps(low[c]), _mm256_cvtepi32_ps(high[c])};
 }
 

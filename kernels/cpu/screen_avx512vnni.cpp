@@ -69,13 +69,7 @@ inline void pair_sums(const int16_t* words, const int16_t* const (&values)[kCols
             __asm__("" : "+v"(pairs[c]));  // else g++ may keep the sums in memory
         }
     };
-    if constexpr (kCols == 1) {  // without a loop the words of a block go from register to register
-#pragma GCC unroll 8
-        for (int j = 0; j < kQ6KBlock; j += 32) step(j);
-    } else {
-#pragma GCC unroll 1
-        for (int j = 0; j < kQ6KBlock; j += 32) step(j);
-    }
+    for_words<kCols>(step);
     for (int c = 0; c < kCols; ++c) sums[c] = {_mm512_cvtepi32_ps(pairs[c])};
 }
 

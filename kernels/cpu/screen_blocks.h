@@ -20,6 +20,18 @@ inline void scale_words(const int8_t* codes, const int8_t* scales, int16_t* word
 template <int kCols>
 inline void pair_sums(const int16_t* words, const int16_t* const (&values)[kCols], V16 (&sums)[kCols]);
 
+// step(j) for each 32 words of a block, for kCols columns. For one, without a loop, the words go from register to register.
+template <int kCols, class Step>
+inline __attribute__((always_inline)) void for_words(const Step& step) {
+    if constexpr (kCols == 1) {
+#pragma GCC unroll 8
+        for (int j = 0; j < kQ6KBlock; j += 32) step(j);
+    } else {
+#pragma GCC unroll 1
+        for (int j = 0; j < kQ6KBlock; j += 32) step(j);
+    }
+}
+
 // A block's integers with the scales of sixteen multiplied in: one float scale is left for all of them, and each column costs
 // nothing but products and sums.
 struct Q6KWords {

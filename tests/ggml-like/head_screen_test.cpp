@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "ggml-like/head_screen.h"
@@ -97,7 +98,7 @@ TEST_CASE("head screen: no row that could be among the best is missing, and most
     for (const char* level : {"scalar", "avx2", "avx512vnni"}) {
         kern::KernelSet kernels{};
         if (kern::select_kernels(level, &kernels) != kern::KernelChoice::ok) {
-            MESSAGE("skipped: this CPU has no ", level);
+            MESSAGE("skipped: this CPU has no ", std::string(level));
             continue;
         }
         CAPTURE(level);

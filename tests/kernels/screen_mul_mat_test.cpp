@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "kernels/cpu/cpu_features.h"
@@ -115,7 +116,7 @@ TEST_CASE("screen: every level gives the exact sums") {
                     const kern::MulMatKernel& kernel = kern::screen_kernel_at(i);
                     if (kernel.type != kern::QuantType::f32) continue;
                     if ((kernel.needs & ~kern::cpu_features()) != 0) {
-                        if (k == 1 && n_cols == 1) MESSAGE("skipped: this CPU cannot run ", kernel.name);
+                        if (k == 1 && n_cols == 1) MESSAGE("skipped: this CPU cannot run ", std::string(kernel.name));
                         continue;
                     }
                     CAPTURE(kernel.name);

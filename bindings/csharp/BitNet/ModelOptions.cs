@@ -37,7 +37,7 @@ namespace BitNet
         /// <summary>Compute the file's SHA-256 during the load.</summary>
         public bool Sha256 { get; set; }
 
-        /// <summary>Where to compute: "auto", "cpu", "cuda:0"; see <see cref="Device"/>.</summary>
+        /// <summary>Where to compute: "auto", "cpu", "cuda:0", "cuda:all"; see <see cref="Device"/>.</summary>
         public string Device { get; set; }
 
         /// <summary>Refuse a model with errors (1) or also with warnings (2) that validation finds.</summary>

@@ -79,7 +79,7 @@ impl<'a> ModelParams<'a> {
         self
     }
 
-    /// "auto", "cpu", "cuda:0", ...
+    /// "auto", "cpu", "cuda:0", "cuda:all", ...
     pub fn device(mut self, name: impl Into<String>) -> Self {
         self.device = Some(name.into());
         self

@@ -88,7 +88,7 @@ pub fn devices() -> Vec<String> {
     unsafe { (0..sys::bitnet_device_get_count()).map(|index| text(sys::bitnet_device_get_name(index))).collect() }
 }
 
-/// Whether a device ("auto", "cpu", "cuda:0", ...) can be used; the error says why not.
+/// Whether a device ("auto", "cpu", "cuda:0", "cuda:all", ...) can be used; the error says why not.
 pub fn check_device(device: &str) -> Result<()> {
     let device = c_text("the device's name", device)?;
     unsafe { check(sys::bitnet_device_check(device.as_ptr())) }
