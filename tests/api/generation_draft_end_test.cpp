@@ -111,15 +111,16 @@ Wish without_guesses(Wish wish) {
 
 TEST_CASE("a deadline that passes amid right guesses ends the text there") {
     const test::ModelHandle model = test::stories();
-    Wish wish = copying(model);
+    const Wish wish = copying(model);
     const Made whole = alone(model, without_guesses(wish));
     for (const bool together : {false, true}) {
         CAPTURE(together);
         const size_t amid = amid_guesses(passes_of(model, wish, together), 5);
         bool seen = false;
         for (uint64_t ms = 500; ms < 100000 && !seen; ms *= 2) {  // a slow machine needs a later one
-            wish.deadline_us = 1000 * ms;
-            Stage stage(model, wish, together);
+            Wish timed = wish;
+            timed.deadline_us = 1000 * ms;
+            Stage stage(model, timed, together);
             for (size_t i = 0; i < amid; ++i) stage.step();
             if (stage.text().over()) continue;
             seen = true;
