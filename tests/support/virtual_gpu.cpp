@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "tests/support/fiber_grid.h"
+#include "tests/support/ptx_grid.h"
 #include "tests/support/sanitized.h"
 
 #if defined(TEST_ADDRESS_SANITIZER)
@@ -88,7 +89,7 @@ private:
     std::string what_;
 };
 
-class Device final : public VirtualDevice {
+class Device final : public VirtualDevice, public PtxDeviceMemory {
 public:
     Device(const VirtualGpuOptions& options, int32_t index);
     ~Device() override;
@@ -132,6 +133,7 @@ public:
         count(counters_);
     }
     void check_range(FaultPoint point, const void* from, size_t n_bytes);
+    bool find(uint64_t address, uint64_t* begin, uint64_t* n_bytes) override;
     [[noreturn]] void fail(FaultPoint point, const std::string& why, tg::ErrorKind kind = tg::ErrorKind::device) const {
         throw tg::Error(kind, info_.name + " " + std::to_string(info_.index) + ": " +
                                   kPointNames[static_cast<size_t>(point)] + ": " + why);
@@ -205,8 +207,9 @@ private:
 Device::Device(const VirtualGpuOptions& options, int32_t index) {
     info_.name = "virtual GPU";
     info_.index = index;
-    info_.major = options.major;
-    info_.minor = options.minor;
+    const PtxProgram* const program = ptx_of_tests();
+    info_.major = program != nullptr ? program->target() / 10 : options.major;
+    info_.minor = program != nullptr ? program->target() % 10 : options.minor;
     info_.n_multiprocessors = options.n_multiprocessors;
     info_.max_threads_per_block = kMaxBlockThreads;
     info_.max_threads_per_multiprocessor = kMaxBlockThreads;
@@ -298,6 +301,16 @@ void Device::check_range(FaultPoint point, const void* from, size_t n_bytes) {
     }
 }
 
+bool Device::find(uint64_t address, uint64_t* begin, uint64_t* n_bytes) {
+    const std::lock_guard lock(mutex_);
+    auto next = blocks_.upper_bound(static_cast<uintptr_t>(address));
+    if (next == blocks_.begin()) return false;
+    const Block& block = std::prev(next)->second;
+    *begin = reinterpret_cast<uintptr_t>(block.address());
+    *n_bytes = block.n_bytes();
+    return address - *begin < *n_bytes;
+}
+
 void Stream::launch(kern::gpu::KernelId kernel, const tg::GpuGrid& grid, const void* args, size_t n_args) {
     const Use use(*this);
     const auto id = static_cast<size_t>(kernel);
@@ -335,7 +348,19 @@ void Stream::launch(kern::gpu::KernelId kernel, const tg::GpuGrid& grid, const v
     });
     alignas(16) std::byte copy[kMaxArgsBytes];
     std::memcpy(copy, args, n_args);
-    run_grid(row.run, static_cast<const void*>(copy), grid, number % 2 == 0 ? GridOrder::forward : GridOrder::backward);
+    const GridOrder order = number % 2 == 0 ? GridOrder::forward : GridOrder::backward;
+    if (const PtxProgram* const program = ptx_of_tests(); program != nullptr) {
+        run_ptx({.program = *program,
+                 .kernel = kern::gpu::kKernels[id].symbol,
+                 .args = copy,
+                 .n_args = n_args,
+                 .grid = grid,
+                 .memory = device_,
+                 .order = order,
+                 .max_shared_bytes = static_cast<uint32_t>(info().max_shared_bytes)});
+    } else {
+        run_grid(row.run, static_cast<const void*>(copy), grid, order);
+    }
 }
 
 void Stream::begin_recording() {
