@@ -44,12 +44,13 @@ struct PtxWarp {
     }
 };
 
-// Predicates are bytes, 0 or 1.
+// Predicates are bytes, 0 or 1, but for lanes that never got one.
 inline uint32_t lane_mask(const uint8_t* predicate) {
     uint32_t mask = 0;
     for (unsigned i = 0; i < 4; ++i) {
         uint64_t bytes;
         std::memcpy(&bytes, predicate + 8 * i, 8);
+        bytes &= 0x0101010101010101u;
         mask |= static_cast<uint32_t>((bytes * 0x0102040810204080u) >> 56) << (8 * i);
     }
     return mask;
