@@ -300,9 +300,6 @@ void PtxDecoder::access(PtxInstruction& i, std::string_view name, const std::vec
     i.run = loads ? ptx_load(bytes, register_bytes, type.front() == 's') : ptx_store(bytes, register_bytes);
     if (i.run == nullptr) throw quoted(name) + " with registers of " + std::to_string(8 * register_bytes) + " bits";
     address(i, operands[loads ? 1 : 0]);
-    if (i.space == PtxSpace::shared || i.space == PtxSpace::generic) {
-        kernel_.shared_granule = std::min<uint32_t>(kernel_.shared_granule, bytes);
-    }
     if (i.space == PtxSpace::global || i.space == PtxSpace::generic) {
         kernel_.global_granule = std::min<uint32_t>(kernel_.global_granule, bytes);
     }

@@ -50,7 +50,7 @@ public:
         const uint32_t n = std::min(kPtxLanes, grid.threads - first);
         warp.index = index;
         warp.memory = &memory;
-        warp.meetings = 1;
+        warp.meetings = 0;
         warp.begun = warp.alive = n == kPtxLanes ? kAllLanes : (1u << n) - 1;
         warp.at_block = warp.at_warp = warp.active = 0;
         std::memset(warp.pc, 0, sizeof warp.pc);
@@ -186,7 +186,7 @@ void PtxPlayer::pass_barrier(const std::vector<bool>& ended) {
     for (uint32_t w = 0; w < n_warps_; ++w) {
         PtxWarp& warp = rooms_[w]->warp;
         warp.at_block = 0;
-        ++warp.meetings;
+        warp.meetings = 0;
         for (uint32_t& pc : warp.pc) ++pc;
     }
     memory_.pass_barrier();

@@ -105,14 +105,13 @@ void PtxMemory::begin_launch(const PtxKernel& kernel, PtxDeviceMemory& device, c
     parameters_ = static_cast<const uint8_t*>(parameters);
     parameter_bytes_ = kernel.parameter_bytes;
     shared_bytes_ = shared_bytes;
-    shared_granule_ = kernel.shared_granule;
     shared_.resize(shared_bytes);
     global_races_.begin_launch(kernel.global_granule);
 }
 
 void PtxMemory::begin_block() {
     for (size_t i = 0; i + 4 <= shared_bytes_; i += 4) std::memcpy(shared_.data() + i, &kSharedPoison, 4);
-    shared_races_.begin_block((shared_bytes_ + shared_granule_ - 1) / shared_granule_);
+    shared_races_.begin_block(shared_bytes_);
     global_races_.begin_block();
 }
 
@@ -209,29 +208,37 @@ void PtxMemory::reach_shared(PtxWarp& warp, const PtxInstruction& i, const uint6
         }
         at[l] = shared_.data() + address[l];
     });
-    const uint32_t first_thread = warp.index * kPtxLanes;
-    for_each_lane(lanes, [&](unsigned l) {
-        const PtxAccessor who = {first_thread + l, warp.meetings};
-        const size_t begin = address[l] / shared_granule_;
-        const size_t end = (address[l] + n_bytes) / shared_granule_;
-        for (size_t granule = begin; granule < end; ++granule) {
-            const Conflict conflict =
-                stored != nullptr ? shared_races_.write(granule, who) : shared_races_.read(granule, who);
-            if (conflict == Conflict::none) continue;
-            if (conflict == Conflict::not_written) {
-                throw PtxFault{"initcheck: " + bytes_at(i, address[l]) + " of shared memory: nobody wrote the ones at " +
-                                   hexadecimal(granule * shared_granule_), 1u << l};
+    uint32_t where = 0;
+    for (uint32_t left = lanes; left != 0;) {
+        const auto l = static_cast<unsigned>(std::countr_zero(left));
+        left &= left - 1;
+        PtxAccessor who = {warp.index * kPtxLanes + l, warp.meetings};
+        const auto to = static_cast<uint32_t>(address[l]);
+        Conflict conflict = Conflict::none;
+        if (stored == nullptr) {
+            while (left != 0 && address[std::countr_zero(left)] == address[l]) {  // lanes that read the same
+                who.several = true;
+                left &= left - 1;
             }
-            const uint32_t other = shared_races_.other();
-            if (conflict == Conflict::write_after_write && other / kPtxLanes == warp.index &&
-                same_store(address, lanes, l, other % kPtxLanes, i, stored)) {
-                continue;
-            }
-            throw PtxFault{"racecheck: " + bytes_at(i, address[l]) + " of shared memory: a thread " + name_of(conflict) + " (" +
-                               (other == SharedRaces::kSeveral ? "several threads" : "thread " + std::to_string(other)) + ")",
+            conflict = shared_races_.read(to, n_bytes, who, &where);
+        } else {
+            conflict = shared_races_.write(to, n_bytes, who, &where);
+        }
+        if (conflict == Conflict::none) continue;
+        if (conflict == Conflict::not_written) {
+            throw PtxFault{"initcheck: " + bytes_at(i, to) + " of shared memory: nobody wrote the one at " + hexadecimal(where),
                            1u << l};
         }
-    });
+        const uint32_t other = shared_races_.other();
+        if (conflict == Conflict::write_after_write && other / kPtxLanes == warp.index &&
+            same_store(address, lanes, l, other % kPtxLanes, i, stored)) {
+            left |= 1u << l;  // the rest of its bytes
+            continue;
+        }
+        throw PtxFault{"racecheck: " + bytes_at(i, to) + " of shared memory: a thread " + name_of(conflict) + " (" +
+                           (other == SharedRaces::kSeveral ? "several threads" : "thread " + std::to_string(other)) + ")",
+                       1u << l};
+    }
 }
 
 // Whether two lanes store the same to the same place, in the same instruction.

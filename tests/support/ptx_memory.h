@@ -48,7 +48,6 @@ private:
     uint32_t parameter_bytes_ = 0;
     std::vector<uint8_t> shared_;
     uint32_t shared_bytes_ = 0;
-    uint32_t shared_granule_ = 4;
     SharedRaces shared_races_;
     GlobalRaces global_races_;
 };

@@ -76,8 +76,7 @@ struct PtxKernel {
     uint32_t static_shared_bytes = 0;   // with what aligns the launch's own, which follow
     uint32_t file_bytes = 0;            // registers of a warp
     uint32_t n_registers = 0;
-    uint32_t shared_granule = 8;        // the smallest access to shared memory, in bytes
-    uint32_t global_granule = 8;
+    uint32_t global_granule = 8;        // the smallest access to the device's memory, in bytes
     std::vector<PtxInstruction> code;
     std::vector<PtxRegister> vectors;
     std::vector<PtxConstant> constants;

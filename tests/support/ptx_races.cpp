@@ -6,67 +6,68 @@
 namespace test {
 namespace {
 
-constexpr uint16_t kThread = 0x3ff;
-constexpr uint16_t kManyLanes = 0x4000;  // of the warp of the thread beside it
-constexpr uint16_t kManyWarps = 0x8000;
-
-uint32_t warp_of(uint32_t thread) { return (thread & kThread) / 32; }
+uint32_t epoch_of(uint64_t key) { return static_cast<uint32_t>(key >> 32); }
+uint32_t meeting_of(uint64_t key) { return static_cast<uint32_t>(key >> 16) & 0xffff; }
+uint32_t thread_of(uint64_t key) { return static_cast<uint32_t>(key) & 0x3ff; }
 
 }  // namespace
 
-void SharedRaces::begin_block(size_t n_granules) {
-    if (cells_.size() < n_granules) cells_.resize(n_granules);
+void SharedRaces::begin_block(size_t n_bytes) {
+    if (words_.size() < n_bytes / 4 + 1) words_.resize(n_bytes / 4 + 1);
     if (epoch_ > 0xf0000000u) {
-        cells_.assign(cells_.size(), Cell{});
+        words_.assign(words_.size(), Cell{});
+        bytes_.assign(bytes_.size(), Cell{});
         epoch_ = 0;
     }
     first_epoch_ = ++epoch_;
 }
 
-Conflict SharedRaces::read(size_t granule, const PtxAccessor& who) {
-    Cell& cell = cells_[granule];
-    if (cell.write_epoch < first_epoch_) return Conflict::not_written;
-    if (cell.write_epoch == epoch_ && cell.writer != who.thread &&
-        (warp_of(cell.writer) != warp_of(who.thread) || cell.write_meeting == who.meetings)) {
-        other_ = cell.writer;
+void SharedRaces::split(uint32_t word) {
+    if (words_[word].split == first_epoch_) return;
+    words_[word].split = first_epoch_;
+    if (bytes_.size() < 4 * words_.size()) bytes_.resize(4 * words_.size());
+    for (uint32_t byte = 4 * word; byte < 4 * word + 4; ++byte) bytes_[byte] = words_[word];
+}
+
+Conflict SharedRaces::first_read(Cell& cell, const PtxAccessor& who) {
+    if (epoch_of(cell.write) < first_epoch_) return Conflict::not_written;
+    const uint32_t warp = who.thread / 32;
+    const uint32_t meeting = who.meetings & 0xffff;
+    if (epoch_of(cell.write) == epoch_ && (thread_of(cell.write) != who.thread || who.several) &&
+        (thread_of(cell.write) / 32 != warp || meeting_of(cell.write) == meeting)) {
+        other_ = thread_of(cell.write);
         return Conflict::read_after_write;
     }
-    const auto thread = static_cast<uint16_t>(who.thread);
-    if (cell.read_epoch != epoch_) {
-        cell.read_epoch = epoch_;
-        cell.reader = thread;
-        cell.read_meeting = who.meetings;
-    } else if ((cell.reader & kManyWarps) != 0) {
-        return Conflict::none;
-    } else if (warp_of(cell.reader) != warp_of(thread)) {
-        cell.reader = kManyWarps;
-    } else if (cell.read_meeting != who.meetings) {  // those before are in order with all of the warp
-        cell.reader = thread;
-        cell.read_meeting = who.meetings;
-    } else if (cell.reader != thread) {
-        cell.reader |= kManyLanes;
+    const uint64_t self = who.several ? kManyLanes | (who.thread & ~31u) : who.thread;
+    if (epoch_of(cell.read) != epoch_) {
+        cell.read = key(meeting, self);
+    } else if (thread_of(cell.read) / 32 != warp) {
+        cell.read = key(0, kManyWarps);
+    } else if (meeting_of(cell.read) != meeting) {  // those before are in order with all of the warp
+        cell.read = key(meeting, self);
+    } else if (cell.read != key(meeting, self)) {
+        cell.read = key(meeting, kManyLanes | (who.thread & ~31u));
     }
     return Conflict::none;
 }
 
-Conflict SharedRaces::write(size_t granule, const PtxAccessor& who) {
-    Cell& cell = cells_[granule];
+Conflict SharedRaces::write_cell(Cell& cell, const PtxAccessor& who) {
+    const uint32_t warp = who.thread / 32;
+    const uint32_t meeting = who.meetings & 0xffff;
     Conflict conflict = Conflict::none;
-    if (cell.write_epoch == epoch_ && cell.writer != who.thread &&
-        (warp_of(cell.writer) != warp_of(who.thread) || cell.write_meeting == who.meetings)) {
-        other_ = cell.writer;
+    if (epoch_of(cell.write) == epoch_ && thread_of(cell.write) != who.thread &&
+        (thread_of(cell.write) / 32 != warp || meeting_of(cell.write) == meeting)) {
+        other_ = thread_of(cell.write);
         conflict = Conflict::write_after_write;
     }
-    if (cell.read_epoch == epoch_) {
-        const bool same_warp = (cell.reader & kManyWarps) == 0 && warp_of(cell.reader) == warp_of(who.thread);
-        if (!same_warp || (cell.read_meeting == who.meetings && cell.reader != who.thread)) {
-            other_ = (cell.reader & (kManyWarps | kManyLanes)) != 0 ? kSeveral : cell.reader;
+    if (epoch_of(cell.read) == epoch_) {
+        const bool same_warp = (cell.read & kManyWarps) == 0 && thread_of(cell.read) / 32 == warp;
+        if (!same_warp || (meeting_of(cell.read) == meeting && cell.read != key(meeting, who.thread))) {
+            other_ = (cell.read & (kManyWarps | kManyLanes)) != 0 ? kSeveral : thread_of(cell.read);
             return Conflict::write_after_read;
         }
     }
-    cell.write_epoch = epoch_;
-    cell.writer = static_cast<uint16_t>(who.thread);
-    cell.write_meeting = who.meetings;
+    cell.write = key(meeting, who.thread);
     return conflict;
 }
 

@@ -26,7 +26,7 @@ struct PtxWarp {
     uint32_t* written = nullptr;   // by register, the lanes that have a value
     uint32_t active = 0;           // the lanes that execute the instruction
     uint32_t index = 0;            // of the block
-    uint32_t meetings = 1;         // barriers of the warp that it passed, those of the block among them
+    uint32_t meetings = 0;         // barriers of the warp that it passed since the block's last one
     PtxMemory* memory = nullptr;
     const PtxKernel* kernel = nullptr;
 
