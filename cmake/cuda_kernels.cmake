@@ -4,9 +4,7 @@
 set(BITNET_CUDA_ARCHITECTURES 75 80 86 89 90 100 CACHE STRING "Compute capabilities that the GPU kernels are compiled for")
 mark_as_advanced(BITNET_CUDA_ARCHITECTURES)
 
-find_program(BITNET_NVCC NAMES "$ENV{CUDACXX}" nvcc HINTS $ENV{CUDA_PATH}/bin /usr/local/cuda/bin
-    ${PROJECT_SOURCE_DIR}/build/nvcc/nvidia/cu13/bin DOC "The CUDA compiler")
-mark_as_advanced(BITNET_NVCC)
+include(nvcc)
 if(NOT EXISTS "${BITNET_NVCC}")
     message(FATAL_ERROR "BITNET_CUDA: nvcc not found. Install the CUDA toolkit, 12.8 or later "
         "(https://developer.nvidia.com/cuda-downloads), or its compiler alone: scripts/install-nvcc. Name it with "
@@ -23,8 +21,6 @@ if(NOT nvcc_version MATCHES "release ([0-9]+)\\.")
 endif()
 set(cuda_version ${CMAKE_MATCH_1}000)
 
-# One rounding an operation, as on the CPU: the results are the same bits.
-set(cuda_flags -std=c++20 -I${PROJECT_SOURCE_DIR} -fmad=false -ftz=false -prec-div=true -prec-sqrt=true)
 set(cuda_targets)
 foreach(architecture IN LISTS BITNET_CUDA_ARCHITECTURES)
     list(APPEND cuda_targets -gencode arch=compute_${architecture},code=sm_${architecture})
@@ -33,8 +29,6 @@ endforeach()
 list(APPEND cuda_targets -gencode arch=compute_80,code=compute_80)
 
 set(cuda_fatbin ${PROJECT_BINARY_DIR}/cuda/kernels.fatbin)
-file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/* ${PROJECT_SOURCE_DIR}/kernels/*.h
-    ${PROJECT_SOURCE_DIR}/kernels/*.inc)
 add_custom_command(OUTPUT ${cuda_fatbin}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/cuda
     COMMAND ${BITNET_NVCC} -fatbin ${cuda_flags} ${cuda_targets} -ccbin ${CMAKE_CXX_COMPILER} --threads 0

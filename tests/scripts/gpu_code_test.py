@@ -33,7 +33,7 @@ def find_nvcc() -> str | None:
 
 def exact_flags() -> list[str]:
     """Those of the build: what is looked at is what is shipped."""
-    text = (ROOT / "cmake/cuda_kernels.cmake").read_text(encoding="utf-8")
+    text = (ROOT / "cmake/nvcc.cmake").read_text(encoding="utf-8")
     (flags,) = re.findall(r"set\(cuda_flags ([^)]*)\)", text)
     return [flag for flag in flags.split() if not flag.startswith(("-std", "-I"))]
 
