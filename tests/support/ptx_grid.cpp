@@ -1,6 +1,8 @@
 // See ptx_grid.h.
 #include "tests/support/ptx_grid.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -24,21 +26,18 @@ class WarpRoom {
 public:
     PtxWarp warp;
 
-    void prepare(const PtxKernel& kernel, uint64_t launch) {
-        if (launch_ == launch) return;
-        launch_ = launch;
-        if (kernel_ != &kernel) {
-            kernel_ = &kernel;
-            constexpr size_t kLine = 64;
-            file_.resize(kernel.file_bytes + kLine);
-            written_.resize(kernel.n_registers);
-            warp.kernel = &kernel;
-            warp.file = file_.data() + (kLine - reinterpret_cast<uintptr_t>(file_.data()) % kLine);
-            warp.written = written_.data();
-            for (const PtxConstant& constant : kernel.constants) {
-                for (unsigned lane = 0; lane < kPtxLanes; ++lane) {
-                    std::memcpy(warp.file + constant.to.at + lane * constant.bytes, &constant.value, constant.bytes);
-                }
+    void prepare(const PtxKernel& kernel) {
+        warp.kernel = kernel_ = &kernel;
+        if (prepared_for_ == kernel.number) return;
+        prepared_for_ = kernel.number;
+        constexpr size_t kLine = 64;
+        file_.resize(kernel.file_bytes + kLine);
+        written_.resize(kernel.n_registers);
+        warp.file = file_.data() + (kLine - reinterpret_cast<uintptr_t>(file_.data()) % kLine);
+        warp.written = written_.data();
+        for (const PtxConstant& constant : kernel.constants) {
+            for (unsigned lane = 0; lane < kPtxLanes; ++lane) {
+                std::memcpy(warp.file + constant.to.at + lane * constant.bytes, &constant.value, constant.bytes);
             }
         }
     }
@@ -81,7 +80,7 @@ private:
         return 0;
     }
 
-    uint64_t launch_ = 0;
+    uint64_t prepared_for_ = 0;
     const PtxKernel* kernel_ = nullptr;
     std::vector<uint8_t> file_;
     std::vector<uint32_t> written_;
@@ -96,7 +95,6 @@ private:
     void pass_barrier(const std::vector<bool>& ended);
 
     const PtxKernel* kernel_ = nullptr;
-    uint64_t n_launches_ = 0;
     PtxMemory memory_;
     std::vector<std::unique_ptr<WarpRoom>> rooms_;
     uint32_t n_warps_ = 0;
@@ -124,10 +122,9 @@ void PtxPlayer::run(const PtxLaunch& launch) {
         fail(launch, std::to_string(kernel_->static_shared_bytes) + " and " + std::to_string(grid.shared_bytes) +
                          " bytes of shared memory, more than " + std::to_string(launch.max_shared_bytes));
     }
-    ++n_launches_;
     n_warps_ = (grid.threads + kPtxLanes - 1) / kPtxLanes;
     while (rooms_.size() < n_warps_) rooms_.push_back(std::make_unique<WarpRoom>());
-    for (uint32_t w = 0; w < n_warps_; ++w) rooms_[w]->prepare(*kernel_, n_launches_);
+    for (uint32_t w = 0; w < n_warps_; ++w) rooms_[w]->prepare(*kernel_);
     memory_.begin_launch(*kernel_, launch.memory, launch.args, shared);
     const uint64_t n_blocks = uint64_t{grid.x} * grid.y * grid.z;
     for (uint64_t i = 0; i < n_blocks; ++i) {

@@ -153,7 +153,7 @@ void PtxMemory::reach(PtxWarp& warp, const PtxInstruction& i, const uint64_t (*s
             });
             break;
         case PtxSpace::shared: reach_shared(warp, i, address, warp.active, stored, at); break;
-        case PtxSpace::global: reach_global(warp, i, address, warp.active, stored != nullptr, at); break;
+        case PtxSpace::global: reach_global(i, address, warp.active, stored != nullptr, at); break;
         case PtxSpace::generic: {
             uint32_t in_shared = 0;
             for (unsigned l = 0; l < kPtxLanes; ++l) {
@@ -163,15 +163,14 @@ void PtxMemory::reach(PtxWarp& warp, const PtxInstruction& i, const uint64_t (*s
             }
             if ((warp.active & in_shared) != 0) reach_shared(warp, i, address, warp.active & in_shared, stored, at);
             if ((warp.active & ~in_shared) != 0) {
-                reach_global(warp, i, address, warp.active & ~in_shared, stored != nullptr, at);
+                reach_global(i, address, warp.active & ~in_shared, stored != nullptr, at);
             }
             break;
         }
     }
 }
 
-void PtxMemory::reach_global(PtxWarp& warp, const PtxInstruction& i, const uint64_t* address, uint32_t lanes, bool write,
-                             uint8_t** at) {
+void PtxMemory::reach_global(const PtxInstruction& i, const uint64_t* address, uint32_t lanes, bool write, uint8_t** at) {
     const uint32_t n_bytes = i.element_bytes * i.n_elements;
     uint64_t least = ~uint64_t{0};
     uint64_t most = 0;
@@ -185,7 +184,7 @@ void PtxMemory::reach_global(PtxWarp& warp, const PtxInstruction& i, const uint6
             throw PtxFault{"memcheck: " + bytes_at(i, address[l]) + " are not within an allocation of the device", 1u << l};
         });
     }
-    for_each_lane(lanes, [&](unsigned l) { at[l] = reinterpret_cast<uint8_t*>(address[l]); });
+    for_each_lane(lanes, [&](unsigned l) { at[l] = reinterpret_cast<uint8_t*>(static_cast<uintptr_t>(address[l])); });
     for_each_lane(lanes, [&](unsigned l) {
         const Conflict conflict =
             write ? global_races_.write(address[l], n_bytes) : global_races_.read(address[l], n_bytes);
@@ -195,10 +194,9 @@ void PtxMemory::reach_global(PtxWarp& warp, const PtxInstruction& i, const uint6
                            (other == GlobalRaces::kSeveral ? "several" : "number " + std::to_string(other) + " that ran") + ")",
                        1u << l};
     });
-    (void)warp;
 }
 
-void PtxMemory::reach_shared(PtxWarp& warp, const PtxInstruction& i, const uint64_t* address, uint32_t lanes,
+void PtxMemory::reach_shared(const PtxWarp& warp, const PtxInstruction& i, const uint64_t* address, uint32_t lanes,
                              const uint64_t (*stored)[kPtxLanes], uint8_t** at) {
     const uint32_t n_bytes = i.element_bytes * i.n_elements;
     for_each_lane(lanes, [&](unsigned l) {

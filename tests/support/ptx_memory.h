@@ -29,9 +29,8 @@ public:
     void reach(PtxWarp& warp, const PtxInstruction& i, const uint64_t (*stored)[kPtxLanes], uint8_t** at);
 
 private:
-    void reach_global(PtxWarp& warp, const PtxInstruction& i, const uint64_t* address, uint32_t lanes, bool write,
-                      uint8_t** at);
-    void reach_shared(PtxWarp& warp, const PtxInstruction& i, const uint64_t* address, uint32_t lanes,
+    void reach_global(const PtxInstruction& i, const uint64_t* address, uint32_t lanes, bool write, uint8_t** at);
+    void reach_shared(const PtxWarp& warp, const PtxInstruction& i, const uint64_t* address, uint32_t lanes,
                       const uint64_t (*stored)[kPtxLanes], uint8_t** at);
     bool same_store(const uint64_t* address, uint32_t lanes, unsigned lane, unsigned other, const PtxInstruction& i,
                     const uint64_t (*stored)[kPtxLanes]) const;

@@ -2,6 +2,7 @@
 #include "tests/support/ptx_program.h"
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <iterator>
 
@@ -96,7 +97,9 @@ public:
 
 private:
     PtxKernel read_kernel() {
+        static std::atomic<uint64_t> n_kernels = 0;
         PtxKernel kernel;
+        kernel.number = ++n_kernels;
         PtxDecoder decoder(kernel);
         kernel.name = reader_.word();
         if (reader_.take('(') && !reader_.take(')')) {

@@ -71,6 +71,7 @@ struct PtxSpecialUse {
 
 struct PtxKernel {
     std::string name;
+    uint64_t number = 0;       // no other kernel of the process has it, of programs that are gone either
     uint32_t max_threads = 0;  // .maxntid; 0 where it says nothing
     uint32_t parameter_bytes = 0;
     uint32_t static_shared_bytes = 0;   // with what aligns the launch's own, which follow
