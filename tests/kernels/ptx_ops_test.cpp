@@ -255,7 +255,8 @@ TEST_CASE("PTX: shared memory of the kernel and of the launch, and generic addre
     const std::string declared = ".shared .align 4 .b8 first[20]; .shared .align 16 .b8 second[16];";
     std::vector<uint64_t> out(4, 0);
     const std::string text =
-        "mov.u32 %r3, first; mov.u32 %r4, second; mov.u32 %r5, dynamic; mov.u32 %r6, 0x01020304; cvt.u16.u32 %h3, %r6;\n"
+        "mov.u32 %r3, first; mov.u32 %r4, second; mov.u32 %r5, dynamic; mov.u32 %r6, 0x01020304; cvt.u16.u32 %h3, "
+        "%r6;\n"
         "st.shared.u8 [%r3], %h3; st.shared.u32 [second], %r6; st.shared.u32 [%r5+12], %r6; cvt.u64.u32 %d3, %r5;\n"
         "{ .reg .b64 %t; cvt.u64.u32 %t, %r4; cvta.shared.u64 %d4, %t; }\n"
         "ld.u16 %h4, [%d4+2]; cvt.u64.u16 %d5, %h4; st.global.u64 [%d2], %d5;\n"
@@ -268,8 +269,8 @@ TEST_CASE("PTX: shared memory of the kernel and of the launch, and generic addre
 TEST_CASE("PTX: lanes give each other values within their segments") {
     std::vector<uint64_t> out(32, 0);
     const auto shuffled = [&](const std::string& mode, const std::string& by, const std::string& c) {
-        const std::string text = "add.s32 %r3, %r1, 100; shfl.sync." + mode + ".b32 %r6|%p6, %r3, " + by + ", " + c + ", -1;" +
-                                 "selp.b32 %r7, 1000, 0, %p6; add.s32 %r6, %r6, %r7;" + stored('r');
+        const std::string text = "add.s32 %r3, %r1, 100; shfl.sync." + mode + ".b32 %r6|%p6, %r3, " + by + ", " + c +
+                                 ", -1;" + "selp.b32 %r7, 1000, 0, %p6; add.s32 %r6, %r6, %r7;" + stored('r');
         REQUIRE(test::run_ptx_body(text, {0}, &out, {.threads = 32}) == "");
         return out;
     };
@@ -295,7 +296,9 @@ TEST_CASE("PTX: products of the tensor cores") {
         for (int32_t& each : c) each = static_cast<int32_t>(random());
         std::vector<uint64_t> in(32 * 5, 0), out(32 * 2, 0);  // of a lane: c, a, b in words
         std::vector<uint32_t> words(32 * 10, 0);
-        const auto element = [](const std::vector<int8_t>& m, size_t at) { return uint32_t{static_cast<uint8_t>(m[at])}; };
+        const auto element = [](const std::vector<int8_t>& m, size_t at) {
+            return uint32_t{static_cast<uint8_t>(m[at])};
+        };
         for (uint32_t lane = 0; lane < 32; ++lane) {
             const uint32_t group = lane / 4, within = lane % 4;
             for (uint32_t i = 0; i < rows / 4; ++i) {  // c0 c1 of a row, c2 c3 of the row eight further down
@@ -314,10 +317,12 @@ TEST_CASE("PTX: products of the tensor cores") {
         std::memcpy(in.data(), words.data(), words.size() * 4);
         const std::string load =
             "mul.wide.u32 %d3, %r1, 40; add.s64 %d3, %d3, %d1; mul.wide.u32 %d4, %r1, 16; add.s64 %d4, %d4, %d2;\n"
-            "ld.global.v2.u32 {%r3, %r4}, [%d3]; ld.global.v2.u32 {%r5, %r6}, [%d3+8]; ld.global.v2.u32 {%r7, %r8}, [%d3+16];\n"
+            "ld.global.v2.u32 {%r3, %r4}, [%d3]; ld.global.v2.u32 {%r5, %r6}, [%d3+8]; ld.global.v2.u32 {%r7, %r8}, "
+            "[%d3+16];\n"
             "ld.global.v2.u32 {%r9, %r10}, [%d3+24]; ld.global.v2.u32 {%r11, %r12}, [%d3+32];\n";
         const std::string product =
-            large ? "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%r3, %r4, %r5, %r6}, {%r7, %r8, %r9, %r10}, {%r11, %r12}, "
+            large ? "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%r3, %r4, %r5, %r6}, {%r7, %r8, %r9, %r10}, "
+                    "{%r11, %r12}, "
                     "{%r3, %r4, %r5, %r6};"
                   : "mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%r3, %r4}, {%r7}, {%r11}, {%r3, %r4};";
         REQUIRE(test::run_ptx_body(load + product + "st.global.v4.u32 [%d4], {%r3, %r4, %r5, %r6};", in, &out,

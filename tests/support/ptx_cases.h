@@ -12,7 +12,9 @@ namespace test {
 
 class PtxBuffers : public PtxDeviceMemory {
 public:
-    void add(const void* address, size_t n_bytes) { blocks_.emplace_back(reinterpret_cast<uintptr_t>(address), n_bytes); }
+    void add(const void* address, size_t n_bytes) {
+        blocks_.emplace_back(reinterpret_cast<uintptr_t>(address), n_bytes);
+    }
     bool find(uint64_t address, uint64_t* begin, uint64_t* n_bytes) override {
         for (const auto& [at, n] : blocks_) {
             if (address < at || address - at >= n) continue;
@@ -32,8 +34,10 @@ private:
 inline std::string ptx_module(const std::string& body, const std::string& declared = "") {
     return ".version 8.0\n.target sm_80\n.address_size 64\n.extern .shared .align 16 .b8 dynamic[];\n"
            ".visible .entry k(.param .u64 in, .param .u64 out)\n.maxntid 64, 1, 1\n{\n"
-           ".reg .pred %p<16>; .reg .b16 %h<16>; .reg .b32 %r<16>; .reg .b64 %d<16>; .reg .f32 %f<16>; .reg .f64 %g<16>;\n" +
-           declared + "\nld.param.u64 %d1, [in]; ld.param.u64 %d2, [out]; mov.u32 %r1, %tid.x;\n" + body + "\nret;\n}\n";
+           ".reg .pred %p<16>; .reg .b16 %h<16>; .reg .b32 %r<16>; .reg .b64 %d<16>; .reg .f32 %f<16>; .reg .f64 "
+           "%g<16>;\n" +
+           declared + "\nld.param.u64 %d1, [in]; ld.param.u64 %d2, [out]; mov.u32 %r1, %tid.x;\n" + body +
+           "\nret;\n}\n";
 }
 
 // "" or what is wrong, of the text or of its run.

@@ -85,7 +85,8 @@ PtxRegister PtxDecoder::place(unsigned bytes, uint32_t id) {
 
 bool PtxDecoder::find_register(std::string_view name, Operand* found) {
     size_t n_digits = 0;
-    while (n_digits < name.size() && name[name.size() - 1 - n_digits] >= '0' && name[name.size() - 1 - n_digits] <= '9') {
+    while (n_digits < name.size() && name[name.size() - 1 - n_digits] >= '0' &&
+           name[name.size() - 1 - n_digits] <= '9') {
         ++n_digits;
     }
     const std::string_view prefix = name.substr(0, name.size() - n_digits);
@@ -145,9 +146,11 @@ PtxDecoder::Operand PtxDecoder::source(std::string_view text, unsigned bytes) {
         kernel_.constants.push_back({at, static_cast<uint8_t>(bytes), 0});
         return {at, bytes};
     }
-    if (const auto symbol = symbols_.find(text); symbol != symbols_.end()) return {constant(symbol->second, bytes), bytes};
+    if (const auto symbol = symbols_.find(text); symbol != symbols_.end())
+        return {constant(symbol->second, bytes), bytes};
     uint64_t bits = 0;
-    if (!read_constant(text, &bits)) throw quoted(text) + " is neither a register nor a number nor a name that is declared";
+    if (!read_constant(text, &bits))
+        throw quoted(text) + " is neither a register nor a number nor a name that is declared";
     return {constant(bytes == kPredicateBytes ? bits & 1 : bits, bytes), bytes};
 }
 
@@ -195,7 +198,8 @@ void PtxDecoder::arithmetic(PtxInstruction& i, std::string_view name, const std:
     if (op == nullptr) throw "the instruction " + quoted(name) + " is not known";
     const std::string_view shape = op->shape;
     if (operands.size() != shape.size()) {
-        throw quoted(name) + " has " + std::to_string(shape.size()) + " operands, not " + std::to_string(operands.size());
+        throw quoted(name) + " has " + std::to_string(shape.size()) + " operands, not " +
+            std::to_string(operands.size());
     }
     i.run = op->run;
     i.operand[0] = result(operands[0], bytes_of_shape(shape[0])).at;
@@ -216,7 +220,8 @@ bool PtxDecoder::conversion(PtxInstruction& i, std::string_view name, const std:
     unsigned result_bytes = 0;
     i.run = find_ptx_conversion(name, from.bytes, &result_bytes);
     if (i.run == nullptr) {
-        throw "the instruction " + quoted(name) + " is not known for a source of " + std::to_string(8 * from.bytes) + " bits";
+        throw "the instruction " + quoted(name) + " is not known for a source of " + std::to_string(8 * from.bytes) +
+            " bits";
     }
     i.operand[0] = result(operands[0], result_bytes).at;
     i.operand[1] = from.at;
@@ -249,7 +254,8 @@ bool PtxDecoder::packing(PtxInstruction& i, std::string_view name, const std::ve
 }
 
 void PtxDecoder::address(PtxInstruction& i, std::string_view text) {
-    if (text.size() < 2 || text.front() != '[' || text.back() != ']') throw quoted(text) + " is not an address in brackets";
+    if (text.size() < 2 || text.front() != '[' || text.back() != ']')
+        throw quoted(text) + " is not an address in brackets";
     text = trimmed(text.substr(1, text.size() - 2));
     if (const size_t plus = text.find('+'); plus != std::string_view::npos) {
         if (!read_number(trimmed(text.substr(plus + 1)), &i.displacement)) throw quoted(text) + " adds no number";
@@ -270,9 +276,12 @@ void PtxDecoder::access(PtxInstruction& i, std::string_view name, const std::vec
     const bool loads = words[0] == "ld";
     size_t next = 1;
     i.space = PtxSpace::generic;
-    if (words[next] == "param" && loads) i.space = PtxSpace::parameters, ++next;
-    else if (words[next] == "global") i.space = PtxSpace::global, ++next;
-    else if (words[next] == "shared") i.space = PtxSpace::shared, ++next;
+    if (words[next] == "param" && loads)
+        i.space = PtxSpace::parameters, ++next;
+    else if (words[next] == "global")
+        i.space = PtxSpace::global, ++next;
+    else if (words[next] == "shared")
+        i.space = PtxSpace::shared, ++next;
     if (loads && i.space == PtxSpace::global && next < words.size() && words[next] == "nc") ++next;
     i.n_elements = 1;
     if (next < words.size() && (words[next] == "v2" || words[next] == "v4")) {
@@ -281,7 +290,8 @@ void PtxDecoder::access(PtxInstruction& i, std::string_view name, const std::vec
     }
     const std::string_view type = next + 1 == words.size() ? words[next] : "";
     const unsigned bytes = type == "u8" || type == "s8" || type == "b8" ? 1 : bytes_of_type(type);
-    if (bytes == 0 || type == "pred" || bytes * i.n_elements > 16) throw "the instruction " + quoted(name) + " is not known";
+    if (bytes == 0 || type == "pred" || bytes * i.n_elements > 16)
+        throw "the instruction " + quoted(name) + " is not known";
     if (operands.size() != 2) throw quoted(name) + " has 2 operands";
     i.element_bytes = static_cast<uint8_t>(bytes);
     unsigned register_bytes = 0;
@@ -319,7 +329,8 @@ void PtxDecoder::shuffle(PtxInstruction& i, std::string_view name, const std::ve
     kernel_.vectors.push_back(source(operands[4], 4).at);
 }
 
-void PtxDecoder::product(PtxInstruction& i, unsigned rows, unsigned depth, const std::vector<std::string_view>& operands) {
+void PtxDecoder::product(PtxInstruction& i, unsigned rows, unsigned depth,
+                         const std::vector<std::string_view>& operands) {
     if (operands.size() != 4) throw std::string("a product has 4 operands");
     i.kind = PtxKind::product;
     i.run = ptx_product(rows, depth);

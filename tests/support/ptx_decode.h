@@ -22,7 +22,8 @@ public:
     void declare_shared(std::string_view name, uint64_t n_bytes, uint64_t alignment);
     // Behind all that the kernel declares itself.
     void declare_dynamic_shared(std::string_view name, uint64_t alignment);
-    void declare_registers(std::string_view type, std::string_view prefix, uint64_t n);  // n: 0 for one by its whole name
+    void declare_registers(std::string_view type, std::string_view prefix,
+                           uint64_t n);  // n: 0 for one by its whole name
     void open_scope() { scopes_.push_back(declared_.size()); }
     void close_scope();
     void label(std::string_view name);

@@ -18,27 +18,39 @@ T canonical(T value) {
 
 struct Add {
     template <class T>
-    static T of(T a, T b) { return canonical(a + b); }
+    static T of(T a, T b) {
+        return canonical(a + b);
+    }
 };
 struct Subtract {
     template <class T>
-    static T of(T a, T b) { return canonical(a - b); }
+    static T of(T a, T b) {
+        return canonical(a - b);
+    }
 };
 struct Multiply {
     template <class T>
-    static T of(T a, T b) { return canonical(a * b); }
+    static T of(T a, T b) {
+        return canonical(a * b);
+    }
 };
 struct Divide {
     template <class T>
-    static T of(T a, T b) { return canonical(a / b); }
+    static T of(T a, T b) {
+        return canonical(a / b);
+    }
 };
 struct Reciprocal {
     template <class T>
-    static T of(T a) { return canonical(T{1} / a); }
+    static T of(T a) {
+        return canonical(T{1} / a);
+    }
 };
 struct Root {
     template <class T>
-    static T of(T a) { return canonical(std::sqrt(a)); }
+    static T of(T a) {
+        return canonical(std::sqrt(a));
+    }
 };
 // Of one number and one that is none the number; +0 is above -0.
 struct Smaller {
@@ -62,11 +74,15 @@ struct Larger {
 // What is not a number stays none; of which bits, the ISA does not say.
 struct Negate {
     template <class T>
-    static T of(T a) { return canonical(-a); }
+    static T of(T a) {
+        return canonical(-a);
+    }
 };
 struct Absolute {
     template <class T>
-    static T of(T a) { return canonical(std::fabs(a)); }
+    static T of(T a) {
+        return canonical(std::fabs(a));
+    }
 };
 
 enum class Relation { eq, ne, lt, le, gt, ge };
@@ -88,23 +104,31 @@ struct Ordered {
 };
 struct BothNumbers {
     template <class T>
-    static bool of(T a, T b) { return a == a && b == b; }
+    static bool of(T a, T b) {
+        return a == a && b == b;
+    }
 };
 struct OneIsNone {
     template <class T>
-    static bool of(T a, T b) { return a != a || b != b; }
+    static bool of(T a, T b) {
+        return a != a || b != b;
+    }
 };
 template <Relation relation>
 struct OrUnordered {
     template <class T>
-    static bool of(T a, T b) { return OneIsNone::of(a, b) || Ordered<relation>::of(a, b); }
+    static bool of(T a, T b) {
+        return OneIsNone::of(a, b) || Ordered<relation>::of(a, b);
+    }
 };
 
 template <class T>
 void add_float(PtxOpTable& table, const std::string& type) {
     static const std::string three = {kPtxShapeOf<T>, kPtxShapeOf<T>, kPtxShapeOf<T>};
     static const std::string two = three.substr(0, 2), test = "p" + two;
-    const auto add = [&](const char* name, PtxRun run, const std::string& shape) { table[name + type] = {run, shape.c_str()}; };
+    const auto add = [&](const char* name, PtxRun run, const std::string& shape) {
+        table[name + type] = {run, shape.c_str()};
+    };
     add("add.rn.", ptx_binary<T, Add>, three);
     add("sub.rn.", ptx_binary<T, Subtract>, three);
     add("mul.rn.", ptx_binary<T, Multiply>, three);
@@ -170,7 +194,8 @@ struct ToWhole {
             return zero ? WordOf<To>{0} : static_cast<WordOf<To>>(WordOf<To>{1} << (8 * sizeof(To) - 1));
         }
         if (x >= above) return static_cast<WordOf<To>>(std::numeric_limits<To>::max());
-        if (x <= (std::is_signed_v<To> ? -above : From{0})) return static_cast<WordOf<To>>(std::numeric_limits<To>::min());
+        if (x <= (std::is_signed_v<To> ? -above : From{0}))
+            return static_cast<WordOf<To>>(std::numeric_limits<To>::min());
         return static_cast<WordOf<To>>(static_cast<To>(x));
     }
 };
@@ -195,7 +220,8 @@ struct FloatToHalf {
         if (x != x) return 0x7fff;
         if (x >= 65520) return sign | 0x7c00;
         const int exponent = x < 0x1p-14 ? -14 : std::ilogb(x);
-        const auto steps = static_cast<int>(std::nearbyint(std::ldexp(x, 10 - exponent)));  // a carry goes where it belongs
+        const auto steps =
+            static_cast<int>(std::nearbyint(std::ldexp(x, 10 - exponent)));  // a carry goes where it belongs
         return static_cast<uint16_t>(sign | (steps + (exponent + 14) * 1024));
     }
 };
@@ -233,8 +259,10 @@ void add_from(Conversions& all, const std::string& from) {
     all.insert({"cvt.rn.f32." + from, {convert<uint32_t, RegisterOf<From>, FromWhole<float, From>>, kBytes, 4}});
     all.insert({"cvt.rn.f64." + from, {convert<uint64_t, RegisterOf<From>, FromWhole<double, From>>, kBytes, 8}});
     if constexpr (sizeof(From) >= 4) {
-        all.insert({"cvt.rzi." + from + ".f32", {convert<WordOf<From>, uint32_t, ToWhole<From, float>>, 4, sizeof(From)}});
-        all.insert({"cvt.rzi." + from + ".f64", {convert<WordOf<From>, uint64_t, ToWhole<From, double>>, 8, sizeof(From)}});
+        all.insert(
+            {"cvt.rzi." + from + ".f32", {convert<WordOf<From>, uint32_t, ToWhole<From, float>>, 4, sizeof(From)}});
+        all.insert(
+            {"cvt.rzi." + from + ".f64", {convert<WordOf<From>, uint64_t, ToWhole<From, double>>, 8, sizeof(From)}});
     }
 }
 

@@ -55,7 +55,8 @@ public:
         std::memset(warp.pc, 0, sizeof warp.pc);
         for (const PtxSpecialUse& use : kernel_->specials) {
             auto* lanes = warp.lanes<uint32_t>(use.to);
-            for (unsigned lane = 0; lane < kPtxLanes; ++lane) lanes[lane] = value_of(use.what, grid, block, first, lane);
+            for (unsigned lane = 0; lane < kPtxLanes; ++lane)
+                lanes[lane] = value_of(use.what, grid, block, first, lane);
         }
     }
 
@@ -110,7 +111,8 @@ void PtxPlayer::run(const PtxLaunch& launch) {
     if (kernel_ == nullptr) fail(launch, "the PTX has no such kernel");
     const tg::GpuGrid& grid = launch.grid;
     if (launch.n_args != kernel_->parameter_bytes) {
-        fail(launch, std::to_string(launch.n_args) + " bytes of parameters, not " + std::to_string(kernel_->parameter_bytes));
+        fail(launch,
+             std::to_string(launch.n_args) + " bytes of parameters, not " + std::to_string(kernel_->parameter_bytes));
     }
     const uint32_t most = kernel_->max_threads != 0 ? kernel_->max_threads : kMaxBlockThreads;
     if (grid.threads == 0 || grid.threads > most) {
@@ -176,8 +178,7 @@ void PtxPlayer::pass_barrier(const std::vector<bool>& ended) {
         if (!ended[w] && warp.fault_pc == waiting->fault_pc) continue;
         throw PtxFault{"synccheck: the warps of a block have parted: warp " + std::to_string(waiting->index) +
                            " waits here, warp " + std::to_string(w) +
-                           (ended[w] ? " has ended"
-                                     : " at line " + std::to_string(kernel_->code[warp.fault_pc].line)),
+                           (ended[w] ? " has ended" : " at line " + std::to_string(kernel_->code[warp.fault_pc].line)),
                        waiting->at_block};
     }
     for (uint32_t w = 0; w < n_warps_; ++w) {

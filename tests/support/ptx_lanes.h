@@ -11,9 +11,9 @@
 namespace test {
 
 template <unsigned n_bytes>
-using PtxWord = std::conditional_t<n_bytes == 1, uint8_t,
-                                   std::conditional_t<n_bytes == 2, uint16_t,
-                                                      std::conditional_t<n_bytes == 4, uint32_t, uint64_t>>>;
+using PtxWord = std::conditional_t<
+    n_bytes == 1, uint8_t,
+    std::conditional_t<n_bytes == 2, uint16_t, std::conditional_t<n_bytes == 4, uint32_t, uint64_t>>>;
 template <class T>
 using WordOf = PtxWord<sizeof(T)>;
 
@@ -69,6 +69,8 @@ void ptx_compare(PtxWarp& warp, const PtxInstruction& i) {
 
 // By the width of a value in a register.
 template <class T>
-constexpr char kPtxShapeOf = sizeof(T) == 2 ? 'h' : sizeof(T) == 4 ? 'w' : 'd';
+constexpr char kPtxShapeOf = sizeof(T) == 2   ? 'h'
+                             : sizeof(T) == 4 ? 'w'
+                                              : 'd';
 
 }  // namespace test

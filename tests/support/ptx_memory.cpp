@@ -30,6 +30,14 @@ const char* name_of(Conflict conflict) {
     }
 }
 
+// Those of the next lanes that have the address of lane l.
+uint32_t same_address(const uint64_t* address, uint32_t left, unsigned l, bool* several) {
+    uint32_t same = 0;
+    for (; left != 0 && address[std::countr_zero(left)] == address[l]; left &= left - 1) same |= left & (0 - left);
+    *several = same != 0;
+    return same;
+}
+
 template <class Element, class Word>
 void load(PtxWarp& warp, const PtxInstruction& i) {
     uint8_t* at[kPtxLanes];
@@ -99,7 +107,8 @@ PtxRun ptx_store(unsigned element_bytes, unsigned register_bytes) {
     return register_bytes == 8 ? store_from<uint64_t>(element_bytes) : nullptr;
 }
 
-void PtxMemory::begin_launch(const PtxKernel& kernel, PtxDeviceMemory& device, const void* parameters, uint32_t shared_bytes) {
+void PtxMemory::begin_launch(const PtxKernel& kernel, PtxDeviceMemory& device, const void* parameters,
+                             uint32_t shared_bytes) {
     device_ = &device;
     for (Range& range : ranges_) range = {};
     parameters_ = static_cast<const uint8_t*>(parameters);
@@ -147,13 +156,14 @@ void PtxMemory::reach(PtxWarp& warp, const PtxInstruction& i, const uint64_t (*s
             for_each_lane(warp.active, [&](unsigned l) {
                 if (address[l] > parameter_bytes_ || n_bytes > parameter_bytes_ - address[l]) {
                     throw PtxFault{"memcheck: " + bytes_at(i, address[l]) + " of the parameters, of which there are " +
-                                       std::to_string(parameter_bytes_), 1u << l};
+                                       std::to_string(parameter_bytes_),
+                                   1u << l};
                 }
                 at[l] = const_cast<uint8_t*>(parameters_) + address[l];  // nothing stores there
             });
             break;
         case PtxSpace::shared: reach_shared(warp, i, address, warp.active, stored, at); break;
-        case PtxSpace::global: reach_global(i, address, warp.active, stored != nullptr, at); break;
+        case PtxSpace::global: reach_global(warp, i, address, warp.active, stored, at); break;
         case PtxSpace::generic: {
             uint32_t in_shared = 0;
             for (unsigned l = 0; l < kPtxLanes; ++l) {
@@ -163,14 +173,15 @@ void PtxMemory::reach(PtxWarp& warp, const PtxInstruction& i, const uint64_t (*s
             }
             if ((warp.active & in_shared) != 0) reach_shared(warp, i, address, warp.active & in_shared, stored, at);
             if ((warp.active & ~in_shared) != 0) {
-                reach_global(i, address, warp.active & ~in_shared, stored != nullptr, at);
+                reach_global(warp, i, address, warp.active & ~in_shared, stored, at);
             }
             break;
         }
     }
 }
 
-void PtxMemory::reach_global(const PtxInstruction& i, const uint64_t* address, uint32_t lanes, bool write, uint8_t** at) {
+void PtxMemory::reach_global(const PtxWarp& warp, const PtxInstruction& i, const uint64_t* address, uint32_t lanes,
+                             const uint64_t (*stored)[kPtxLanes], uint8_t** at) {
     const uint32_t n_bytes = i.element_bytes * i.n_elements;
     uint64_t least = ~uint64_t{0};
     uint64_t most = 0;
@@ -181,19 +192,38 @@ void PtxMemory::reach_global(const PtxInstruction& i, const uint64_t* address, u
     if (most + n_bytes < most || !allocated(least, most + n_bytes)) {  // or of several allocations
         for_each_lane(lanes, [&](unsigned l) {
             if (address[l] + n_bytes >= n_bytes && allocated(address[l], address[l] + n_bytes)) return;
-            throw PtxFault{"memcheck: " + bytes_at(i, address[l]) + " are not within an allocation of the device", 1u << l};
+            throw PtxFault{"memcheck: " + bytes_at(i, address[l]) + " are not within an allocation of the device",
+                           1u << l};
         });
     }
     for_each_lane(lanes, [&](unsigned l) { at[l] = reinterpret_cast<uint8_t*>(static_cast<uintptr_t>(address[l])); });
-    for_each_lane(lanes, [&](unsigned l) {
-        const Conflict conflict =
-            write ? global_races_.write(address[l], n_bytes) : global_races_.read(address[l], n_bytes);
-        if (conflict == Conflict::none) return;
+    for (uint32_t left = lanes; left != 0;) {
+        const auto l = static_cast<unsigned>(std::countr_zero(left));
+        left &= left - 1;
+        PtxAccessor who = {warp.index * kPtxLanes + l, warp.meetings};
+        Conflict conflict = Conflict::none;
+        if (stored == nullptr) {
+            left &= ~same_address(address, left, l, &who.several);
+            conflict = global_races_.read(address[l], n_bytes, who);
+        } else {
+            conflict = global_races_.write(address[l], n_bytes, who);
+        }
+        if (conflict == Conflict::none) continue;
         const uint32_t other = global_races_.other();
-        throw PtxFault{"racecheck: " + bytes_at(i, address[l]) + ": a block " + name_of(conflict) + " (" +
-                           (other == GlobalRaces::kSeveral ? "several" : "number " + std::to_string(other) + " that ran") + ")",
+        const bool blocks = global_races_.between_blocks();
+        if (!blocks && conflict == Conflict::write_after_write && other / kPtxLanes == warp.index &&
+            same_store(address, lanes, l, other % kPtxLanes, i, stored)) {
+            left |= 1u << l;  // the rest of its bytes
+            continue;
+        }
+        const std::string what = blocks ? "block" : "thread";
+        throw PtxFault{"racecheck: " + bytes_at(i, address[l]) + ": a " + what + " " + name_of(conflict) + " (" +
+                           (other == GlobalRaces::kSeveral ? "several " + what + "s"
+                            : blocks                       ? "the block that ran as number " + std::to_string(other)
+                                                           : "thread " + std::to_string(other)) +
+                           ")",
                        1u << l};
-    });
+    }
 }
 
 void PtxMemory::reach_shared(const PtxWarp& warp, const PtxInstruction& i, const uint64_t* address, uint32_t lanes,
@@ -202,7 +232,8 @@ void PtxMemory::reach_shared(const PtxWarp& warp, const PtxInstruction& i, const
     for_each_lane(lanes, [&](unsigned l) {
         if (address[l] > shared_bytes_ || n_bytes > shared_bytes_ - address[l]) {
             throw PtxFault{"memcheck: " + bytes_at(i, address[l]) + " of shared memory, of which the block has " +
-                               std::to_string(shared_bytes_), 1u << l};
+                               std::to_string(shared_bytes_),
+                           1u << l};
         }
         at[l] = shared_.data() + address[l];
     });
@@ -214,18 +245,16 @@ void PtxMemory::reach_shared(const PtxWarp& warp, const PtxInstruction& i, const
         const auto to = static_cast<uint32_t>(address[l]);
         Conflict conflict = Conflict::none;
         if (stored == nullptr) {
-            while (left != 0 && address[std::countr_zero(left)] == address[l]) {  // lanes that read the same
-                who.several = true;
-                left &= left - 1;
-            }
+            left &= ~same_address(address, left, l, &who.several);
             conflict = shared_races_.read(to, n_bytes, who, &where);
         } else {
             conflict = shared_races_.write(to, n_bytes, who, &where);
         }
         if (conflict == Conflict::none) continue;
         if (conflict == Conflict::not_written) {
-            throw PtxFault{"initcheck: " + bytes_at(i, to) + " of shared memory: nobody wrote the one at " + hexadecimal(where),
-                           1u << l};
+            throw PtxFault{
+                "initcheck: " + bytes_at(i, to) + " of shared memory: nobody wrote the one at " + hexadecimal(where),
+                1u << l};
         }
         const uint32_t other = shared_races_.other();
         if (conflict == Conflict::write_after_write && other / kPtxLanes == warp.index &&
@@ -234,14 +263,15 @@ void PtxMemory::reach_shared(const PtxWarp& warp, const PtxInstruction& i, const
             continue;
         }
         throw PtxFault{"racecheck: " + bytes_at(i, to) + " of shared memory: a thread " + name_of(conflict) + " (" +
-                           (other == SharedRaces::kSeveral ? "several threads" : "thread " + std::to_string(other)) + ")",
+                           (other == ThreadOrder::kSeveral ? "several threads" : "thread " + std::to_string(other)) +
+                           ")",
                        1u << l};
     }
 }
 
 // Whether two lanes store the same to the same place, in the same instruction.
-bool PtxMemory::same_store(const uint64_t* address, uint32_t lanes, unsigned lane, unsigned other, const PtxInstruction& i,
-                           const uint64_t (*stored)[kPtxLanes]) const {
+bool PtxMemory::same_store(const uint64_t* address, uint32_t lanes, unsigned lane, unsigned other,
+                           const PtxInstruction& i, const uint64_t (*stored)[kPtxLanes]) const {
     if (other >= lane || (lanes >> other & 1) == 0 || address[lane] != address[other]) return false;
     for (unsigned e = 0; e < i.n_elements; ++e) {
         if (stored[e][lane] != stored[e][other]) return false;

@@ -22,14 +22,18 @@ class PtxMemory {
 public:
     void begin_launch(const PtxKernel& kernel, PtxDeviceMemory& device, const void* parameters, uint32_t shared_bytes);
     void begin_block();
-    void pass_barrier() { shared_races_.pass_barrier(); }
+    void pass_barrier() {
+        shared_races_.pass_barrier();
+        global_races_.pass_barrier();
+    }
 
     // Where the active lanes' bytes are, of an access that is checked. stored: what a store would put there, element after
     // element of 32 lanes; nullptr for loads. Throws PtxFault.
     void reach(PtxWarp& warp, const PtxInstruction& i, const uint64_t (*stored)[kPtxLanes], uint8_t** at);
 
 private:
-    void reach_global(const PtxInstruction& i, const uint64_t* address, uint32_t lanes, bool write, uint8_t** at);
+    void reach_global(const PtxWarp& warp, const PtxInstruction& i, const uint64_t* address, uint32_t lanes,
+                      const uint64_t (*stored)[kPtxLanes], uint8_t** at);
     void reach_shared(const PtxWarp& warp, const PtxInstruction& i, const uint64_t* address, uint32_t lanes,
                       const uint64_t (*stored)[kPtxLanes], uint8_t** at);
     bool same_store(const uint64_t* address, uint32_t lanes, unsigned lane, unsigned other, const PtxInstruction& i,

@@ -13,19 +13,27 @@ namespace {
 
 struct Add {
     template <class T>
-    static T of(T a, T b) { return static_cast<T>(static_cast<Modular<T>>(a) + static_cast<Modular<T>>(b)); }
+    static T of(T a, T b) {
+        return static_cast<T>(static_cast<Modular<T>>(a) + static_cast<Modular<T>>(b));
+    }
 };
 struct Subtract {
     template <class T>
-    static T of(T a, T b) { return static_cast<T>(static_cast<Modular<T>>(a) - static_cast<Modular<T>>(b)); }
+    static T of(T a, T b) {
+        return static_cast<T>(static_cast<Modular<T>>(a) - static_cast<Modular<T>>(b));
+    }
 };
 struct Multiply {
     template <class T>
-    static T of(T a, T b) { return static_cast<T>(static_cast<Modular<T>>(a) * static_cast<Modular<T>>(b)); }
+    static T of(T a, T b) {
+        return static_cast<T>(static_cast<Modular<T>>(a) * static_cast<Modular<T>>(b));
+    }
 };
 struct MultiplyAdd {
     template <class T>
-    static T of(T a, T b, T c) { return Add::of(Multiply::of(a, b), c); }
+    static T of(T a, T b, T c) {
+        return Add::of(Multiply::of(a, b), c);
+    }
 };
 struct MultiplyHigh {
     template <class T>
@@ -36,42 +44,60 @@ struct MultiplyHigh {
 };
 struct Smaller {
     template <class T>
-    static T of(T a, T b) { return a < b ? a : b; }
+    static T of(T a, T b) {
+        return a < b ? a : b;
+    }
 };
 struct Larger {
     template <class T>
-    static T of(T a, T b) { return a > b ? a : b; }
+    static T of(T a, T b) {
+        return a > b ? a : b;
+    }
 };
 struct Negate {
     template <class T>
-    static T of(T a) { return static_cast<T>(0 - static_cast<Modular<T>>(a)); }
+    static T of(T a) {
+        return static_cast<T>(0 - static_cast<Modular<T>>(a));
+    }
 };
 struct Absolute {
     template <class T>
-    static T of(T a) { return a < 0 ? Negate::of(a) : a; }
+    static T of(T a) {
+        return a < 0 ? Negate::of(a) : a;
+    }
 };
 struct And {
     template <class T>
-    static T of(T a, T b) { return static_cast<T>(a & b); }
+    static T of(T a, T b) {
+        return static_cast<T>(a & b);
+    }
 };
 struct Or {
     template <class T>
-    static T of(T a, T b) { return static_cast<T>(a | b); }
+    static T of(T a, T b) {
+        return static_cast<T>(a | b);
+    }
 };
 struct Xor {
     template <class T>
-    static T of(T a, T b) { return static_cast<T>(a ^ b); }
+    static T of(T a, T b) {
+        return static_cast<T>(a ^ b);
+    }
 };
 struct Not {
     template <class T>
-    static T of(T a) { return static_cast<T>(~a); }
+    static T of(T a) {
+        return static_cast<T>(~a);
+    }
 };
 struct NotPredicate {
     static uint8_t of(uint8_t a) { return a ^ 1; }
 };
 struct Same {
     template <class T>
-    static T of(T a) { return a; }
+    static T of(T a) {
+        return a;
+    }
 };
 
 // Addresses of shared memory as addresses of any, and back.
@@ -84,27 +110,39 @@ struct ToShared {
 
 struct Equal {
     template <class T>
-    static bool of(T a, T b) { return a == b; }
+    static bool of(T a, T b) {
+        return a == b;
+    }
 };
 struct Unequal {
     template <class T>
-    static bool of(T a, T b) { return a != b; }
+    static bool of(T a, T b) {
+        return a != b;
+    }
 };
 struct Less {
     template <class T>
-    static bool of(T a, T b) { return a < b; }
+    static bool of(T a, T b) {
+        return a < b;
+    }
 };
 struct LessOrEqual {
     template <class T>
-    static bool of(T a, T b) { return a <= b; }
+    static bool of(T a, T b) {
+        return a <= b;
+    }
 };
 struct Greater {
     template <class T>
-    static bool of(T a, T b) { return a > b; }
+    static bool of(T a, T b) {
+        return a > b;
+    }
 };
 struct GreaterOrEqual {
     template <class T>
-    static bool of(T a, T b) { return a >= b; }
+    static bool of(T a, T b) {
+        return a >= b;
+    }
 };
 
 // A count of 32 bits, where the width is the largest that counts.
@@ -152,8 +190,8 @@ void multiply_wide(PtxWarp& warp, const PtxInstruction& i) {
     const auto* a = warp.lanes<WordOf<T>>(i.operand[1]);
     const auto* b = warp.lanes<WordOf<T>>(i.operand[2]);
     for (unsigned l = 0; l < kPtxLanes; ++l) {
-        results[l] = static_cast<Word>(Multiply::of(static_cast<Wide>(lane_value<T>(a, l)),
-                                                    static_cast<Wide>(lane_value<T>(b, l))));
+        results[l] = static_cast<Word>(
+            Multiply::of(static_cast<Wide>(lane_value<T>(a, l)), static_cast<Wide>(lane_value<T>(b, l))));
     }
     keep(warp, i.operand[0], results);
 }
@@ -226,7 +264,9 @@ void add_integer(PtxOpTable& table, const std::string& type) {
     static const std::string shapes = {kPtxShapeOf<T>, kPtxShapeOf<T>, kPtxShapeOf<T>, kPtxShapeOf<T>};
     static const std::string three = shapes.substr(0, 3), two = shapes.substr(0, 2), test = "p" + two;
     static const std::string by_count = two + "w";
-    const auto add = [&](const char* name, PtxRun run, const std::string& shape) { table[name + type] = {run, shape.c_str()}; };
+    const auto add = [&](const char* name, PtxRun run, const std::string& shape) {
+        table[name + type] = {run, shape.c_str()};
+    };
     add("add.", ptx_binary<T, Add>, three);
     add("sub.", ptx_binary<T, Subtract>, three);
     add("mul.lo.", ptx_binary<T, Multiply>, three);
@@ -258,7 +298,9 @@ template <class Word>
 void add_bits(PtxOpTable& table, const std::string& type) {
     static const std::string three = {kPtxShapeOf<Word>, kPtxShapeOf<Word>, kPtxShapeOf<Word>};
     static const std::string two = three.substr(0, 2), by_count = two + "w", test = "p" + two;
-    const auto add = [&](const char* name, PtxRun run, const std::string& shape) { table[name + type] = {run, shape.c_str()}; };
+    const auto add = [&](const char* name, PtxRun run, const std::string& shape) {
+        table[name + type] = {run, shape.c_str()};
+    };
     add("and.", ptx_binary<Word, And>, three);
     add("or.", ptx_binary<Word, Or>, three);
     add("xor.", ptx_binary<Word, Xor>, three);

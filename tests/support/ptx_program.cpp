@@ -77,7 +77,8 @@ public:
             } else if (word == ".target") {
                 const std::string_view name = reader_.word();
                 int64_t number = 0;
-                if (name.substr(0, 3) != "sm_" || !read_number(name.substr(3), &number)) reader_.fail("no target sm_NN");
+                if (name.substr(0, 3) != "sm_" || !read_number(name.substr(3), &number))
+                    reader_.fail("no target sm_NN");
                 *target = static_cast<int>(number);
                 reader_.rest_of_line();
             } else if (word == ".extern" && reader_.word() == ".shared") {
@@ -106,9 +107,8 @@ private:
             do {
                 if (reader_.word() != ".param") reader_.fail("a parameter is missing");
                 const Variable variable = read_variable(reader_);
-                at_line(text_, reader_.line(), [&] {
-                    decoder.declare_parameter(variable.name, variable.n_bytes, variable.alignment);
-                });
+                at_line(text_, reader_.line(),
+                        [&] { decoder.declare_parameter(variable.name, variable.n_bytes, variable.alignment); });
             } while (reader_.take(','));
             reader_.require(')');
         }

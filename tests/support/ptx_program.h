@@ -34,28 +34,41 @@ struct PtxRegister {
 
 enum class PtxKind : uint8_t { plain, branch, end, block_barrier, warp_barrier, shuffle, product };
 enum class PtxSpace : uint8_t { parameters, global, shared, generic };
-enum class PtxSpecial : uint8_t { tid_x, tid_y, tid_z, ntid_x, ntid_y, ntid_z, ctaid_x, ctaid_y, ctaid_z, nctaid_x, nctaid_y,
-                                  nctaid_z, laneid };
+enum class PtxSpecial : uint8_t {
+    tid_x,
+    tid_y,
+    tid_z,
+    ntid_x,
+    ntid_y,
+    ntid_z,
+    ctaid_x,
+    ctaid_y,
+    ctaid_z,
+    nctaid_x,
+    nctaid_y,
+    nctaid_z,
+    laneid
+};
 
 struct PtxInstruction {
     PtxRun run = nullptr;
     PtxKind kind = PtxKind::plain;
-    bool negated = false;         // the guard
-    PtxRegister guard;            // a predicate; none where its id is 0 and guarded is false
+    bool negated = false;  // the guard
+    PtxRegister guard;     // a predicate; none where its id is 0 and guarded is false
     bool guarded = false;
     // Of loads and stores; the address is operand 1.
     PtxSpace space = PtxSpace::global;
     uint8_t element_bytes = 0;
     uint8_t n_elements = 0;
-    uint8_t address_bytes = 0;    // of its register
+    uint8_t address_bytes = 0;  // of its register
     // PtxKernel::vectors from here: results, then sources.
     uint32_t vector = 0;
     uint8_t n_vector_results = 0;
     uint8_t n_vector = 0;
-    uint32_t target = 0;          // of a branch
-    uint32_t line = 0;            // of the text, from 1
-    int64_t displacement = 0;     // added to an address
-    PtxRegister operand[4];       // the result, then sources
+    uint32_t target = 0;       // of a branch
+    uint32_t line = 0;         // of the text, from 1
+    int64_t displacement = 0;  // added to an address
+    PtxRegister operand[4];    // the result, then sources
 };
 
 struct PtxConstant {
@@ -74,10 +87,10 @@ struct PtxKernel {
     uint64_t number = 0;       // no other kernel of the process has it, of programs that are gone either
     uint32_t max_threads = 0;  // .maxntid; 0 where it says nothing
     uint32_t parameter_bytes = 0;
-    uint32_t static_shared_bytes = 0;   // with what aligns the launch's own, which follow
-    uint32_t file_bytes = 0;            // registers of a warp
+    uint32_t static_shared_bytes = 0;  // with what aligns the launch's own, which follow
+    uint32_t file_bytes = 0;           // registers of a warp
     uint32_t n_registers = 0;
-    uint32_t global_granule = 8;        // the smallest access to the device's memory, in bytes
+    uint32_t global_granule = 8;  // the smallest access to the device's memory, in bytes
     std::vector<PtxInstruction> code;
     std::vector<PtxRegister> vectors;
     std::vector<PtxConstant> constants;

@@ -18,32 +18,61 @@ struct PtxAccessor {
     bool several = false;
 };
 
-// The shared memory of the block that runs. By words of four bytes, of which those are looked at byte by byte that are accessed
-// so. What a cell holds is of one number, so that the usual case is a comparison: epoch, meeting, thread.
-class SharedRaces {
+// Whether a block's threads wait for each other between their accesses of a place. What a place holds is two numbers, each of
+// an epoch of the block, a meeting of the warp and a thread, so that the usual case is a comparison.
+class ThreadOrder {
 public:
-    void begin_block(size_t n_bytes);
-    void pass_barrier() { ++epoch_; }
-    // Aligned to their size. where: the first byte that is in conflict.
-    Conflict read(uint32_t at, uint32_t n_bytes, const PtxAccessor& who, uint32_t* where) {
-        return each_cell(at, n_bytes, where, [&](Cell& cell) { return read_cell(cell, who); });
-    }
-    Conflict write(uint32_t at, uint32_t n_bytes, const PtxAccessor& who, uint32_t* where) {
-        return each_cell(at, n_bytes, where, [&](Cell& cell) { return write_cell(cell, who); });
-    }
-    // The thread that the conflict was with; kSeveral where it was with more than one.
+    struct Cell {
+        uint64_t write = 0, read = 0;
+    };
+    // The thread that a conflict was with; kSeveral where it was with more than one.
     static constexpr uint32_t kSeveral = 0xffff;
+
+    // A barrier of the block, or another block: one more, so that nothing needs to be cleared. True where all cells must be.
+    bool next_epoch();
+    uint32_t epoch() const { return epoch_; }
     uint32_t other() const { return other_; }
+    // Read by as many in this epoch, so looked at before.
+    bool known_read(const Cell& cell, const PtxAccessor& who) const {
+        return cell.read == key(0, kManyWarps) || cell.read == key(who.meetings, kManyLanes | (who.thread & ~31u));
+    }
+    Conflict read(Cell& cell, const PtxAccessor& who);
+    Conflict write(Cell& cell, const PtxAccessor& who);
+    static uint32_t epoch_of(uint64_t key) { return static_cast<uint32_t>(key >> 32); }
 
 private:
     static constexpr uint64_t kManyLanes = 0x4000;  // of the warp whose first thread is beside it
     static constexpr uint64_t kManyWarps = 0x8000;
-    struct Cell {
-        uint64_t write = 0, read = 0;
-        uint32_t split = 0;  // the block's number, where the word's bytes have cells of their own
-    };
+    uint64_t key(uint32_t meetings, uint64_t who) const {
+        return uint64_t{epoch_} << 32 | (meetings & 0xffff) << 16 | who;
+    }
 
-    uint64_t key(uint32_t meetings, uint64_t who) const { return uint64_t{epoch_} << 32 | (meetings & 0xffff) << 16 | who; }
+    uint32_t epoch_ = 0;
+    uint32_t other_ = 0;
+};
+
+// The shared memory of the block that runs. By words of four bytes, of which those are looked at byte by byte that are accessed
+// so.
+class SharedRaces {
+public:
+    void begin_block(size_t n_bytes);
+    void pass_barrier() { order_.next_epoch(); }
+    // Aligned to their size. where: the first byte that is in conflict.
+    Conflict read(uint32_t at, uint32_t n_bytes, const PtxAccessor& who, uint32_t* where) {
+        return each_cell(at, n_bytes, where, [&](Cell& cell) {
+            if (order_.known_read(cell, who)) return Conflict::none;
+            return ThreadOrder::epoch_of(cell.write) < first_epoch_ ? Conflict::not_written : order_.read(cell, who);
+        });
+    }
+    Conflict write(uint32_t at, uint32_t n_bytes, const PtxAccessor& who, uint32_t* where) {
+        return each_cell(at, n_bytes, where, [&](Cell& cell) { return order_.write(cell, who); });
+    }
+    uint32_t other() const { return order_.other(); }
+
+private:
+    struct Cell : ThreadOrder::Cell {
+        uint32_t split = 0;  // the block's first epoch, where the word's bytes have cells of their own
+    };
 
     template <class Access>
     Conflict each_cell(uint32_t at, uint32_t n_bytes, uint32_t* where, Access access) {
@@ -54,7 +83,8 @@ private:
         Conflict conflict = Conflict::none;
         for (uint32_t word = at / 4; word < (at + n_bytes) / 4; ++word) {
             *where = 4 * word;
-            conflict = words_[word].split == first_epoch_ ? each_byte(4 * word, 4, where, access) : access(words_[word]);
+            conflict =
+                words_[word].split == first_epoch_ ? each_byte(4 * word, 4, where, access) : access(words_[word]);
             if (conflict != Conflict::none) break;
         }
         return conflict;
@@ -62,36 +92,33 @@ private:
     template <class Access>
     Conflict each_byte(uint32_t at, uint32_t n_bytes, uint32_t* where, Access access) {
         Conflict conflict = Conflict::none;
-        for (*where = at; *where < at + n_bytes && conflict == Conflict::none; ++*where) conflict = access(bytes_[*where]);
+        for (*where = at; *where < at + n_bytes && conflict == Conflict::none; ++*where)
+            conflict = access(bytes_[*where]);
         --*where;
         return conflict;
     }
-    Conflict read_cell(Cell& cell, const PtxAccessor& who) {
-        // Read by as many in this epoch, so looked at before.
-        if (cell.read == key(0, kManyWarps) || cell.read == key(who.meetings, kManyLanes | (who.thread & ~31u))) {
-            return Conflict::none;
-        }
-        return first_read(cell, who);
-    }
-    Conflict first_read(Cell& cell, const PtxAccessor& who);
-    Conflict write_cell(Cell& cell, const PtxAccessor& who);
     void split(uint32_t word);
 
     std::vector<Cell> words_, bytes_;
-    uint32_t epoch_ = 0;  // one more with every barrier and block, so that nothing needs to be cleared
+    ThreadOrder order_;
     uint32_t first_epoch_ = 0;
-    uint32_t other_ = 0;
 };
 
-// The device's memory during one launch, in which blocks have no order.
+// The device's memory during one launch: blocks have no order, the threads of one have that of their barriers.
 class GlobalRaces {
 public:
     void begin_launch(uint32_t granule_bytes);
-    void begin_block() { ++block_; }
-    Conflict read(uint64_t address, uint32_t n_bytes) { return each_granule<false>(address, n_bytes); }
-    Conflict write(uint64_t address, uint32_t n_bytes) { return each_granule<true>(address, n_bytes); }
-    // The block that the conflict was with, by the order in which they ran; kSeveral.
+    void begin_block();
+    void pass_barrier() { order_.next_epoch(); }
+    Conflict read(uint64_t address, uint32_t n_bytes, const PtxAccessor& who) {
+        return access<false>(address, n_bytes, who);
+    }
+    Conflict write(uint64_t address, uint32_t n_bytes, const PtxAccessor& who) {
+        return access<true>(address, n_bytes, who);
+    }
+    // What the last conflict was with: a block, by the order in which they ran, or a thread of the same one; kSeveral.
     static constexpr uint32_t kSeveral = 0xffffffff;
+    bool between_blocks() const { return between_blocks_; }
     uint32_t other() const { return other_; }
 
 private:
@@ -99,12 +126,16 @@ private:
     // Numbers of blocks over all launches; of a reader twice that, and one more where there are several.
     struct Cell {
         uint32_t writer = 0, reader = 0;
+        ThreadOrder::Cell threads;
     };
     using Page = std::vector<Cell>;
 
     template <bool write>
-    Conflict each_granule(uint64_t address, uint32_t n_bytes);
+    Conflict access(uint64_t address, uint32_t n_bytes, const PtxAccessor& who);
+    template <bool write>
+    Conflict blocks_at(Cell& cell);
     Page& page(uint64_t number);
+    void forget();
 
     std::unordered_map<uint64_t, std::unique_ptr<Page>> pages_;
     struct Recent {
@@ -113,11 +144,12 @@ private:
     };
     static constexpr size_t kRecent = 64;
     Recent recent_[kRecent];
-    uint32_t granule_ = 4;
-    uint32_t shift_ = 2;
+    ThreadOrder order_;
+    uint32_t shift_ = 2;  // of a granule's bytes
     uint32_t first_ = 1;
     uint32_t block_ = 0;
     uint32_t other_ = 0;
+    bool between_blocks_ = false;
 };
 
 }  // namespace test

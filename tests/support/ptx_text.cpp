@@ -12,8 +12,8 @@ namespace {
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 bool is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == '%' ||
-           c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
+           c == '%' || c == '.';
 }
 
 bool read_digits(std::string_view digits, int base, uint64_t* number) {
@@ -87,8 +87,8 @@ std::string_view PtxReader::until(char mark) {
     const size_t begin = at_;
     const size_t end = text_.find(mark, at_);
     if (end == std::string_view::npos) fail(std::string("a ") + mark + " is missing");
-    line_ += static_cast<uint32_t>(std::count(text_.begin() + static_cast<ptrdiff_t>(begin),
-                                              text_.begin() + static_cast<ptrdiff_t>(end), '\n'));
+    line_ += static_cast<uint32_t>(
+        std::count(text_.begin() + static_cast<ptrdiff_t>(begin), text_.begin() + static_cast<ptrdiff_t>(end), '\n'));
     at_ = end + 1;
     return trimmed(text_.substr(begin, end - begin));
 }

@@ -22,18 +22,18 @@ inline constexpr unsigned kPtxLanes = 32;
 inline constexpr uint32_t kAllLanes = 0xffffffffu;
 
 struct PtxWarp {
-    uint8_t* file = nullptr;       // the registers' lanes
-    uint32_t* written = nullptr;   // by register, the lanes that have a value
-    uint32_t active = 0;           // the lanes that execute the instruction
-    uint32_t index = 0;            // of the block
-    uint32_t meetings = 0;         // barriers of the warp that it passed since the block's last one
+    uint8_t* file = nullptr;      // the registers' lanes
+    uint32_t* written = nullptr;  // by register, the lanes that have a value
+    uint32_t active = 0;          // the lanes that execute the instruction
+    uint32_t index = 0;           // of the block
+    uint32_t meetings = 0;        // barriers of the warp that it passed since the block's last one
     PtxMemory* memory = nullptr;
     const PtxKernel* kernel = nullptr;
 
-    uint32_t begun = 0;            // lanes that there are
-    uint32_t alive = 0;            // and that have not ended
-    uint32_t at_block = 0;         // lanes that wait for the block, at pc of each
-    uint32_t at_warp = 0;          // lanes that wait for others of the warp
+    uint32_t begun = 0;     // lanes that there are
+    uint32_t alive = 0;     // and that have not ended
+    uint32_t at_block = 0;  // lanes that wait for the block, at pc of each
+    uint32_t at_warp = 0;   // lanes that wait for others of the warp
     uint32_t pc[kPtxLanes] = {};
     uint32_t fault_pc = 0;
 
