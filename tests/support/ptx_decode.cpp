@@ -171,7 +171,7 @@ void PtxDecoder::label(std::string_view name) {
 void PtxDecoder::instruction(std::string_view guard, std::string_view name, std::string_view text, uint32_t line) {
     PtxInstruction i;
     i.line = line;
-    i.vector = begin_vector();
+    i.vector = static_cast<uint32_t>(kernel_.vectors.size());
     if (!guard.empty()) {
         i.negated = guard.front() == '!';
         i.guarded = true;

@@ -29,8 +29,9 @@ public:
     void label(std::string_view name);
     // "@%p1 bra" and the operands.
     void instruction(std::string_view guard, std::string_view name, std::string_view operands, uint32_t line);
-    // Labels and places of shared memory are known. Returns the line that is wrong, 0 where none is.
+    // Labels and places of shared memory are known.
     void finish();
+    // The line that finish() complained of; 0 where it is none.
     uint32_t failed_line() const { return failed_line_; }
 
 private:
@@ -51,7 +52,6 @@ private:
     Operand source(std::string_view text, unsigned bytes);
     PtxRegister constant(uint64_t value, unsigned bytes);
     std::vector<std::string_view> elements(std::string_view text, size_t n);
-    uint32_t begin_vector() const { return static_cast<uint32_t>(kernel_.vectors.size()); }
 
     void arithmetic(PtxInstruction& i, std::string_view name, const std::vector<std::string_view>& operands);
     bool conversion(PtxInstruction& i, std::string_view name, const std::vector<std::string_view>& operands);

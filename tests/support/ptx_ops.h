@@ -1,5 +1,5 @@
-// What PTX's instructions do to a warp's lanes, by name. A row's shape is the width of its operands, the result first:
-// p a predicate, h 16 bits, w 32, d 64; small letters of the PTX ISA's types .b8 to .f64 by their bits.
+// What PTX's instructions do to a warp's lanes, by name. An operation's shape is the width of its operands, the result first:
+// p a predicate, h 16 bits, w 32, d 64.
 #pragma once
 
 #include <string_view>

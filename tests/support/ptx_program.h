@@ -53,9 +53,9 @@ enum class PtxSpecial : uint8_t {
 struct PtxInstruction {
     PtxRun run = nullptr;
     PtxKind kind = PtxKind::plain;
-    bool negated = false;  // the guard
-    PtxRegister guard;     // a predicate; none where its id is 0 and guarded is false
-    bool guarded = false;
+    bool guarded = false;  // "@%p1", or where negated "@!%p1"
+    bool negated = false;
+    PtxRegister guard;
     // Of loads and stores; the address is operand 1.
     PtxSpace space = PtxSpace::global;
     uint8_t element_bytes = 0;
