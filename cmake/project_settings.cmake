@@ -12,10 +12,8 @@ if(PROJECT_IS_TOP_LEVEL)
     mark_as_advanced(CCACHE_PROGRAM)
     if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
         set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
-        set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
-        if(BITNET_SANITIZE)  # what ccache asks for before it keeps objects made with precompiled headers
-            set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE_PROGRAM})
-        endif()
+        # The setting is what ccache asks for before it keeps objects made with precompiled headers.
+        set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE_PROGRAM})
     endif()
 endif()
 
@@ -78,20 +76,39 @@ if(EMSCRIPTEN)
     set(bitnet_pic OFF)
 endif()
 
-# The standard headers that most sources read take half of the time that a checked build needs: under a sanitizer they are
-# compiled once a target. Other builds read them where they are named, so a source that names too few does not pass.
-# bitnet_precompile(<target> [<header>...]): further headers that most of its sources read.
-function(bitnet_precompile target)
-    if(NOT BITNET_SANITIZE)
+# bitnet_precompile_headers(<target> <header>...): compiled once for the target and in front of each of its C++ sources. For
+# the large headers of others that most of them read; a source still names what it uses.
+function(bitnet_precompile_headers target)
+    if(EMSCRIPTEN OR MSVC)
         return()
     endif()
-    foreach(header IN ITEMS algorithm atomic chrono cmath cstdint cstring functional limits map memory mutex optional span
-        string string_view unordered_map utility vector ${ARGN})
+    foreach(header IN LISTS ARGN)
         target_precompile_headers(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:<${header}$<ANGLE-R>>")
     endforeach()
     # For ccache: what was precompiled is seen in what comes out of the preprocessor, and holds no time.
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>
         "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+endfunction()
+
+# The standard headers that most of our sources read.
+set(bitnet_standard_headers algorithm atomic chrono cmath cstdint cstring functional limits map memory mutex optional span string
+    string_view unordered_map utility vector)
+# They take half of the time that a checked build of the library needs: under a sanitizer they are precompiled. Other builds read
+# them where they are named, so a source that names too few does not pass.
+function(bitnet_precompile_checked target)
+    if(BITNET_SANITIZE)
+        bitnet_precompile_headers(${target} ${bitnet_standard_headers})
+    endif()
+endfunction()
+
+# bitnet_compile_together(<target>): its sources in groups, each read as one (CMake's unity build), where BITNET_TOGETHER says so.
+# For programs that wait for the library and for people: what a source takes to compile there is the headers of CLI11 and
+# nlohmann/json and their templates. Names are therefore different throughout such a target, those of one source alone too.
+function(bitnet_compile_together target)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ${BITNET_TOGETHER} UNITY_BUILD_BATCH_SIZE 8)
+    if(NOT MSVC)
+        target_compile_options(${target} PRIVATE "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O2>")
+    endif()
 endfunction()
 
 # One static library per folder: every .cpp below it, the repository root as include path.

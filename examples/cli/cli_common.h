@@ -25,6 +25,9 @@ struct Failure {
     int exit_code;
     std::string message;
 };
+// What an option that was not given is to the library.
+inline const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+
 // Throws Failure with bitnet_last_error(), or an empty one with the signal's code when a signal cancelled the call.
 void check(bitnet_status status);
 // Exit code for a run that a signal cut short.

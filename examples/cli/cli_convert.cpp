@@ -20,11 +20,9 @@ struct ConvertOptions {
     bool json = false;
 };
 
-using ReportHandle = std::unique_ptr<bitnet_convert_report, Freer<bitnet_convert_report_free>>;
+using ConvertReportHandle = std::unique_ptr<bitnet_convert_report, Freer<bitnet_convert_report_free>>;
 
-const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
-
-ReportHandle convert(const ConvertOptions& options, const char* label) {
+ConvertReportHandle convert(const ConvertOptions& options, const char* label) {
     bitnet_convert_params params = bitnet_convert_default_params();
     params.ternarize = options.ternarize ? 1 : 0;
     params.type = or_null(options.type);
@@ -39,7 +37,7 @@ ReportHandle convert(const ConvertOptions& options, const char* label) {
     params.progress_user_data = &bar;
     bitnet_convert_report* report = nullptr;
     check(bitnet_file_convert(options.source.c_str(), options.out.c_str(), &params, &report));
-    return ReportHandle(report);
+    return ConvertReportHandle(report);
 }
 
 // Tensors that went the same way are one line.
@@ -48,7 +46,7 @@ struct Line {
     double accuracy = 100;
 };
 
-void write_table(const ReportHandle& report, const bitnet_convert_info& info) {
+void write_table(const ConvertReportHandle& report, const bitnet_convert_info& info) {
     static const char* const kActions[] = {"copied", "encoded", "ternarised"};
     std::map<std::tuple<std::string, std::string, int32_t>, Line> lines;
     for (size_t i = 0; i < info.n_tensors; ++i) {
@@ -78,7 +76,7 @@ void write_table(const ReportHandle& report, const bitnet_convert_info& info) {
 }
 
 int run_convert(const ConvertOptions& options, const char* label) {
-    const ReportHandle report = convert(options, label);
+    const ConvertReportHandle report = convert(options, label);
     if (options.json) {
         write_out(fetch_text([&](char* buffer, size_t capacity, size_t* size) {
                       return bitnet_convert_report_get_json(report.get(), buffer, capacity, size);

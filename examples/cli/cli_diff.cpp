@@ -29,7 +29,7 @@ With -p TEXT: both models are run on the text and compared node by node; the fir
   a row for each token), tokens.npy with the ids of the prompt (int32).
   A difference counts if it is above --tolerance times the largest value of its row.)";
 
-std::string number_text(double value) {
+std::string exact_text(double value) {
     char text[40];
     std::snprintf(text, sizeof text, "%.9g", value);
     return text;
@@ -82,9 +82,9 @@ void write_tensor(const TensorDiff& diff) {
     }
     const WeightDiff& w = diff.weights;
     write_line("  " + diff.name + " (" + diff.a->type + ", " + diff.b->type + "): row " + std::to_string(w.row) +
-               ", value " + std::to_string(w.column) + ": A " + number_text(static_cast<double>(w.a)) + ", B " +
-               number_text(static_cast<double>(w.b)) + "; " + std::to_string(w.n_values) + " values in " +
-               std::to_string(w.n_rows) + " rows, by up to " + number_text(w.largest) + " (row " +
+               ", value " + std::to_string(w.column) + ": A " + exact_text(static_cast<double>(w.a)) + ", B " +
+               exact_text(static_cast<double>(w.b)) + "; " + std::to_string(w.n_values) + " values in " +
+               std::to_string(w.n_rows) + " rows, by up to " + exact_text(w.largest) + " (row " +
                std::to_string(w.largest_row) + ", value " + std::to_string(w.largest_column) + ")");
     for (const Cause& cause : w.causes) write_line("    cause: " + cause.text);
 }
@@ -271,11 +271,11 @@ void write_run(const RunDiff& diff, const Tokens& tokens, const Side& named, dou
         write_line("the prompt becomes other tokens from number " + std::to_string(tokens.differ_at) +
                    " on; both were run on the same ones");
     write_line(std::to_string(tokens.ids.size()) + " tokens, " + std::to_string(diff.n_compared) +
-               " nodes compared, tolerance " + number_text(tolerance));
+               " nodes compared, tolerance " + exact_text(tolerance));
     if (!diff.only_a.empty())
         write_line(std::to_string(diff.only_a.size()) + " nodes are only in A, the first is " + diff.only_a.front());
     if (!diff.first) {
-        write_line("no difference; the largest relative one is " + number_text(diff.largest_relative_before));
+        write_line("no difference; the largest relative one is " + exact_text(diff.largest_relative_before));
         return;
     }
     const NodeDiff& node = *diff.first;
@@ -287,11 +287,11 @@ void write_run(const RunDiff& diff, const Tokens& tokens, const Side& named, dou
                    (static_cast<size_t>(node.row) < tokens.ids.size()
                         ? " (" + token_text(named, tokens.ids[static_cast<size_t>(node.row)]) + ")"
                         : std::string()) +
-                   ", value " + std::to_string(node.column) + ": A " + number_text(static_cast<double>(node.a)) +
-                   ", B " + number_text(static_cast<double>(node.b)));
-        write_line("  " + std::to_string(node.n_rows) + " tokens differ there, by up to " + number_text(node.largest) +
-                   ", relative " + number_text(node.largest_relative) + "; before it, relative " +
-                   number_text(diff.largest_relative_before));
+                   ", value " + std::to_string(node.column) + ": A " + exact_text(static_cast<double>(node.a)) +
+                   ", B " + exact_text(static_cast<double>(node.b)));
+        write_line("  " + std::to_string(node.n_rows) + " tokens differ there, by up to " + exact_text(node.largest) +
+                   ", relative " + exact_text(node.largest_relative) + "; before it, relative " +
+                   exact_text(diff.largest_relative_before));
     }
     for (const Cause& cause : node.causes) write_line("  cause: " + cause.text);
 }

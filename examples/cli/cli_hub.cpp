@@ -90,7 +90,7 @@ void add_cache_dir_option(CLI::App& app, hub::Options& options) {
         ->type_name("FOLDER");
 }
 
-nlohmann::ordered_json to_json(const std::vector<hub::StoredFile>& files) {
+nlohmann::ordered_json stored_json(const std::vector<hub::StoredFile>& files) {
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
     for (const hub::StoredFile& file : files) {
         nlohmann::ordered_json one = {{"name", file.name}, {"path", file.path}, {"n_bytes", file.size}};
@@ -144,7 +144,7 @@ int run_fetch(const FetchOptions& options) {
         write_out(dump({{"path", result.path},
                         {"repo", result.repo},
                         {"commit", result.commit},
-                        {"files", to_json(result.files)}}) +
+                        {"files", stored_json(result.files)}}) +
                   "\n");
     } else {
         write_out(result.path + "\n");
@@ -160,7 +160,7 @@ int run_list(const FetchOptions& options) {
             all.push_back({{"repo", repo.repo},
                            {"commit", repo.commit},
                            {"n_unfinished_bytes", repo.n_unfinished_bytes},
-                           {"files", to_json(repo.files)}});
+                           {"files", stored_json(repo.files)}});
             continue;
         }
         for (const hub::StoredFile& file : repo.files)

@@ -18,18 +18,6 @@ struct InspectOptions {
     std::string rows;
 };
 
-// Texts of the interface come with a NUL that their size does not count.
-template <typename Fill>
-std::string fetch_text(Fill fill) {
-    size_t n_bytes = 0;
-    const bitnet_status status = fill(nullptr, 0, &n_bytes);
-    if (status != BITNET_E_BUFFER_TOO_SMALL) check(status);
-    std::string text(n_bytes + 1, '\0');
-    check(fill(text.data(), text.size(), &n_bytes));
-    text.resize(n_bytes);
-    return text;
-}
-
 // In the file's order. The library lets no key occur twice; looking for each while adding would be quadratic in a
 // hostile file's count.
 nlohmann::ordered_json metadata_json(const bitnet_model* model) {
@@ -180,13 +168,13 @@ void write_quantization(nlohmann::ordered_json quantization) {
 }
 
 // A model and why it cannot run, if so.
-struct Loaded {
+struct ModelOrReason {
     ModelHandle model;
     std::string problem;
 };
 
-Loaded load_what_can_be(const std::string& path) {
-    Loaded loaded;
+ModelOrReason load_what_can_be(const std::string& path) {
+    ModelOrReason loaded;
     bitnet_model_params params = bitnet_model_default_params();
     params.check_weights = 0;  // a look at every weight would read the whole file
     bitnet_model* model = nullptr;
@@ -202,7 +190,7 @@ Loaded load_what_can_be(const std::string& path) {
 
 int run_inspect(const InspectOptions& options) {
     if (!options.tensor.empty()) return inspect_tensor(options.path, options.tensor, options.rows, options.json);
-    const Loaded loaded = load_what_can_be(options.path);
+    const ModelOrReason loaded = load_what_can_be(options.path);
     const bool runs = loaded.problem.empty();
     // Without its tensors a model has no shape to tell.
     const nlohmann::ordered_json info = runs ? to_json(get_info(loaded.model.get())) : nlohmann::ordered_json();

@@ -14,9 +14,9 @@ struct MergeOptions {
     bool json = false;
 };
 
-using ReportHandle = std::unique_ptr<bitnet_merge_report, Freer<bitnet_merge_report_free>>;
+using MergeReportHandle = std::unique_ptr<bitnet_merge_report, Freer<bitnet_merge_report_free>>;
 
-ReportHandle merge(const MergeOptions& options) {
+MergeReportHandle merge(const MergeOptions& options) {
     std::vector<LoraArgument> arguments;
     for (const std::string& text : options.loras) arguments.push_back(parse_lora(text));
     std::vector<bitnet_merge_adapter> adapters;
@@ -34,7 +34,7 @@ ReportHandle merge(const MergeOptions& options) {
     params.convert = &convert;
     bitnet_merge_report* report = nullptr;
     check(bitnet_file_merge(options.base.c_str(), options.out.c_str(), &params, &report));
-    return ReportHandle(report);
+    return MergeReportHandle(report);
 }
 
 void write_row(const std::string& name, uint64_t n_values, uint64_t n_changed, double change, double error,
@@ -47,7 +47,7 @@ void write_row(const std::string& name, uint64_t n_values, uint64_t n_changed, d
 }
 
 int run_merge(const MergeOptions& options) {
-    const ReportHandle report = merge(options);
+    const MergeReportHandle report = merge(options);
     if (options.json) {
         write_out(fetch_text([&](char* buffer, size_t capacity, size_t* size) {
                       return bitnet_merge_report_get_json(report.get(), buffer, capacity, size);

@@ -16,8 +16,6 @@ struct TokenizerOptions {
 
 using DiscoveryHandle = std::unique_ptr<bitnet_tokenizer_discovery, Freer<bitnet_tokenizer_discovery_free>>;
 
-const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
-
 DiscoveryHandle discover(const TokenizerOptions& options) {
     bitnet_tokenizer_discovery_params params = bitnet_tokenizer_discovery_default_params();
     params.offline = options.offline ? 1 : 0;

@@ -11,9 +11,9 @@ struct ValidateOptions {
     bool header_only = false;
 };
 
-using ReportHandle = std::unique_ptr<bitnet_validation_report, Freer<bitnet_validation_report_free>>;
+using ValidationReportHandle = std::unique_ptr<bitnet_validation_report, Freer<bitnet_validation_report_free>>;
 
-ReportHandle validate(const ValidateOptions& options) {
+ValidationReportHandle validate(const ValidateOptions& options) {
     bitnet_validation_params params = bitnet_validation_default_params();
     params.check_values = options.header_only ? 0 : 1;
     params.tl_tiling = options.tl_tiling.empty() ? nullptr : options.tl_tiling.c_str();
@@ -26,23 +26,23 @@ ReportHandle validate(const ValidateOptions& options) {
     bitnet_validation_report* report = nullptr;
     if (!options.path.empty()) {
         check(bitnet_model_validate_file(options.path.c_str(), &params, &report));
-        return ReportHandle(report);
+        return ValidationReportHandle(report);
     }
     bitnet_model* model = nullptr;
     check(load_model(options.path, bitnet_model_default_params(), &model));
     const ModelHandle owner(model);
     check(bitnet_model_validate(model, &params, &report));
-    return ReportHandle(report);
+    return ValidationReportHandle(report);
 }
 
-bitnet_validation_info info_of(const ReportHandle& report) {
+bitnet_validation_info info_of(const ValidationReportHandle& report) {
     bitnet_validation_info info{};
     info.struct_size = sizeof info;
     check(bitnet_validation_report_get_info(report.get(), &info));
     return info;
 }
 
-void write_findings(const ReportHandle& report, const bitnet_validation_info& info) {
+void write_findings(const ValidationReportHandle& report, const bitnet_validation_info& info) {
     for (size_t i = 0; i < info.n_findings; ++i) {
         bitnet_validation_finding finding{};
         finding.struct_size = sizeof finding;
@@ -58,7 +58,7 @@ void write_findings(const ReportHandle& report, const bitnet_validation_info& in
 
 int run_validate(const ValidateOptions& options) {
     require_model(options.path);
-    const ReportHandle report = validate(options);
+    const ValidationReportHandle report = validate(options);
     const bitnet_validation_info info = info_of(report);
     const bool passes = info.is_valid != 0 && !(options.strict && info.n_warnings != 0);
     if (options.json) {

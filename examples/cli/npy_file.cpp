@@ -10,7 +10,7 @@
 namespace cli {
 namespace {
 
-constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::string_view kNpyMagic = "\x93NUMPY";
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
     throw Failure{kExitFailure, path + ": " + what + "; write it with numpy.save of a float32 array [rows, width]"};
@@ -18,9 +18,9 @@ constexpr std::string_view kMagic = "\x93NUMPY";
 
 std::string header_of(const char* type, const std::string& shape) {
     std::string dict = std::string("{'descr': '") + type + "', 'fortran_order': False, 'shape': (" + shape + "), }";
-    dict.resize((kMagic.size() + 4 + dict.size() + 1 + 63) / 64 * 64 - kMagic.size() - 4 - 1, ' ');
+    dict.resize((kNpyMagic.size() + 4 + dict.size() + 1 + 63) / 64 * 64 - kNpyMagic.size() - 4 - 1, ' ');
     dict += '\n';
-    std::string out(kMagic);
+    std::string out(kNpyMagic);
     out += {'\1', '\0', static_cast<char>(dict.size() & 255), static_cast<char>(dict.size() >> 8)};
     return out + dict;
 }
@@ -59,7 +59,7 @@ std::vector<uint64_t> shape_of(std::string_view text) {
 NpyArray read_npy(const std::string& path, uint64_t most) {
     const std::string file = read_text(path);
     const std::string_view bytes = file;
-    if (!bytes.starts_with(kMagic) || bytes.size() < 12) fail(path, "this is no .npy file");
+    if (!bytes.starts_with(kNpyMagic) || bytes.size() < 12) fail(path, "this is no .npy file");
     const auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(bytes[i])); };
     const size_t version = byte(6);
     if (version != 1 && version != 2) fail(path, "version " + std::to_string(version) + " of .npy is not known");

@@ -37,9 +37,9 @@ struct Recorder {
 };
 
 int32_t layer_of(std::string_view name) {
-    constexpr std::string_view kBlock = "blk.";
+    constexpr std::string_view kLayerPrefix = "blk.";
     int32_t layer = -1;
-    if (name.starts_with(kBlock)) std::from_chars(name.data() + kBlock.size(), name.data() + name.size(), layer);
+    if (name.starts_with(kLayerPrefix)) std::from_chars(name.data() + kLayerPrefix.size(), name.data() + name.size(), layer);
     return layer;
 }
 

@@ -130,7 +130,7 @@ void compare_rows(const TensorRows& a, const TensorRows& b, int64_t step, Compar
 struct Place {
     int64_t row, column;
 };
-struct Shape {
+struct BlockShape {
     int64_t width, n_rows, head_dim;
 };
 
@@ -138,7 +138,7 @@ struct Shape {
 struct Code {
     int64_t byte, shift;
 };
-Code code_of(const Shape& s, Place p) {
+Code code_of(const BlockShape& s, Place p) {
     const int64_t flat = p.row * s.width + p.column;
     return {flat / 128 * 32 + flat % 32, flat % 128 / 32};
 }
@@ -147,19 +147,19 @@ Code code_of(const Shape& s, Place p) {
 struct Order {
     const char* kind;
     const char* text;  // % is the odd file, & the other one
-    bool (*applies)(const Shape& s, bool ternary);
-    Place (*origin)(const Shape& s, Place p);
+    bool (*applies)(const BlockShape& s, bool ternary);
+    Place (*origin)(const BlockShape& s, Place p);
 };
-bool in_blocks(const Shape& s, bool ternary) { return ternary && s.width % 128 == 0; }
-bool in_fours(const Shape& s, bool ternary) { return in_blocks(s, ternary) && s.n_rows % 4 == 0; }
-bool rows_in_fours(const Shape& s, bool ternary) { return ternary && s.n_rows % 4 == 0; }
+bool in_blocks(const BlockShape& s, bool ternary) { return ternary && s.width % 128 == 0; }
+bool in_fours(const BlockShape& s, bool ternary) { return in_blocks(s, ternary) && s.n_rows % 4 == 0; }
+bool rows_in_fours(const BlockShape& s, bool ternary) { return ternary && s.n_rows % 4 == 0; }
 
 constexpr Order kOrders[] = {
     {"i2s_arm_order",
      "the I2_S bytes of % are in the ARM order (64 weights in 16 bytes), those of & in the order of published "
      "files (128 in 32); bitnet_model_params.i2s_order reads such files",
      in_blocks,
-     [](const Shape& s, Place p) -> Place {
+     [](const BlockShape& s, Place p) -> Place {
          const Code c = code_of(s, p);
          const int64_t flat = c.byte / 16 * 64 + c.shift * 16 + c.byte % 16;
          return {flat / s.width, flat % s.width};
@@ -168,7 +168,7 @@ constexpr Order kOrders[] = {
      "the I2_S bytes of % hold four rows each (a bitnet.cpp built for x86 without ACT_PARALLEL), those of & "
      "are in the order of published files",
      in_fours,
-     [](const Shape& s, Place p) -> Place {
+     [](const BlockShape& s, Place p) -> Place {
          const Code c = code_of(s, p);
          return {c.byte / s.width * 4 + c.shift, c.byte % s.width};
      }},
@@ -176,39 +176,39 @@ constexpr Order kOrders[] = {
      "% has the packed bytes of the Hugging Face checkpoint (rows out/4 apart in a byte) copied as if "
      "they were I2_S",
      in_fours,
-     [](const Shape& s, Place p) -> Place {
+     [](const BlockShape& s, Place p) -> Place {
          const Code c = code_of(s, p);
          return {(3 - c.shift) * (s.n_rows / 4) + c.byte / s.width, c.byte % s.width};
      }},
     {"packed_rows_as_neighbours",
      "packed rows out/4 apart were read as neighbours: row 4 r + i of % is row i out/4 + r of &", rows_in_fours,
-     [](const Shape& s, Place p) -> Place {
+     [](const BlockShape& s, Place p) -> Place {
          return {p.row % 4 * (s.n_rows / 4) + p.row / 4, p.column};
      }},
     {"packed_rows_reversed",
      "the four rows of each packed byte were read from the wrong end: the quarters of the rows of % "
      "are those of & backwards",
      rows_in_fours,
-     [](const Shape& s, Place p) -> Place {
+     [](const BlockShape& s, Place p) -> Place {
          const int64_t quarter = s.n_rows / 4;
          return {(3 - p.row / quarter) * quarter + p.row % quarter, p.column};
      }},
     {"packed_rows_as_columns", "the four rows of each packed byte were read as four neighbours within one row in %",
      rows_in_fours,
-     [](const Shape& s, Place p) -> Place {
+     [](const BlockShape& s, Place p) -> Place {
          const int64_t flat = p.row * s.width + p.column, byte = flat / 4;
          return {flat % 4 * (s.n_rows / 4) + byte / s.width, byte % s.width};
      }},
     {"rope_permuted",
      "the rows of % are in the order for RoPE with pairs (2i, 2i+1), those of & for halves (i, i + d/2): "
      "right for llama and wrong for bitnet* is the former",
-     [](const Shape& s, bool) { return s.head_dim > 0 && s.head_dim % 2 == 0 && s.n_rows % s.head_dim == 0; },
-     [](const Shape& s, Place p) -> Place {
+     [](const BlockShape& s, bool) { return s.head_dim > 0 && s.head_dim % 2 == 0 && s.n_rows % s.head_dim == 0; },
+     [](const BlockShape& s, Place p) -> Place {
          const int64_t in_head = p.row % s.head_dim;
          return {p.row - in_head + in_head % 2 * (s.head_dim / 2) + in_head / 2, p.column};
      }},
-    {"transposed", "% is & transposed", [](const Shape& s, bool) { return s.width == s.n_rows && s.width > 1; },
-     [](const Shape&, Place p) -> Place {
+    {"transposed", "% is & transposed", [](const BlockShape& s, bool) { return s.width == s.n_rows && s.width > 1; },
+     [](const BlockShape&, Place p) -> Place {
          return {p.column, p.row};
      }},
 };
@@ -222,7 +222,7 @@ std::vector<float> read_all(const TensorRows& rows, bool signs) {
     return values;
 }
 
-bool explains(const Order& order, const Shape& shape, const std::vector<float>& right, const std::vector<float>& odd) {
+bool explains(const Order& order, const BlockShape& shape, const std::vector<float>& right, const std::vector<float>& odd) {
     const auto row_fits = [&](int64_t row) {
         for (int64_t column = 0; column < shape.width; ++column) {
             const Place from = order.origin(shape, {row, column});
@@ -262,7 +262,7 @@ bool find_order(const TensorRows& a, const TensorRows& b, bool ternary, const st
     if (dims.empty()) dims.push_back(0);
     for (const Order& order : kOrders) {
         for (const int64_t head_dim : dims) {
-            const Shape shape{a.width(), a.n_rows(), head_dim};
+            const BlockShape shape{a.width(), a.n_rows(), head_dim};
             if (!order.applies(shape, ternary)) continue;
             const bool b_is_odd = explains(order, shape, va, vb);
             if (!b_is_odd && !explains(order, shape, vb, va)) continue;

@@ -11,11 +11,9 @@ namespace {
 constexpr size_t kMaxBlocks = 4096;
 constexpr size_t kMaxStops = 64;
 
-[[noreturn]] void refuse(const std::string& place, const std::string& what) {
+[[noreturn]] void refuse_value(const std::string& place, const std::string& what) {
     throw ApiError(ErrorCode::kValidationFailed, place + ": " + what, place);
 }
-
-std::string at(const std::string& place, size_t index) { return place + "." + std::to_string(index); }
 
 // Reads the turns of a request, one after the other.
 class TurnReader {
@@ -28,10 +26,10 @@ public:
             check_prompt_text(state_, content.get_ref<const std::string&>(), place);
             return content.get<std::string>();
         }
-        if (!content.is_array() || content.size() > kMaxBlocks) refuse(place, "must be a string or a list of blocks");
+        if (!content.is_array() || content.size() > kMaxBlocks) refuse_value(place, "must be a string or a list of blocks");
         std::string text;
         for (size_t i = 0; i < content.size(); i++) {
-            const JsonFields block(content[i], at(place, i));
+            const JsonFields block(content[i], place_at(place, i));
             if (const std::string type = block.required_text("type"); type != "text") refuse_type(block, type);
             text += text_of(block, "text");
         }
@@ -54,7 +52,7 @@ public:
         if (content->size() > kMaxBlocks) turn.fail("content", "has too many blocks");
         bool has_own = content->empty();  // something besides answers of tools
         for (size_t i = 0; i < content->size(); i++) {
-            const JsonFields block((*content)[i], at(turn.place("content"), i));
+            const JsonFields block((*content)[i], place_at(turn.place("content"), i));
             has_own |= role == "user" ? read_user_block(block, message) : read_assistant_block(block, message);
         }
         if (has_own) chat_.messages.push_back(std::move(message));
@@ -62,7 +60,7 @@ public:
 
 private:
     [[noreturn]] static void refuse_type(const JsonFields& block, const std::string& type) {
-        refuse(block.place("type"),
+        refuse_value(block.place("type"),
                "'" + type.substr(0, 40) + "' is not taken here; this server's models read text only");
     }
 
@@ -100,7 +98,7 @@ private:
         } else if (type == "thinking") {
             message.reasoning += text_of(block, "thinking");
         } else if (type == "tool_use") {
-            if (message.tool_calls.size() == kMaxTools) refuse(block.place("type"), "one turn has too many calls");
+            if (message.tool_calls.size() == kMaxTools) refuse_value(block.place("type"), "one turn has too many calls");
             const Json* input = block.object("input");
             message.tool_calls.push_back(
                 {block.required_text("id"), block.required_text("name"), input ? to_text(*input) : "{}"});
@@ -118,10 +116,10 @@ void read_tools(const JsonFields& fields, ChatRequest& chat) {
     const Json* tools = fields.array("tools", kMaxTools);
     if (!tools) return;
     for (size_t i = 0; i < tools->size(); i++) {
-        const std::string place = at("tools", i);
+        const std::string place = place_at("tools", i);
         const JsonFields entry((*tools)[i], place);
         if (const std::string type = entry.text("type").value_or("custom"); type != "custom")
-            refuse(place + ".type",
+            refuse_value(place + ".type",
                    "'" + type.substr(0, 40) + "' is a tool of Anthropic's servers; only custom ones are known");
         Tool tool;
         tool.name = entry.required_text("name");
@@ -147,9 +145,9 @@ void read_choice(const JsonFields& fields, ChatRequest& chat) {
         chat.tool_name = inner.required_text("name");
         const auto named = [&](const Tool& tool) { return tool.name == chat.tool_name; };
         if (std::none_of(chat.tools.begin(), chat.tools.end(), named))
-            refuse("tool_choice.name", "'" + chat.tool_name.substr(0, 64) + "' is not in tools");
+            refuse_value("tool_choice.name", "'" + chat.tool_name.substr(0, 64) + "' is not in tools");
     }
-    if (chat.tools.empty() && chat.tool_choice == ToolChoice::kRequired) refuse("tool_choice", "needs tools");
+    if (chat.tools.empty() && chat.tool_choice == ToolChoice::kRequired) refuse_value("tool_choice", "needs tools");
 }
 
 void read_thinking(const JsonFields& fields, AnthropicRequest& read) {
@@ -177,9 +175,9 @@ void read_conversation(const ServerState& state, const JsonFields& fields, Anthr
     }
     const Json* messages = fields.array("messages", kMaxChatMessages);
     if (!messages || messages->empty()) fields.fail("messages", messages ? "must not be empty" : "is required");
-    for (size_t i = 0; i < messages->size(); i++) turns.read_turn(JsonFields((*messages)[i], at("messages", i)));
+    for (size_t i = 0; i < messages->size(); i++) turns.read_turn(JsonFields((*messages)[i], place_at("messages", i)));
     if (read.chat.messages.back().role == "assistant")
-        refuse("messages", "the last one must be the user's; going on with an assistant's turn is not supported");
+        refuse_value("messages", "the last one must be the user's; going on with an assistant's turn is not supported");
     read_tools(fields, read.chat);
     read_choice(fields, read.chat);
     read_thinking(fields, read);

@@ -10,12 +10,6 @@ namespace serve {
 
 namespace {
 
-HttpResponse json_response(const Json& body) {
-    HttpResponse response;
-    response.body = to_text(body);
-    return response;
-}
-
 std::string query_value(const HttpRequest& request, const char* name) {
     const auto found = request.query.find(name);
     return found == request.query.end() ? "" : found->second;

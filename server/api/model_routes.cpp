@@ -7,12 +7,6 @@ namespace serve {
 
 namespace {
 
-HttpResponse json_response(const Json& body) {
-    HttpResponse response;
-    response.body = to_text(body);
-    return response;
-}
-
 // Of a model that is loaded; figures that were not measured are absent.
 Json performance(const ModelEntry& entry) {
     const EngineStats stats = entry.engine->stats();

@@ -15,13 +15,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kMaxInputs = 2048;
-
-HttpResponse json_response(const Json& body) {
-    HttpResponse response;
-    response.body = to_text(body);
-    return response;
-}
+constexpr size_t kMaxOllamaInputs = 2048;
 
 // A text that the library writes into a buffer whose size it tells; "" where it has none.
 template <typename Write>
@@ -151,13 +145,13 @@ std::vector<bitnet_token> embedded_tokens(const ServerState& state, const Engine
     return tokens;
 }
 
-HttpResponse embed(ServerState& state, const HttpRequest& request) {
+HttpResponse ollama_embed(ServerState& state, const HttpRequest& request) {
     const Clock::time_point began = request.received == SteadyTime() ? Clock::now() : request.received;
     const Json body = parse_object(request.body);
     const JsonFields fields(body);
     const std::string name = read_ollama_model(fields);
     if (!fields.has("input")) fields.fail("input", "is required");
-    const std::vector<std::string> inputs = fields.texts("input", kMaxInputs, true);
+    const std::vector<std::string> inputs = fields.texts("input", kMaxOllamaInputs, true);
     const bool truncate = fields.boolean("truncate").value_or(true);
     fields.object("options");
     check_keep_alive(fields);
@@ -224,7 +218,7 @@ void add_ollama_model_routes(ServerState& state) {
         return json_response({{"version", bitnet_version_string()}});
     });
     add("POST", "/api/show", [&state](const HttpRequest& request) { return show(state, request); });
-    add("POST", "/api/embed", [&state](const HttpRequest& request) { return embed(state, request); });
+    add("POST", "/api/embed", [&state](const HttpRequest& request) { return ollama_embed(state, request); });
     add("POST", "/api/embeddings", [&state](const HttpRequest& request) { return embeddings(state, request); });
     for (const char* path : {"/api/pull", "/api/push", "/api/create", "/api/copy"}) add("POST", path, not_implemented);
     add("DELETE", "/api/delete", not_implemented);

@@ -173,7 +173,7 @@ Json operation(const Route& route, const std::string& method, const std::string&
     return op;
 }
 
-std::string lower(std::string text) {
+std::string lower_text(std::string text) {
     for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     return text;
 }
@@ -226,7 +226,7 @@ Json openapi_document(const ServerState& state, std::vector<std::string>& disagr
     for (const auto& [name, schema] : schemas.items()) document["components"]["schemas"][name] = writer.written(schema);
     std::set<std::string> described;  // "post /v1/inference"
     for (const Route& route : state.router.routes()) {
-        const std::string path = route.pattern.substr(state.options.api_prefix.size()), method = lower(route.method);
+        const std::string path = route.pattern.substr(state.options.api_prefix.size()), method = lower_text(route.method);
         const Json* brief = find_brief(briefs, path);
         described.insert(method + " " + path);
         if (!brief || !brief->contains(method)) {

@@ -8,10 +8,6 @@ namespace {
 
 constexpr size_t kMaxMetadata = 16, kMaxIncludes = 16;  // OpenAI's for metadata
 
-[[noreturn]] void refuse(const std::string& place, const std::string& what, const std::string& advice = "") {
-    throw ApiError(ErrorCode::kValidationFailed, place + " " + what, place, advice);
-}
-
 class ItemReader {
 public:
     ItemReader(const ServerState& state, ChatRequest& chat) : state_(state), chat_(chat) {}
@@ -23,9 +19,9 @@ public:
         if (type == "function_call_output") return read_output(item);
         if (type == "reasoning") return read_reasoning(item);
         if (type == "item_reference")
-            refuse(item.place("type"), "'item_reference' needs stored responses, which this server does not keep",
+            refuse_field(item.place("type"), "'item_reference' needs stored responses, which this server does not keep",
                    "Send the items themselves");
-        refuse(item.place("type"), "'" + type.substr(0, 40) +
+        refuse_field(item.place("type"), "'" + type.substr(0, 40) +
                                        "' is not known; this server takes messages, "
                                        "function_call, function_call_output and reasoning");
     }

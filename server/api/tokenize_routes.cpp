@@ -7,12 +7,6 @@ namespace {
 
 constexpr size_t kMaxDetokenized = 1 << 20;
 
-HttpResponse json_response(const Json& body) {
-    HttpResponse response;
-    response.body = to_text(body);
-    return response;
-}
-
 // A token's bytes as text, or as numbers where they are part of a character.
 Json piece_json(const Engine& engine, bitnet_token token) {
     const std::string bytes = decode_tokens(engine.tokenizer(), {token}, BITNET_DECODE_SPECIAL);

@@ -23,7 +23,7 @@ std::array<unsigned char, 32> sha256(std::string_view text) {
     return hash;
 }
 
-int hex_value(char c) {
+int lower_hex_value(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     return -1;
@@ -32,7 +32,7 @@ int hex_value(char c) {
 bool read_hash(std::string_view digits, std::array<unsigned char, 32>& hash) {
     if (digits.size() != 64) return false;
     for (size_t i = 0; i < 32; i++) {
-        const int high = hex_value(digits[2 * i]), low = hex_value(digits[2 * i + 1]);
+        const int high = lower_hex_value(digits[2 * i]), low = lower_hex_value(digits[2 * i + 1]);
         if (high < 0 || low < 0) return false;
         hash[i] = static_cast<unsigned char>(high * 16 + low);
     }

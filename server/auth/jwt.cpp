@@ -21,17 +21,17 @@ namespace {
 constexpr size_t kLongestToken = 16384;
 constexpr double kLeewaySeconds = 60;
 
-[[noreturn]] void refuse(const char* reason) {
+[[noreturn]] void refuse_token(const char* reason) {
     throw ApiError(ErrorCode::kUnauthorized, std::string("the token is not valid: ") + reason);
 }
 
 Json parse_part(std::string_view part) {
     const std::optional<std::string> text = decode_base64url(part);
-    if (!text) refuse("it is not base64url");
+    if (!text) refuse_token("it is not base64url");
     try {
         return parse_object(*text);
     } catch (const ApiError&) {
-        refuse("a part of it is not a JSON object");
+        refuse_token("a part of it is not a JSON object");
     }
 }
 
@@ -39,7 +39,7 @@ Json parse_part(std::string_view part) {
 std::optional<double> seconds_claim(const Json& claims, const char* name) {
     const auto found = claims.find(name);
     if (found == claims.end()) return std::nullopt;
-    if (!found->is_number() || !std::isfinite(found->get<double>())) refuse("a time in it is not a number");
+    if (!found->is_number() || !std::isfinite(found->get<double>())) refuse_token("a time in it is not a number");
     return found->get<double>();
 }
 
@@ -130,24 +130,24 @@ bool JwtVerifier::signature_fits(std::string_view signed_part, const std::string
 }
 
 Grant JwtVerifier::verify(std::string_view token, std::chrono::system_clock::time_point now) const {
-    if (token.size() > kLongestToken) refuse("it is too long");
+    if (token.size() > kLongestToken) refuse_token("it is too long");
     const size_t first = token.find('.'), last = token.rfind('.');
     if (first == token.npos || first == last || token.find('.', first + 1) != last)
-        refuse("it does not have three parts");
+        refuse_token("it does not have three parts");
     const Json header = parse_part(token.substr(0, first));
-    if (header.value("alg", Json()) != algorithm_) refuse("it is signed with another algorithm");
-    if (header.contains("crit")) refuse("it asks for an extension");
+    if (header.value("alg", Json()) != algorithm_) refuse_token("it is signed with another algorithm");
+    if (header.contains("crit")) refuse_token("it asks for an extension");
     const std::optional<std::string> signature = decode_base64url(token.substr(last + 1));
-    if (!signature || !signature_fits(token.substr(0, last), *signature)) refuse("its signature does not fit");
+    if (!signature || !signature_fits(token.substr(0, last), *signature)) refuse_token("its signature does not fit");
 
     const Json claims = parse_part(token.substr(first + 1, last - first - 1));
     const double seconds = std::chrono::duration<double>(now.time_since_epoch()).count();
     const std::optional<double> expires = seconds_claim(claims, "exp"), begins = seconds_claim(claims, "nbf");
-    if (!expires) refuse("it has no exp");
-    if (*expires + kLeewaySeconds < seconds) refuse("it has expired");
-    if (begins && *begins - kLeewaySeconds > seconds) refuse("it is not valid yet");
-    if (!rules_.audience.empty() && !names_audience(claims, rules_.audience)) refuse("it is for another audience");
-    if (!rules_.issuer.empty() && claims.value("iss", Json()) != rules_.issuer) refuse("it comes from another issuer");
+    if (!expires) refuse_token("it has no exp");
+    if (*expires + kLeewaySeconds < seconds) refuse_token("it has expired");
+    if (begins && *begins - kLeewaySeconds > seconds) refuse_token("it is not valid yet");
+    if (!rules_.audience.empty() && !names_audience(claims, rules_.audience)) refuse_token("it is for another audience");
+    if (!rules_.issuer.empty() && claims.value("iss", Json()) != rules_.issuer) refuse_token("it comes from another issuer");
 
     Grant grant;
     try {
@@ -159,9 +159,9 @@ Grant JwtVerifier::verify(std::string_view token, std::chrono::system_clock::tim
         grant.requests_per_minute = fields.number("rate", 0, 1e9).value_or(-1);
         grant.tokens_per_day = fields.integer("quota", 0, INT64_MAX).value_or(-1);
     } catch (const ApiError&) {
-        refuse("sub, admin, priority, rate or quota is missing or of the wrong type");
+        refuse_token("sub, admin, priority, rate or quota is missing or of the wrong type");
     }
-    if (grant.identity.name.empty() || grant.identity.name.size() > 256) refuse("sub is empty or too long");
+    if (grant.identity.name.empty() || grant.identity.name.size() > 256) refuse_token("sub is empty or too long");
     return grant;
 }
 

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMostAccounts = 65536;
 constexpr std::chrono::hours kDay{24};
 
-double seconds(std::chrono::steady_clock::duration passed) { return std::chrono::duration<double>(passed).count(); }
+double seconds_of(std::chrono::steady_clock::duration passed) { return std::chrono::duration<double>(passed).count(); }
 
 // What a client that waited long may send at once: ten seconds' worth, at least one request.
 double burst_of(double requests_per_minute) { return std::max(1.0, requests_per_minute / 6); }
@@ -55,10 +55,10 @@ void UsageLimits::admit(const std::string& who, const Grant& grant, SteadyTime n
         }
         if (account.tokens_today >= static_cast<uint64_t>(quota))
             refuse("the quota of " + std::to_string(quota) + " tokens a day is used up",
-                   seconds(account.day_began + kDay - now));
+                   seconds_of(account.day_began + kDay - now));
     }
     if (rate > 0) {
-        account.bucket = std::min(burst, account.bucket + seconds(now - account.filled) * rate / 60);
+        account.bucket = std::min(burst, account.bucket + seconds_of(now - account.filled) * rate / 60);
         account.filled = now;
         if (account.bucket < 1) {
             char limit[64];

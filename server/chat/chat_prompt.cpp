@@ -19,7 +19,7 @@ struct PlainMessage {
 };
 
 // Templates and models expect an object; what a model once wrote need not be one.
-Json call_json(const ToolCall& call) {
+Json called_json(const ToolCall& call) {
     Json json = {{"name", call.name}};
     try {
         json["arguments"] = parse_object(call.arguments);
@@ -77,7 +77,7 @@ std::vector<PlainMessage> plain_messages(const ChatRequest& request) {
         after_tool = false;
         std::string text = message.text;
         for (const ToolCall& call : message.tool_calls)
-            text += (text.empty() ? "" : "\n") + ("<tool_call>\n" + to_text(call_json(call))) + "\n</tool_call>";
+            text += (text.empty() ? "" : "\n") + ("<tool_call>\n" + to_text(called_json(call))) + "\n</tool_call>";
         if (message.role == "system" && list.size() == 1 && list[0].role == "system")
             list[0].text += "\n\n" + text;  // formats have one system message, at the beginning
         else
@@ -126,7 +126,7 @@ Json template_messages(const ChatRequest& request) {
         if (!message.name.empty()) json["name"] = message.name;
         if (!message.tool_call_id.empty()) json["tool_call_id"] = message.tool_call_id;
         for (const ToolCall& call : message.tool_calls)
-            json["tool_calls"].push_back(Json{{"id", call.id}, {"type", "function"}, {"function", call_json(call)}});
+            json["tool_calls"].push_back(Json{{"id", call.id}, {"type", "function"}, {"function", called_json(call)}});
         list.push_back(std::move(json));
     }
     return list;

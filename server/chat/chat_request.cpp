@@ -7,20 +7,13 @@ namespace serve {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& place, const std::string& what, const std::string& advice = "") {
-    throw ApiError(ErrorCode::kValidationFailed, place + " " + what, place, advice);
-}
-
-std::string at(const std::string& place, const char* name) { return place + "." + name; }
-std::string at(const std::string& place, size_t index) { return place + "." + std::to_string(index); }
-
 std::string part_text(const Json& part, const std::string& place) {
     if (part.is_string()) return part.get<std::string>();
     const JsonFields fields(part, place);
     const std::string type = fields.text("type").value_or("text");
     if (type == "text" || type == "input_text" || type == "output_text") return fields.required_text("text");
     if (type == "refusal") return fields.required_text("refusal");
-    refuse(place, "is of type '" + type.substr(0, 40) + "'; this server's models read text only");
+    refuse_field(place, "is of type '" + type.substr(0, 40) + "'; this server's models read text only");
 }
 
 std::vector<ToolCall> read_tool_calls(const JsonFields& message) {
@@ -29,11 +22,11 @@ std::vector<ToolCall> read_tool_calls(const JsonFields& message) {
     if (!array) return calls;
     const std::string place = message.place("tool_calls");
     for (size_t i = 0; i < array->size(); i++) {
-        const JsonFields fields((*array)[i], at(place, i));
-        if (fields.text("type").value_or("function") != "function") refuse(at(place, i), "must be of type function");
+        const JsonFields fields((*array)[i], place_at(place, i));
+        if (fields.text("type").value_or("function") != "function") refuse_field(place_at(place, i), "must be of type function");
         const Json* function = fields.object("function");
-        if (!function) refuse(at(at(place, i), "function"), "is required");
-        const JsonFields inner(*function, at(at(place, i), "function"));
+        if (!function) refuse_field(place_at(place_at(place, i), "function"), "is required");
+        const JsonFields inner(*function, place_at(place_at(place, i), "function"));
         ToolCall call;
         call.id = fields.text("id").value_or("");
         call.name = inner.required_text("name");
@@ -55,10 +48,10 @@ ChatMessage read_message(const Json& json, const std::string& place) {
     if (message.role == "function") message.role = "tool";
     const char* roles[] = {"system", "user", "assistant", "tool"};
     if (std::find(std::begin(roles), std::end(roles), message.role) == std::end(roles))
-        refuse(at(place, "role"), "must be one of system, developer, user, assistant, tool");
+        refuse_field(place_at(place, "role"), "must be one of system, developer, user, assistant, tool");
     const bool assistant = message.role == "assistant";
-    if (!assistant && !fields.has("content")) refuse(at(place, "content"), "is required");
-    message.text = read_content(fields.find("content"), at(place, "content"));
+    if (!assistant && !fields.has("content")) refuse_field(place_at(place, "content"), "is required");
+    message.text = read_content(fields.find("content"), place_at(place, "content"));
     message.name = fields.text("name").value_or("");
     message.tool_call_id = fields.text("tool_call_id").value_or("");
     if (!assistant) return message;
@@ -70,7 +63,7 @@ ChatMessage read_message(const Json& json, const std::string& place) {
 
 // What a schema may be: an object, or true and false.
 void check_schema(const Json& schema, const std::string& place) {
-    if (!schema.is_object() && !schema.is_boolean()) refuse(place, "must be a JSON schema, an object");
+    if (!schema.is_object() && !schema.is_boolean()) refuse_field(place, "must be a JSON schema, an object");
 }
 
 }  // namespace
@@ -79,17 +72,17 @@ std::string read_content(const Json* content, const std::string& place) {
     if (!content || content->is_null()) return "";
     if (content->is_string()) return content->get<std::string>();
     if (content->is_object()) return part_text(*content, place);
-    if (!content->is_array()) refuse(place, "must be a string or an array of parts");
+    if (!content->is_array()) refuse_field(place, "must be a string or an array of parts");
     std::string text;
-    for (size_t i = 0; i < content->size(); i++) text += part_text((*content)[i], at(place, i));
+    for (size_t i = 0; i < content->size(); i++) text += part_text((*content)[i], place_at(place, i));
     return text;
 }
 
 std::vector<ChatMessage> read_messages(const JsonFields& fields, const char* name) {
     const Json* array = fields.array(name, kMaxChatMessages);
-    if (!array || array->empty()) refuse(fields.place(name), array ? "must not be empty" : "is required");
+    if (!array || array->empty()) refuse_field(fields.place(name), array ? "must not be empty" : "is required");
     std::vector<ChatMessage> messages;
-    for (size_t i = 0; i < array->size(); i++) messages.push_back(read_message((*array)[i], at(fields.place(name), i)));
+    for (size_t i = 0; i < array->size(); i++) messages.push_back(read_message((*array)[i], place_at(fields.place(name), i)));
     return messages;
 }
 
@@ -98,16 +91,16 @@ void check_tool(const Tool& tool, const std::string& place) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     };
     if (tool.name.empty() || tool.name.size() > 64 || !std::all_of(tool.name.begin(), tool.name.end(), allowed))
-        refuse(at(place, "name"), "must be 1 to 64 letters, digits, underscores and dashes");
-    if (!tool.parameters.is_object()) refuse(at(place, "parameters"), "must be a JSON schema, an object");
+        refuse_field(place_at(place, "name"), "must be 1 to 64 letters, digits, underscores and dashes");
+    if (!tool.parameters.is_object()) refuse_field(place_at(place, "parameters"), "must be a JSON schema, an object");
 }
 
 Tool read_tool(const Json& json, const std::string& place) {
     const JsonFields outer(json, place);
     if (const std::string type = outer.text("type").value_or("function"); type != "function")
-        refuse(at(place, "type"), "'" + type.substr(0, 40) + "' is not known; this server calls functions only");
+        refuse_field(place_at(place, "type"), "'" + type.substr(0, 40) + "' is not known; this server calls functions only");
     const Json* function = outer.object("function");
-    const std::string where = function ? at(place, "function") : place;
+    const std::string where = function ? place_at(place, "function") : place;
     const JsonFields fields(function ? *function : json, where);
     Tool tool;
     tool.name = fields.required_text("name");
@@ -131,18 +124,18 @@ void read_tool_choice(const JsonFields& fields, ChatRequest& request) {
         else if (text == "required" || text == "any")
             request.tool_choice = ToolChoice::kRequired;
         else
-            refuse(place, "must be auto, none, required or a function");
+            refuse_field(place, "must be auto, none, required or a function");
     } else {
         const JsonFields outer(*choice, place);
-        if (outer.text("type").value_or("function") != "function") refuse(at(place, "type"), "must be function");
+        if (outer.text("type").value_or("function") != "function") refuse_field(place_at(place, "type"), "must be function");
         const Json* function = outer.object("function");
         request.tool_name = JsonFields(function ? *function : *choice, place).required_text("name");
         request.tool_choice = ToolChoice::kNamed;
         const auto named = [&](const Tool& tool) { return tool.name == request.tool_name; };
         if (std::none_of(request.tools.begin(), request.tools.end(), named))
-            refuse(place, "names '" + request.tool_name.substr(0, 64) + "', which is not in tools");
+            refuse_field(place, "names '" + request.tool_name.substr(0, 64) + "', which is not in tools");
     }
-    if (request.tools.empty() && request.tool_choice == ToolChoice::kRequired) refuse(place, "needs tools");
+    if (request.tools.empty() && request.tool_choice == ToolChoice::kRequired) refuse_field(place, "needs tools");
 }
 
 void read_response_format(const JsonFields& fields, const char* name, ChatRequest& request) {
@@ -153,15 +146,15 @@ void read_response_format(const JsonFields& fields, const char* name, ChatReques
     const std::string type = outer.required_text("type");
     if (type == "text") return;
     const Json* schema = outer.find("schema");
-    std::string where = at(place, "schema");
+    std::string where = place_at(place, "schema");
     if (type == "json_schema") {
         if (const Json* named = outer.object("json_schema")) {
-            schema = JsonFields(*named, at(place, "json_schema")).find("schema");
-            where = at(at(place, "json_schema"), "schema");
+            schema = JsonFields(*named, place_at(place, "json_schema")).find("schema");
+            where = place_at(place_at(place, "json_schema"), "schema");
         }
-        if (!schema) refuse(where, "is required");
+        if (!schema) refuse_field(where, "is required");
     } else if (type != "json_object") {
-        refuse(at(place, "type"), "must be one of text, json_object, json_schema");
+        refuse_field(place_at(place, "type"), "must be one of text, json_object, json_schema");
     }
     request.format = schema ? ReplyFormat::kJsonSchema : ReplyFormat::kJsonObject;
     if (!schema) return;
@@ -176,7 +169,7 @@ ChatRequest read_chat_request(const JsonFields& fields) {
         if (fields.has(old)) fields.fail(old, "is the old form; use tools and tool_choice");
     if (const Json* tools = fields.array("tools", kMaxTools))
         for (size_t i = 0; i < tools->size(); i++)
-            request.tools.push_back(read_tool((*tools)[i], at(fields.place("tools"), i)));
+            request.tools.push_back(read_tool((*tools)[i], place_at(fields.place("tools"), i)));
     read_tool_choice(fields, request);
     request.parallel_tool_calls = fields.boolean("parallel_tool_calls").value_or(true);
     read_response_format(fields, "response_format", request);

@@ -32,6 +32,19 @@ Json parse_object(std::string_view text) {
 
 std::string to_text(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
+HttpResponse json_response(const Json& body) {
+    HttpResponse response;
+    response.body = to_text(body);
+    return response;
+}
+
+std::string place_at(const std::string& place, size_t index) { return place + "." + std::to_string(index); }
+std::string place_at(const std::string& place, const char* name) { return place + "." + name; }
+
+void refuse_field(const std::string& place, const std::string& what, const std::string& advice) {
+    throw ApiError(ErrorCode::kValidationFailed, place + " " + what, place, advice);
+}
+
 JsonFields::JsonFields(const Json& object, std::string path) : object_(object), path_(std::move(path)) {
     if (!object_.is_object()) throw ApiError(ErrorCode::kValidationFailed, path_ + " must be an object", path_);
 }

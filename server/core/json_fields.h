@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/core/api_error.h"
+#include "server/core/http_message.h"
 
 namespace serve {
 
@@ -24,6 +25,13 @@ inline constexpr int kMaxJsonDepth = 64;
 Json parse_object(std::string_view text);
 // A JSON text on one line; bytes that are no UTF-8 become U+FFFD.
 std::string to_text(const Json& value);
+// The answer that is this value.
+HttpResponse json_response(const Json& body);
+// What in a request a message is about: "messages.0", "function.name".
+std::string place_at(const std::string& place, size_t index);
+std::string place_at(const std::string& place, const char* name);
+// Throws VALIDATION_FAILED: "<place> <what>".
+[[noreturn]] void refuse_field(const std::string& place, const std::string& what, const std::string& advice = "");
 
 // The fields of one object. Keeps a reference to the object and the place of it in the request, for messages.
 class JsonFields {

@@ -8,7 +8,7 @@ namespace serve {
 
 namespace {
 
-uint32_t lower(uint32_t c) {
+uint32_t lower_code_point(uint32_t c) {
     const auto in = [c](uint32_t first, uint32_t last) { return c >= first && c <= last; };
     if (in('A', 'Z') || (in(0xC0, 0xDE) && c != 0xD7)) return c + 0x20;
     // Pairs of capital and small letter, the capital even.
@@ -41,14 +41,14 @@ std::string fold_case(std::string_view text) {
         const auto follows = [&](size_t k) { return i + k < folded.size() && (at(k) & 0xC0) == 0x80; };
         const unsigned char lead = at(0);
         if (lead < 0x80) {
-            folded[i++] = static_cast<char>(lower(lead));
+            folded[i++] = static_cast<char>(lower_code_point(lead));
         } else if ((lead & 0xE0) == 0xC0 && follows(1)) {
-            const uint32_t c = lower((lead & 0x1Fu) << 6 | (at(1) & 0x3Fu));
+            const uint32_t c = lower_code_point((lead & 0x1Fu) << 6 | (at(1) & 0x3Fu));
             folded[i] = static_cast<char>(0xC0 | c >> 6);
             folded[i + 1] = static_cast<char>(0x80 | (c & 0x3F));
             i += 2;
         } else if ((lead & 0xF0) == 0xE0 && follows(1) && follows(2)) {
-            const uint32_t c = lower((lead & 0x0Fu) << 12 | (at(1) & 0x3Fu) << 6 | (at(2) & 0x3Fu));
+            const uint32_t c = lower_code_point((lead & 0x0Fu) << 12 | (at(1) & 0x3Fu) << 6 | (at(2) & 0x3Fu));
             folded[i] = static_cast<char>(0xE0 | c >> 12);
             folded[i + 1] = static_cast<char>(0x80 | (c >> 6 & 0x3F));
             folded[i + 2] = static_cast<char>(0x80 | (c & 0x3F));

@@ -16,10 +16,10 @@ namespace serve {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using std::chrono::seconds;
+using Seconds = std::chrono::seconds;
 
 constexpr size_t kReadBytes = 16u << 10;
-constexpr seconds kLinger{2};
+constexpr Seconds kLinger{2};
 
 // One request more for as long as it lives.
 class Counted {
@@ -69,7 +69,7 @@ void Connection::cut(bool reading_only) const noexcept {
 
 void Connection::run() noexcept {
     try {
-        if (transport_->handshake(Clock::now() + seconds(plan_.options.header_timeout_s)) != Transport::Result::kOk)
+        if (transport_->handshake(Clock::now() + Seconds(plan_.options.header_timeout_s)) != Transport::Result::kOk)
             return;
         while (serve_one()) {
         }
@@ -92,7 +92,7 @@ bool Connection::wait_for_request() {
     // Whoever sets stopping looks at idle afterwards, and here it is the other way round: one of the two sees the other.
     if (plan_.stopping) return false;
     const int timeout = first_ ? plan_.options.header_timeout_s : plan_.options.idle_timeout_s;
-    const Transport::Result result = read_more(Clock::now() + seconds(timeout));
+    const Transport::Result result = read_more(Clock::now() + Seconds(timeout));
     idle_ = false;
     return result == Transport::Result::kOk;
 }
@@ -115,12 +115,12 @@ bool Connection::read_body(const RequestHead& head, std::string& body, SteadyTim
         throw ApiError(ErrorCode::kPayloadTooLarge, "the body is longer than " + std::to_string(most) + " bytes");
     if (!head.chunked && head.content_length == 0) return true;
     if (head.expects_continue && input_.empty()) {
-        const auto deadline = Clock::now() + seconds(plan_.options.write_timeout_s);
+        const auto deadline = Clock::now() + Seconds(plan_.options.write_timeout_s);
         if (transport_->write("HTTP/1.1 100 Continue\r\n\r\n", deadline) != Transport::Result::kOk) return false;
     }
     Budget budget(plan_.buffered_bytes, plan_.options.max_buffered_bytes);
     ChunkedBody chunks(most);
-    const SteadyTime end = began + seconds(plan_.options.body_timeout_s);
+    const SteadyTime end = began + Seconds(plan_.options.body_timeout_s);
     while (true) {
         const size_t before = body.size();
         if (head.chunked) {
@@ -132,7 +132,7 @@ bool Connection::read_body(const RequestHead& head, std::string& body, SteadyTim
         }
         budget.take(body.size() - before);
         if (head.chunked ? chunks.complete() : body.size() == head.content_length) return true;
-        const SteadyTime silence = Clock::now() + seconds(plan_.options.header_timeout_s);
+        const SteadyTime silence = Clock::now() + Seconds(plan_.options.header_timeout_s);
         const Transport::Result result = read_more(std::min(end, silence));
         if (result == Transport::Result::kTimeout)
             throw ApiError(ErrorCode::kRequestTimeout, "the request's body did not come in time");
@@ -157,7 +157,7 @@ void Connection::refuse(RequestHead& head, const std::string& request_id, Steady
     // The writer knows few methods; of ours only HEAD makes a difference to an answer.
     if (method != "HEAD") exchange.request.method = "GET";
     exchange.close = true;
-    exchange.write_timeout = seconds(plan_.options.write_timeout_s);
+    exchange.write_timeout = Seconds(plan_.options.write_timeout_s);
     exchange.more_headers = plan_.origins.answer_headers(head);
     exchange.more_headers.emplace_back("X-Request-Id", request_id);
     exchange.answer = [&](HttpRequest request) {
@@ -216,7 +216,7 @@ bool Connection::serve_one() {
     Exchange exchange;
     std::string body;
     try {
-        if (!read_head(reader, received + seconds(plan_.options.header_timeout_s))) return false;
+        if (!read_head(reader, received + Seconds(plan_.options.header_timeout_s))) return false;
         if (!read_body(head, body, Clock::now())) return false;
     } catch (const ApiError& error) {
         refuse(head, request_id_for(head), received, error);
@@ -228,7 +228,7 @@ bool Connection::serve_one() {
     exchange.target = head.target;
     exchange.minor_version = head.minor_version;
     exchange.close = !head.keep_alive || plan_.draining;
-    exchange.write_timeout = seconds(plan_.options.write_timeout_s);
+    exchange.write_timeout = Seconds(plan_.options.write_timeout_s);
     exchange.more_headers = plan_.origins.answer_headers(head);
     exchange.more_headers.emplace_back("X-Request-Id", request_id);
     exchange.answer = [&](HttpRequest request) {

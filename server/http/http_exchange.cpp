@@ -98,9 +98,9 @@ struct Current {
 };
 thread_local Current current = {};
 
-class Server final : public httplib::Server, public ExchangeServer {
+class ExchangeListener final : public httplib::Server, public ExchangeServer {
 public:
-    Server() {
+    ExchangeListener() {
         svr_sock_ = 0;  // never used, but -1 would mean that the server shuts down, and end every stream
         set_pre_routing_handler([](const httplib::Request& in, httplib::Response& out) {
             answer(in, out);
@@ -190,6 +190,6 @@ private:
 
 }  // namespace
 
-std::unique_ptr<ExchangeServer> make_exchange_server() { return std::make_unique<Server>(); }
+std::unique_ptr<ExchangeServer> make_exchange_server() { return std::make_unique<ExchangeListener>(); }
 
 }  // namespace serve

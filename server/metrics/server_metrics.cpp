@@ -25,7 +25,7 @@ const Buckets kDurationBuckets = {0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120
 const Buckets kFirstTokenBuckets = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30};
 const Buckets kLoadBuckets = {0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300};
 
-double seconds(uint64_t us) { return static_cast<double>(us) / 1e6; }
+double seconds_of(uint64_t us) { return static_cast<double>(us) / 1e6; }
 
 // Of gauges, one series each.
 class Gauges {
@@ -44,7 +44,7 @@ public:
     std::vector<prometheus::MetricFamily> families;
 };
 
-class Registry final : public Metrics {
+class PrometheusMetrics final : public Metrics {
 public:
     void observe_request(const HttpRequest& request, const Route* route, int status, uint64_t total_us) override {
         requests_
@@ -65,8 +65,8 @@ public:
         const std::string quantization = quantization_label(facts.quantization);
         const std::string device = device_label(facts.device);
         durations_.Add({{"quantization_type", quantization}, {"device", device}}, kDurationBuckets)
-            .Observe(seconds(usage.total_us));
-        queue_times_.Observe(seconds(usage.queue_us));
+            .Observe(seconds_of(usage.total_us));
+        queue_times_.Observe(seconds_of(usage.queue_us));
         prompt_tokens_.Increment(static_cast<double>(usage.prompt_tokens));
         reused_tokens_.Increment(static_cast<double>(usage.reused_tokens));
         generated_tokens_.Increment(static_cast<double>(usage.generated_tokens));
@@ -86,7 +86,7 @@ public:
     }
 
     void observe_load(const ModelFacts& facts) override {
-        loads_.Add({{"model_size", size_label(facts.n_parameters)}}, kLoadBuckets).Observe(seconds(facts.load_us));
+        loads_.Add({{"model_size", size_label(facts.n_parameters)}}, kLoadBuckets).Observe(seconds_of(facts.load_us));
     }
 
     Totals totals() const override {
@@ -199,6 +199,6 @@ private:
 
 }  // namespace
 
-std::shared_ptr<Metrics> make_metrics() { return std::make_shared<Registry>(); }
+std::shared_ptr<Metrics> make_metrics() { return std::make_shared<PrometheusMetrics>(); }
 
 }  // namespace serve
