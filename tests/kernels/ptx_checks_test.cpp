@@ -234,6 +234,9 @@ TEST_CASE("PTX: synccheck") {
     // At two instructions, of which each wants all.
     CHECK(missing(ran(low + "@%p1 bra other;" + shuffle + "-1; ret;\nother: " + shuffle + "-1;"), "have parted") == "");
     CHECK(missing(ran(low + "@%p1 bar.warp.sync -1;"), "have parted") == "");
+    // Lanes that pass by, behind those that wait.
+    CHECK(missing(ran(low + "@!%p1 bra away;\nhere: @%p1 " + shuffle + "-1; ret;\naway: bra here;"),
+                  "lanes 0 to 15 wait here, lanes 16 to 31 have ended") == "");
     CHECK(ran(low + "@%p1 bar.warp.sync 0xffff; @!%p1 bar.warp.sync 0xffff0000;", {.threads = 32}) == "");
     const std::string product = "mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%r4, %r5}, {%r1}, {%r1}, {%r1, %r1};";
     CHECK(ran(product) == "");

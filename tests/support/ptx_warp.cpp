@@ -91,7 +91,13 @@ private:
                 return;
             case PtxKind::warp_barrier:
             case PtxKind::shuffle:
-            case PtxKind::product: meet(i, reached, mask); return;
+            case PtxKind::product:
+                if (mask != 0) {
+                    meet(i, reached, mask);
+                } else {
+                    ++pc_;
+                }
+                return;
         }
     }
 
@@ -142,7 +148,6 @@ private:
         const PtxRegister& at = vectors_[i.vector + i.n_vector - 1];
         require_written(warp_.written[at.id], mask);
         const auto* lanes = warp_.lanes<uint32_t>(at);
-        if (mask == 0) return 0;
         const uint32_t members = lanes[std::countr_zero(mask)];
         for_each_lane(mask, [&](unsigned lane) {
             if (lanes[lane] != members) throw PtxFault{"synccheck: lanes name different members", 1u << lane};
